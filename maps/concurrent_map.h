@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The concept that every strategy in this study models, and the traits by
+// which a strategy describes itself. A strategy is a class template
+//
+//   template <class K, class V, class Hash, class Atomics, ...> class XMap;
+//
+// with the operations below. The vocabulary is that of Go's sync.Map, because
+// the field's tests and the texts under study use it.
+//
+// Point operations. Each is linearizable with respect to the others on the
+// same key: it takes effect atomically between its call and its return.
+//
+//   Load(k)                  the value of k, or nothing
+//   Store(k, v)              k holds v from now on
+//   LoadOrStore(k, v)        {present value, true}, or stores v: {v, false}
+//   LoadAndDelete(k)         removes k; what it held, or nothing
+//   Delete(k)                removes k; whether it was present
+//   Swap(k, v)               stores v; what k held before, or nothing
+//   CompareAndSwap(k, o, n)  if k is present and holds o: stores n, true.
+//                            An absent key is never equal to anything.
+//   CompareAndDelete(k, o)   if k is present and holds o: removes k, true
+//   LoadOrCompute(k, f)      like LoadOrStore(k, f()), but f is called at most
+//                            once per stored value and never when k is present.
+//                            f must not call the map.
+//
+// Whole-map operations.
+//
+//   Range(f)        calls f(const K&, const V&) -> bool for the entries until
+//                   f returns false. Each key is visited at most once; a key
+//                   present during the whole call is visited; a key stored or
+//                   removed during the call may or may not be. No snapshot
+//                   unless the traits say so. f may call any operation of the
+//                   same map, Range included.
+//   Clear()         removes everything present when it is called; not atomic
+//                   with concurrent insertions unless the traits say so.
+//   Size()          the number of entries; exact when nothing runs
+//                   concurrently, otherwise a value between the least and the
+//                   greatest number of entries present during the call for
+//                   counters, or a sum over parts for sharded designs.
+//   Reserve(n)      a hint: the next insertions up to n entries should not
+//                   grow the map. Never changes what is observable.
+//   StoreBatch(s)   Store for every pair in order. Atomic as a whole only where
+//                   the traits say so.
+//   MemoryBytes()   bytes held for entries and structure now; quiescent only.
+//
+// Errors. Maps throw only what K, V, Hash, equality or the allocator throw
+// (std::bad_alloc above all), and are unchanged for readers when they do.
+//
+// Thread safety. Construction, destruction and MemoryBytes() need exclusive
+// access; everything else may be called from any number of threads. Per-thread
+// state, where a design needs it, is registered behind thread-locals.
+#ifndef CMAP_MAPS_CONCURRENT_MAP_H_
+#define CMAP_MAPS_CONCURRENT_MAP_H_
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cmap {
+
+// Spacing that keeps two words from sharing a cache line on the x86-64 and ARM
+// cores in common use. A constant of our own: the standard's
+// hardware_destructive_interference_size changes with compiler flags.
+inline constexpr std::size_t kCacheLine = 64;
+
+// The result of LoadOrStore and LoadOrCompute: the value now associated with
+// the key, and whether it was there before the call.
+template <class V>
+struct Loaded {
+  V value;
+  bool loaded;
+
+  friend bool operator==(const Loaded&, const Loaded&) = default;
+};
+
+enum class Op : std::uint8_t {
+  kLoad,
+  kStore,
+  kLoadOrStore,
+  kLoadAndDelete,
+  kDelete,
+  kSwap,
+  kCompareAndSwap,
+  kCompareAndDelete,
+  kLoadOrCompute,
+  kRange,
+  kClear,
+  kSize,
+  kReserve,
+  kStoreBatch,
+  kMemoryBytes,
+};
+inline constexpr std::size_t kOpCount = 15;
+
+inline constexpr std::array<std::string_view, kOpCount> kOpNames = {
+    "load",           "store",          "load_or_store",
+    "load_and_delete", "delete",        "swap",
+    "compare_and_swap", "compare_and_delete", "load_or_compute",
+    "range",          "clear",          "size",
+    "reserve",        "store_batch",    "memory_bytes",
+};
+
+constexpr std::string_view OpName(Op op) {
+  return kOpNames[static_cast<std::size_t>(op)];
+}
+
+// A set of operations, for the ones a design cannot perform atomically.
+class OpSet {
+ public:
+  constexpr OpSet() = default;
+  template <std::same_as<Op>... Ops>
+  constexpr explicit OpSet(Ops... ops)
+      : bits_((0u | ... | (1u << static_cast<unsigned>(ops)))) {}
+  constexpr bool contains(Op op) const {
+    return (bits_ >> static_cast<unsigned>(op)) & 1u;
+  }
+  constexpr bool empty() const { return bits_ == 0; }
+
+ private:
+  std::uint32_t bits_ = 0;
+};
+
+// Progress guarantee of an operation when other threads stop at any point.
+enum class Progress : std::uint8_t {
+  kUnsynchronised,  // one thread only
+  kBlocking,        // a stopped thread can stop others
+  kLockFree,        // some thread always completes
+  kWaitFree,        // every thread completes in a bounded number of steps
+};
+
+constexpr std::string_view ProgressName(Progress p) {
+  switch (p) {
+    case Progress::kUnsynchronised: return "single thread";
+    case Progress::kBlocking: return "blocking";
+    case Progress::kLockFree: return "lock-free";
+    case Progress::kWaitFree: return "wait-free";
+  }
+  return "?";
+}
+
+enum class RangeConsistency : std::uint8_t {
+  kWeak,      // the promise above and nothing more
+  kPerShard,  // each part is a snapshot, the whole is not
+  kSnapshot,  // one state of the whole map
+};
+
+constexpr std::string_view RangeConsistencyName(RangeConsistency r) {
+  switch (r) {
+    case RangeConsistency::kWeak: return "weak";
+    case RangeConsistency::kPerShard: return "per shard";
+    case RangeConsistency::kSnapshot: return "snapshot";
+  }
+  return "?";
+}
+
+// What a strategy says of itself. The paper prints these; nothing repeats them.
+struct Traits {
+  std::string_view family;       // "lock", "sharded lock", "lock-free reads", ...
+  std::string_view summary;      // one sentence: how it works
+  std::string_view source;       // where the algorithm comes from
+  Progress read_progress;        // Load on a present key
+  Progress write_progress;       // Store
+  std::string_view reclamation;  // "none needed", "epochs", ...
+  std::string_view growth;       // how the table grows, and who pays
+  RangeConsistency range = RangeConsistency::kWeak;
+  bool batch_is_atomic = false;  // StoreBatch becomes visible at once
+  bool clear_is_atomic = false;
+  bool keeps_every_key = true;   // false for bounded caches, which may evict
+  bool returns_results = true;   // false only for the null map: no lookups
+  int max_threads = 0;           // 0 = any number
+  OpSet unsupported{};           // operations it cannot perform atomically
+  std::string_view unsupported_reason = "";
+  std::string_view caveat = "";  // what a reader must know before using it
+};
+
+// A run-time tunable of a strategy: a member of its Options, with its range.
+template <class Options>
+struct Tunable {
+  std::string_view name;
+  std::int64_t Options::* field;
+  std::int64_t min;
+  std::int64_t max;
+  std::string_view doc;  // unit and effect
+};
+
+// Options of a strategy without tunables.
+struct NoOptions {};
+
+// A named event count a strategy keeps (promotions, entries copied, ...).
+struct Counter {
+  std::string_view name;
+  std::uint64_t value;
+};
+
+// Mixes all 64 bits into all 64 bits (finaliser of MurmurHash3, A. Appleby,
+// public domain). Every strategy and peer gets the same hash, so that a
+// comparison of maps is not one of hash functions.
+constexpr std::uint64_t MixBits(std::uint64_t x) {
+  x ^= x >> 33;
+  x *= 0xff51afd7ed558ccdULL;
+  x ^= x >> 33;
+  x *= 0xc4ceb9fe1a85ec53ULL;
+  x ^= x >> 33;
+  return x;
+}
+
+// The default hash: 64 well-mixed bits, so that a design may take shard numbers
+// from the high bits and slot numbers from the low ones.
+template <class K>
+struct DefaultHash {
+  std::uint64_t operator()(const K& key) const noexcept {
+    if constexpr (std::integral<K>) {
+      return MixBits(static_cast<std::uint64_t>(key));
+    } else {
+      return MixBits(std::hash<K>{}(key));
+    }
+  }
+};
+
+template <class M>
+constexpr bool Supports(Op op) {
+  return !M::kTraits.unsupported.contains(op);
+}
+
+// Types and self-description every strategy has.
+template <class M>
+concept DescribedMap = requires {
+  typename M::key_type;
+  typename M::mapped_type;
+  typename M::Options;
+  { M::kTraits } -> std::convertible_to<const Traits&>;
+  // A std::array<Tunable<Options>, N>, empty for NoOptions.
+  { M::kTunables.size() } -> std::convertible_to<std::size_t>;
+} && std::constructible_from<M, const typename M::Options&> &&
+    std::default_initializable<M>;
+
+// An operation is either declared unsupported or has the signature above.
+template <class M>
+concept ConcurrentMap =
+    DescribedMap<M> &&
+    requires(M m, const typename M::key_type& k,
+             const typename M::mapped_type& v,
+             typename M::mapped_type (*make)(),
+             bool (*visit)(const typename M::key_type&,
+                           const typename M::mapped_type&),
+             std::span<const std::pair<typename M::key_type,
+                                       typename M::mapped_type>>
+                 batch) {
+      { m.Load(k) } -> std::same_as<std::optional<typename M::mapped_type>>;
+      { m.Store(k, v) } -> std::same_as<void>;
+      { m.LoadOrStore(k, v) } -> std::same_as<Loaded<typename M::mapped_type>>;
+      { m.Delete(k) } -> std::same_as<bool>;
+      { m.Size() } -> std::same_as<std::size_t>;
+      { m.Clear() } -> std::same_as<void>;
+      { m.Reserve(std::size_t{}) } -> std::same_as<void>;
+      { m.StoreBatch(batch) } -> std::same_as<void>;
+      { m.MemoryBytes() } -> std::same_as<std::size_t>;
+      requires !Supports<M>(Op::kLoadAndDelete) || requires {
+        { m.LoadAndDelete(k) }
+            -> std::same_as<std::optional<typename M::mapped_type>>;
+      };
+      requires !Supports<M>(Op::kSwap) || requires {
+        { m.Swap(k, v) }
+            -> std::same_as<std::optional<typename M::mapped_type>>;
+      };
+      requires !Supports<M>(Op::kCompareAndSwap) || requires {
+        { m.CompareAndSwap(k, v, v) } -> std::same_as<bool>;
+      };
+      requires !Supports<M>(Op::kCompareAndDelete) || requires {
+        { m.CompareAndDelete(k, v) } -> std::same_as<bool>;
+      };
+      requires !Supports<M>(Op::kLoadOrCompute) || requires {
+        { m.LoadOrCompute(k, make) }
+            -> std::same_as<Loaded<typename M::mapped_type>>;
+      };
+      requires !Supports<M>(Op::kRange) || requires {
+        { m.Range(visit) } -> std::same_as<void>;
+      };
+    };
+
+// A map that counts its own events.
+template <class M>
+concept CountingMap = requires(const M m) {
+  { m.Counters() } -> std::same_as<std::vector<Counter>>;
+};
+
+}  // namespace cmap
+
+#endif  // CMAP_MAPS_CONCURRENT_MAP_H_
