@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims that the run's own verdicts decide.
+
+Each rule reads the conclusions of the run (the lists of verdicts.json) and
+nothing else, so a reader can repeat every decision with a text editor. A rule
+answers NOT_ASKED when the run did not measure what the claim is about, and
+UNDECIDED when it did but no interval was narrow enough.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from report.claims.model import (CONTRADICTED, NOT_ASKED, PARTLY, SUPPORTED, UNDECIDED, Claim,
+                                 Decision)
+
+Row = Mapping[str, Any]
+RW, MUTEX, SYNC = "rw_mutex_map", "mutex_map", "sync_map"
+_OPEN = ("undecided",)
+
+
+def rows(conclusions: Mapping[str, Any], table: str, **match: Any) -> list[Row]:
+    """The rows of one list of verdicts.json whose fields equal `match`."""
+    return [row for row in conclusions.get(table, ())
+            if all(row.get(field) == value for field, value in match.items())]
+
+
+def where(row: Row) -> str:
+    """Names a row for a sentence: pair, regime, threads."""
+    regime = f", {row['regime']}" if row.get("regime") else ""
+    threads = row["threads"]
+    return f"{row['a']} against {row['b']}{regime}, {threads} thread{'s' if threads != 1 else ''}"
+
+
+def percent(x: float) -> str:
+    return f"{100 * x:.1f} %"
+
+
+def _ratio(row: Row) -> str:
+    return f"{row['ratio']:.2f}x ({row['low']:.2f} to {row['high']:.2f}, {row['visits']} visits)"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "; ".join(parts) + "."
+
+
+def _not_asked(what: str) -> Decision:
+    return Decision(NOT_ASKED, f"This run did not measure {what}.")
+
+
+def combine(verdicts: Iterable[str]) -> str:
+    """One verdict from several rows: agreement decides, disagreement is `partly`.
+
+    Undecided rows do not outweigh decided ones, but alone leave it undecided.
+    """
+    decided = {v for v in verdicts if v != UNDECIDED}
+    if not decided:
+        return UNDECIDED
+    return decided.pop() if len(decided) == 1 else PARTLY
+
+
+def reuse_level(conclusions: Mapping[str, Any]) -> Decision:
+    """+47 % only above 83 % reuse: the level's interval must lie within 83 +- 2 points."""
+    found = rows(conclusions, "thresholds", experiment="reuse_threshold", a=SYNC)
+    if not found:
+        return _not_asked("the reuse rate at which sync_map gains 47 %")
+    verdicts, parts = [], []
+    for row in found:
+        claimed, tolerance = row["claimed"], row["tolerance"]
+        if row["verdict"] == "crossover":
+            inside = claimed - tolerance <= row["low"] and row["high"] <= claimed + tolerance
+            disjoint = row["high"] < claimed - tolerance or row["low"] > claimed + tolerance
+            verdicts.append(SUPPORTED if inside else CONTRADICTED if disjoint else UNDECIDED)
+            parts.append(f"{where(row)}: +47 % is reached at {percent(row['estimate'])} "
+                         f"({percent(row['low'])} to {percent(row['high'])})")
+        elif row["verdict"] in _OPEN:
+            verdicts.append(UNDECIDED)
+            parts.append(f"{where(row)}: undecided")
+        else:
+            verdicts.append(CONTRADICTED)
+            side = {"a_throughout": "above", "b_throughout": "below"}.get(row["verdict"])
+            parts.append(f"{where(row)}: " + (f"the gain stays {side} 47 % at every rate"
+                                              if side else f"{row['verdict']} around 47 %"))
+    return Decision(combine(verdicts), _joined(parts))
+
+
+def low_reuse_costs(conclusions: Mapping[str, Any]) -> Decision:
+    """At low reuse sync.Map costs more than explicit locks: b is faster at the left end."""
+    found = rows(conclusions, "crossovers", experiment="reuse_threshold", a=SYNC)
+    if not found:
+        return _not_asked("LoadOrStore of sync_map over the key reuse rate")
+    verdicts, parts = [], []
+    for row in found:
+        if row["verdict"] == "b_throughout":
+            verdicts.append(SUPPORTED)
+            parts.append(f"{where(row)}: the lock is faster at every rate")
+        elif row["verdict"] == "crossover":
+            left = row.get("left", "b")
+            verdicts.append(SUPPORTED if left == "b" else CONTRADICTED)
+            parts.append(f"{where(row)}: {'the lock' if left == 'b' else 'sync_map'} is faster "
+                         f"below {percent(row['estimate'])}")
+        elif row["verdict"] in ("a_throughout", "equivalent"):
+            verdicts.append(CONTRADICTED)
+            parts.append(f"{where(row)}: {row['verdict'].replace('_', ' ')}")
+        else:
+            verdicts.append(UNDECIDED)
+            parts.append(f"{where(row)}: {row['verdict']}")
+    return Decision(combine(verdicts), _joined(parts))
+
+
+def cell_ratio(experiment: str, cell: str, a: str, b: str, low: float, high: float,
+               what: str):
+    """A rule: the time ratio b/a (speed of a relative to b) lies within [low, high].
+
+    Supported when the whole interval of a cell lies inside, contradicted when
+    the interval and the range are disjoint.
+    """
+
+    def decide(conclusions: Mapping[str, Any]) -> Decision:
+        found = rows(conclusions, "cells", experiment=experiment, cell=cell, a=a, b=b)
+        if not found:
+            return _not_asked(what)
+        verdicts = []
+        for row in found:
+            inside = low <= row["low"] and row["high"] <= high
+            disjoint = row["high"] < low or row["low"] > high
+            verdicts.append(SUPPORTED if inside else CONTRADICTED if disjoint else UNDECIDED)
+        claimed = f"claimed between {low:.2f}x and {high:.2f}x" if high < 1e6 else (
+            f"claimed at least {low:.2f}x")
+        return Decision(combine(verdicts), f"Speed relative to {b}, {claimed}: "
+                        + _joined(f"{where(row)}: {_ratio(row)}" for row in found))
+
+    return decide
+
+
+def write_share_rule(conclusions: Mapping[str, Any]) -> Decision:
+    """Avoid sync.Map above 10 % writes: it must lose to the lock below 90 % reads."""
+    found = rows(conclusions, "crossovers", experiment="read_share", a=SYNC)
+    if not found:
+        return _not_asked("sync_map over the share of reads")
+    verdicts, parts = [], []
+    for row in found:
+        if row["verdict"] == "crossover":
+            disjoint = row["high"] < 88.0 or row["low"] > 92.0
+            inside = 88.0 <= row["low"] and row["high"] <= 92.0
+            verdicts.append(SUPPORTED if inside else CONTRADICTED if disjoint else UNDECIDED)
+            parts.append(f"{where(row)}: they cross at {row['estimate']:.1f} % reads "
+                         f"({row['low']:.1f} to {row['high']:.1f})")
+        elif row["verdict"] in _OPEN:
+            verdicts.append(UNDECIDED)
+            parts.append(f"{where(row)}: undecided")
+        else:
+            verdicts.append(CONTRADICTED)
+            parts.append(f"{where(row)}: no crossing between 50 and 100 % reads "
+                         f"({row['verdict'].replace('_', ' ')})")
+    return Decision(combine(verdicts), _joined(parts))
+
+
+def key_cliff(conclusions: Mapping[str, Any]) -> Decision:
+    """Beyond 500K keys the read-write lock collapses against sync.Map."""
+    found = rows(conclusions, "crossovers", experiment="key_count", a=SYNC, b=RW)
+    if not found:
+        return _not_asked("sync_map against the read-write lock over the number of keys")
+    verdicts, parts = [], []
+    for row in found:
+        if row["verdict"] == "crossover":
+            near = row["low"] <= 1_000_000 and row["high"] >= 250_000
+            verdicts.append(SUPPORTED if near else CONTRADICTED)
+            parts.append(f"{where(row)}: they cross at {row['estimate']:,.0f} keys "
+                         f"({row['low']:,.0f} to {row['high']:,.0f})")
+        elif row["verdict"] in _OPEN:
+            verdicts.append(UNDECIDED)
+            parts.append(f"{where(row)}: undecided")
+        else:
+            verdicts.append(CONTRADICTED)
+            parts.append(f"{where(row)}: the order does not change with the number of keys "
+                         f"({row['verdict'].replace('_', ' ')})")
+    return Decision(combine(verdicts), _joined(parts))
+
+
+ANY = float("inf")
+CLAIMS = (
+    Claim("000-C01", "LoadOrStore of sync.Map gains 47 %, but only when more than 83 % of the "
+          "requests reuse a key.", reuse_level),
+    Claim("000-C41", "At low key reuse sync.Map costs more than an explicit lock.",
+          low_reuse_costs),
+    Claim("000-C47", "At 10 K keys and reads to writes 8:2, 64 shards are slower than one "
+          "read-write lock.",
+          cell_ratio("standard_cells", "mixed_8_2", "sharded_map:shards=64", RW, 0.0, 1.0,
+                     "64 shards against one read-write lock at 8:2")),
+    Claim("001-C01", "At reads to writes 97:3 sync.Map delivers 43.5 % of the throughput of a "
+          "read-write-locked map.",
+          cell_ratio("standard_cells", "session_cache", SYNC, RW, 0.40, 0.47,
+                     "sync_map against the read-write lock at 97:3")),
+    Claim("002-C04", "sync.Map should be avoided once more than 10 % of the operations write.",
+          write_share_rule),
+    Claim("002-C18", "Beyond 500 K keys the read-write-locked map falls off a cliff.", key_cliff),
+    Claim("003-C01", "Filling 10 K keys one by one takes sync.Map three to five times as long as "
+          "a locked native map.",
+          cell_ratio("batch_init", "fill_10k", SYNC, MUTEX, 1 / 5, 1 / 3,
+                     "sync_map against mutex_map when filling 10 K keys")),
+    Claim("003-C08", "A presized native map fills 10 K keys 4.5 times as fast as a growing one.",
+          cell_ratio("batch_init", "fill_10k", "unsynchronised_map@reserve", "unsynchronised_map",
+                     4.0, 5.0, "the presized native map against the growing one")),
+    Claim("003-C31", "Committing writes in batches beats writing them one by one.",
+          cell_ratio("batch_init", "fill_10k", "mutex_map@batch", MUTEX, 1.0, ANY,
+                     "batched against single stores")),
+)
