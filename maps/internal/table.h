@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sequential hash table under every lock-based strategy of this study, so
+// that the lock is the only thing in which they differ.
+//
+// It is std::unordered_map, the table most people put behind a lock, with one
+// change: the 64-bit hash travels with the key. The caller hashes once, outside
+// the critical section, and hands the hash down; the node stores it. Hence
+//
+//   - a map that needs the hash twice (a sharded map takes its shard from the
+//     high bits and its slot from all of them) still computes it once;
+//   - libstdc++, which decides by the type of the hash functor whether nodes
+//     cache the hash (it does for std::hash<std::string>, it does not for
+//     integers), here treats all key types alike: eight bytes per node buy a
+//     walk along a bucket that never hashes a neighbour and never compares keys
+//     whose hashes differ.
+//
+// Lookups are heterogeneous (C++20): they take a hash and a reference to the
+// key, so that looking up a string allocates nothing. Insertions into
+// std::unordered_map have no heterogeneous form yet. Keys that are trivial to
+// copy are therefore inserted in one walk, others by a lookup and, on a miss, a
+// second walk of the bucket just read.
+//
+// Complexity: every operation is O(1) on average, O(n) when hashes collide or
+// the table grows (std::unordered_map doubles and relinks all nodes at once at
+// load factor 1; the inserting operation pays).
+//
+// Errors: only what V, K or the allocator throw. The table is then unchanged,
+// provided that V's copy assignment is strong and its move does not throw.
+// V and K must not call the map from their special members.
+#ifndef CMAP_MAPS_INTERNAL_TABLE_H_
+#define CMAP_MAPS_INTERNAL_TABLE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "maps/concurrent_map.h"
+#include "maps/internal/memory.h"
+
+namespace cmap::internal {
+
+template <class K, class V, template <class> class Allocator = std::allocator>
+class Table {
+  struct StoredKey {
+    std::uint64_t hash;
+    K key;
+  };
+  struct KeyRef {
+    std::uint64_t hash;
+    const K& key;
+  };
+  struct TakeHash {
+    using is_transparent = void;
+    std::size_t operator()(const StoredKey& k) const noexcept { return k.hash; }
+    std::size_t operator()(const KeyRef& k) const noexcept { return k.hash; }
+  };
+  struct SameKey {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return a.hash == b.hash && a.key == b.key;
+    }
+  };
+  using Map = std::unordered_map<StoredKey, V, TakeHash, SameKey,
+                                 Allocator<std::pair<const StoredKey, V>>>;
+
+ public:
+  std::optional<V> Load(std::uint64_t hash, const K& key) const {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it == map_.end()) return std::nullopt;
+    return it->second;
+  }
+
+  void Store(std::uint64_t hash, const K& key, const V& value) {
+    if constexpr (kOneWalk) {
+      map_.insert_or_assign(StoredKey{hash, key}, value);
+    } else {
+      const auto it = map_.find(KeyRef{hash, key});
+      if (it != map_.end()) {
+        it->second = value;
+      } else {
+        map_.try_emplace(StoredKey{hash, key}, value);
+      }
+    }
+  }
+
+  Loaded<V> LoadOrStore(std::uint64_t hash, const K& key, const V& value) {
+    if constexpr (!kOneWalk) {
+      const auto it = map_.find(KeyRef{hash, key});
+      if (it != map_.end()) return {it->second, true};
+    }
+    const auto [it, inserted] = map_.try_emplace(StoredKey{hash, key}, value);
+    if constexpr (std::is_nothrow_copy_constructible_v<V>) {
+      return {it->second, !inserted};
+    } else {
+      try {
+        return {it->second, !inserted};
+      } catch (...) {
+        if (inserted) map_.erase(it);
+        throw;
+      }
+    }
+  }
+
+  // `make` is called only when the key is absent. When it throws, nothing has
+  // been inserted. Always two walks when the key is absent.
+  template <class F>
+  Loaded<V> LoadOrCompute(std::uint64_t hash, const K& key, F&& make) {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it != map_.end()) return {it->second, true};
+    V value = std::forward<F>(make)();
+    Loaded<V> result{value, false};  // may throw, so before the insertion
+    map_.try_emplace(StoredKey{hash, key}, std::move(value));
+    return result;
+  }
+
+  std::optional<V> LoadAndDelete(std::uint64_t hash, const K& key) {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it == map_.end()) return std::nullopt;
+    std::optional<V> old(std::move(it->second));
+    map_.erase(it);
+    return old;
+  }
+
+  bool Delete(std::uint64_t hash, const K& key) {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it == map_.end()) return false;
+    map_.erase(it);
+    return true;
+  }
+
+  std::optional<V> Swap(std::uint64_t hash, const K& key, const V& value) {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it == map_.end()) {
+      map_.try_emplace(StoredKey{hash, key}, value);
+      return std::nullopt;
+    }
+    V incoming(value);  // may throw, so before the old value is taken
+    std::optional<V> old(std::move(it->second));
+    it->second = std::move(incoming);
+    return old;
+  }
+
+  bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected,
+                      const V& desired) {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it == map_.end() || !(it->second == expected)) return false;
+    it->second = desired;
+    return true;
+  }
+
+  bool CompareAndDelete(std::uint64_t hash, const K& key, const V& expected) {
+    const auto it = map_.find(KeyRef{hash, key});
+    if (it == map_.end() || !(it->second == expected)) return false;
+    map_.erase(it);
+    return true;
+  }
+
+  // Appends a copy of every entry. O(n) time and memory.
+  void AppendTo(std::vector<std::pair<K, V>>& entries) const {
+    entries.reserve(entries.size() + map_.size());
+    for (const auto& [stored, value] : map_) {
+      entries.emplace_back(stored.key, value);
+    }
+  }
+
+  // Keeps the bucket array, as clearing a Go map does. O(n).
+  void Clear() { map_.clear(); }
+
+  std::size_t Size() const { return map_.size(); }
+
+  // Never shrinks: std::unordered_map::reserve() may.
+  void Reserve(std::size_t entries) {
+    const double room = static_cast<double>(map_.bucket_count()) *
+                        static_cast<double>(map_.max_load_factor());
+    if (static_cast<double>(entries) > room) map_.reserve(entries);
+  }
+
+  // Heap bytes, the table object itself not included. O(1) unless K or V own
+  // heap blocks, else O(n).
+  std::size_t HeapBytesHeld() const {
+    std::size_t bytes = map_.size() * MallocBytes(kNodeBytes);
+    // libstdc++ keeps the first, single bucket inside the object.
+    if (map_.bucket_count() > 1) {
+      bytes += MallocBytes(map_.bucket_count() * sizeof(void*));
+    }
+    if constexpr (kOwnsHeap<K> || kOwnsHeap<V>) {
+      for (const auto& [stored, value] : map_) {
+        bytes += HeapBytes(stored.key) + HeapBytes(value);
+      }
+    }
+    return bytes;
+  }
+
+ private:
+  static constexpr bool kOneWalk =
+      std::is_trivially_copyable_v<K> && sizeof(K) <= 2 * sizeof(void*);
+
+  // A node of libstdc++ without a hash code of its own: a link and the pair.
+  // table_test.cc compares this with what an allocator is asked for.
+  struct NodeLayout {
+    void* next;
+    std::pair<const StoredKey, V> entry;
+  };
+  static constexpr std::size_t kNodeBytes = sizeof(NodeLayout);
+
+  Map map_;
+};
+
+}  // namespace cmap::internal
+
+#endif  // CMAP_MAPS_INTERNAL_TABLE_H_

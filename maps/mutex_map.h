@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// mutex_map: one std::mutex around one std::unordered_map. What everybody
+// writes first, and the baseline of the study.
+//
+//      any operation --> [ mutex ] --> table
+//
+// Guarantees: every operation, whole-map operations included, is linearizable;
+// all are blocking. Range visits a snapshot (see internal/locked_map.h). The
+// table and its costs are described in internal/table.h.
+//
+// Source: common practice; the reference map of Go's sync/map_reference_test.go
+// with a plain mutex.
+#ifndef CMAP_MAPS_MUTEX_MAP_H_
+#define CMAP_MAPS_MUTEX_MAP_H_
+
+#include "maps/concurrent_map.h"
+#include "maps/internal/atomics.h"
+#include "maps/internal/locked_map.h"
+#include "maps/internal/rw_lock.h"
+
+namespace cmap {
+
+template <class K, class V, class Hash = DefaultHash<K>,
+          class Atomics = NativeAtomics>
+class MutexMap final
+    : public internal::LockedMap<K, V, Hash, internal::MutexLock<Atomics>> {
+  using Base = internal::LockedMap<K, V, Hash, internal::MutexLock<Atomics>>;
+
+ public:
+  static constexpr Traits kTraits = {
+      .family = "lock",
+      .summary = "one mutex around one hash table",
+      .source = "common practice; std::mutex and std::unordered_map",
+      .read_progress = Progress::kBlocking,
+      .write_progress = Progress::kBlocking,
+      .reclamation = "none needed",
+      .growth = "doubles at load factor 1, all at once, under the lock",
+      .range = RangeConsistency::kSnapshot,
+      .batch_is_atomic = true,
+      .clear_is_atomic = true,
+  };
+
+  MutexMap() = default;
+  explicit MutexMap(const typename Base::Options& options)
+      : Base("mutex_map", options) {}
+};
+
+}  // namespace cmap
+
+#endif  // CMAP_MAPS_MUTEX_MAP_H_
