@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a slice must report if the map is correct. Every measured slice is also
+// a test: its counts are compared with these.
+//
+// One thread. The tape is replayed on one byte per key; every count is exact.
+//
+// Several threads. Only the order within a thread is known. Point operations
+// on different keys do not influence each other, so each key is bounded alone
+// and the bounds are summed. For one key, with the operations each thread
+// performs on it in program order:
+//
+//   1. A state is absent, version 0 or version 1; the state at the start of
+//      the slice is known as a set of these.
+//   2. R, the states that can occur at all: the closure of the start set under
+//      the operations of all threads, in any order.
+//   3. I(t), what other threads can do under thread t's feet: the states that
+//      an operation of another thread can write from some state in R.
+//   4. Thread t's operations are replayed on state sets; before each one the
+//      set is widened by I(t). An outcome is certain if all states in the set
+//      agree on it, possible if one does.
+//   5. Conservation. A key alternates between absent and present, so
+//      insertions - removals = present at the end - present at the start.
+//      Store, Swap and LoadOrStore on an absent key insert; the deletes that
+//      return true remove. This linear equation tightens the intervals of
+//      step 4. It is what makes LoadOrStore-only slices exact: of n calls on a
+//      key that was absent, n - 1 load, whoever wins.
+//
+// A key that one thread touches is exact, given its start state; so is a key
+// that stays present. A count is claimed exact when lo == hi, and the tests
+// hold both claims (contains the truth; exact means exact) against all
+// interleavings of small tapes.
+//
+// Checksum: the sum over all returned values (Load hits, LoadOrStore and
+// LoadOrCompute always, LoadAndDelete and Swap when they found something) of
+// CheckPart, 32 bits derived from the key.
+#ifndef CMAP_WORKLOADS_EXPECTATION_H_
+#define CMAP_WORKLOADS_EXPECTATION_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "workloads/runner.h"
+#include "workloads/spec.h"
+#include "workloads/tape.h"
+
+namespace cmap::workloads {
+
+// A closed interval.
+struct Bounds {
+  std::uint64_t lo = 0;
+  std::uint64_t hi = 0;
+
+  bool exact() const { return lo == hi; }
+  bool contains(std::uint64_t x) const { return lo <= x && x <= hi; }
+  Bounds& operator+=(Bounds other) {
+    lo += other.lo;
+    hi += other.hi;
+    return *this;
+  }
+  friend bool operator==(const Bounds&, const Bounds&) = default;
+};
+
+// What a slice must report, summed over threads. Names as in SliceResult.
+struct Expected {
+  std::array<std::uint64_t, kPointOps> ops{};  // operations of each kind
+  Bounds hits;
+  Bounds loaded;
+  Bounds removed;
+  Bounds replaced;
+  Bounds swapped;
+  Bounds check_sum;
+  Bounds final_size;  // entries after the slice
+
+  bool exact() const;
+  // Nothing when `result` and `final_size` are possible; otherwise one
+  // sentence, such as "hits 99 instead of 100". `result` is the sum over the
+  // threads. A final_size of kUnknownSize is not compared.
+  std::string Mismatch(const SliceResult& result,
+                       std::uint64_t final_size) const;
+  static constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
+};
+
+// Replays a tape slice by slice, as the worker runs it: all threads start a
+// slice together and are joined after it. Keeps a reference to the tape.
+class Simulator {
+ public:
+  // Starts at position 0 with the tape's prefilled keys present.
+  explicit Simulator(const Tape& tape);
+
+  // Prefilled keys present, at `position`: a new map.
+  void Reset(std::size_t position = 0);
+
+  // The next slice: n operations per thread from the current position, which
+  // moves on, cyclically. n <= tape length. O(n * threads), plus O(universe)
+  // in slices of several threads that can change the key set.
+  Expected Advance(std::size_t n);
+
+  std::size_t position() const { return position_; }
+  Bounds size() const { return size_; }
+
+ private:
+  Expected AdvanceOneThread(std::size_t n);
+  Expected AdvanceAllPresent(std::size_t n);
+  Expected AdvanceManyThreads(std::size_t n);
+
+  const Tape& tape_;
+  std::size_t position_ = 0;
+  // Per key: the set of possible states (expectation_internal.h).
+  std::vector<std::uint8_t> states_;
+  Bounds size_;
+};
+
+// The single-key analysis of steps 2 to 5, public for its tests.
+namespace internal {
+
+inline constexpr std::uint8_t kAbsent = 1;    // state sets: bit per state
+inline constexpr std::uint8_t kVersion0 = 2;
+inline constexpr std::uint8_t kVersion1 = 4;
+inline constexpr std::uint8_t kPresent = kVersion0 | kVersion1;
+
+struct KeyOp {
+  std::uint8_t thread;
+  std::uint8_t version;  // position & 1
+  Op op;
+};
+
+struct KeyBounds {
+  Bounds hits, loaded, removed, replaced, swapped;
+  Bounds returned;  // values returned
+  std::uint8_t final_states = 0;
+};
+
+// `ops` are grouped by thread and in program order within a thread.
+KeyBounds BoundKey(std::uint8_t start_states, std::span<const KeyOp> ops);
+
+}  // namespace internal
+}  // namespace cmap::workloads
+
+#endif  // CMAP_WORKLOADS_EXPECTATION_H_

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From key indices to keys and values. An index is mixed by a bijection, so
+// neighbouring indices are not neighbouring keys; keys of 64 bits cost one
+// multiplication, strings come from a table built before timing.
+//
+// Every value can be verified: its word (the value itself, or the first eight
+// bytes of a string) holds 56 bits that only this key has, and 8 bits of
+// version. So word >> 8 identifies the key, and CheckPart, the 32 highest
+// bits, can be summed over 2^32 operations without overflow.
+#ifndef CMAP_WORKLOADS_KEYS_H_
+#define CMAP_WORKLOADS_KEYS_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "workloads/rng.h"
+#include "workloads/spec.h"
+
+namespace cmap::workloads {
+
+// A bijection of 64-bit integers (an odd multiplier: 2^64 / golden ratio).
+// Multiples d * multiplier for d < 2^28 stay 2^34 apart (Fibonacci hashing,
+// D. Knuth, TAOCP 6.4), so the 32 highest bits are distinct as well.
+constexpr std::uint64_t MixIndex(std::uint32_t index) {
+  return (std::uint64_t{index} + 1) * 0x9e3779b97f4a7c15ULL;
+}
+
+// The word of version `version` (0 or 1) of the value of key `index`.
+constexpr std::uint64_t ValueFor(std::uint32_t index, std::uint64_t version) {
+  return (MixIndex(index) & ~std::uint64_t{0xff}) | version;
+}
+
+// What SliceResult::check_sum adds up.
+constexpr std::uint64_t CheckPart(std::uint64_t word) { return word >> 32; }
+constexpr std::uint64_t CheckPartOf(std::uint32_t index) {
+  return CheckPart(MixIndex(index));
+}
+
+// The word of a value.
+inline std::uint64_t WordOf(std::uint64_t value) { return value; }
+inline std::uint64_t WordOf(const std::string& value) {
+  static_assert(std::endian::native == std::endian::little);
+  std::uint64_t word = 0;
+  if (value.size() >= sizeof word) {
+    std::memcpy(&word, value.data(), sizeof word);
+  }
+  return word;
+}
+
+// Keys<K>(universe, key_bytes): keys(index) for index < universe.
+template <class K>
+class Keys;
+
+template <>
+class Keys<std::uint64_t> {
+ public:
+  explicit Keys(std::uint32_t /*universe*/ = 0, std::uint32_t /*bytes*/ = 8) {}
+  std::uint64_t operator()(std::uint32_t index) const {
+    return MixIndex(index);
+  }
+  static constexpr std::uint64_t TableBytes(std::uint64_t, std::uint32_t) {
+    return 0;
+  }
+};
+
+// Distinct printable strings of exactly `bytes` characters (at least
+// kMinStringKeyBytes): pseudo-random filler, then the index in five base-64
+// digits.
+inline constexpr std::uint32_t kMinStringKeyBytes = 5;
+std::string StringKey(std::uint32_t index, std::uint32_t bytes);
+
+template <>
+class Keys<std::string> {
+ public:
+  Keys(std::uint32_t universe, std::uint32_t bytes) {
+    table_.reserve(universe);
+    for (std::uint32_t i = 0; i < universe; ++i) {
+      table_.push_back(StringKey(i, bytes));
+    }
+  }
+  const std::string& operator()(std::uint32_t index) const {
+    return table_[index];
+  }
+  // Upper bound of what a table takes, heap blocks rounded up.
+  static constexpr std::uint64_t TableBytes(std::uint64_t universe,
+                                            std::uint32_t bytes) {
+    return universe * (sizeof(std::string) + bytes + 24);
+  }
+
+ private:
+  std::vector<std::string> table_;
+};
+
+// Values<V>(universe, value_bytes): values(index, version), version 0 or 1.
+template <class V>
+class Values;
+
+template <>
+class Values<std::uint64_t> {
+ public:
+  explicit Values(std::uint32_t /*universe*/ = 0, std::uint32_t /*bytes*/ = 8) {
+  }
+  std::uint64_t operator()(std::uint32_t index, std::uint64_t version) const {
+    return ValueFor(index, version);
+  }
+  static constexpr std::uint64_t TableBytes(std::uint64_t, std::uint32_t) {
+    return 0;
+  }
+};
+
+// Strings of exactly `bytes` bytes (at least kMinStringValueBytes): the word,
+// then pseudo-random filler.
+inline constexpr std::uint32_t kMinStringValueBytes = 8;
+std::string StringValue(std::uint32_t index, std::uint64_t version,
+                        std::uint32_t bytes);
+
+template <>
+class Values<std::string> {
+ public:
+  Values(std::uint32_t universe, std::uint32_t bytes) {
+    table_.reserve(2 * std::size_t{universe});
+    for (std::uint32_t i = 0; i < universe; ++i) {
+      table_.push_back(StringValue(i, 0, bytes));
+      table_.push_back(StringValue(i, 1, bytes));
+    }
+  }
+  const std::string& operator()(std::uint32_t index,
+                                std::uint64_t version) const {
+    return table_[2 * std::size_t{index} + version];
+  }
+  static constexpr std::uint64_t TableBytes(std::uint64_t universe,
+                                            std::uint32_t bytes) {
+    return 2 * universe * (sizeof(std::string) + bytes + 24);
+  }
+
+ private:
+  std::vector<std::string> table_;
+};
+
+}  // namespace cmap::workloads
+
+#endif  // CMAP_WORKLOADS_KEYS_H_
