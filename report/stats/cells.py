@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One cell: the effect between two contestants in one setting, over visits.
+
+Effects and delta are log ratios: 0.02 stands for 2 %. Estimate: 10 % trimmed mean; interval: Tukey-McLaughlin,
+the winsorised standard deviation with Student's t (Yuen's for one sample). Verdict: faster or slower only when the
+interval clears delta, equivalent when it lies inside, else undecided.
+
+Stopping. At least MIN_VISITS, a look every LOOK visits, at most MAX_VISITS. A cell is done when its 95 % interval is
+narrow enough, or when the verdict would be the same on the wider 99.5 % interval. Looking repeatedly makes an
+interval that is only just good enough more likely to be the one reported; the strict interval on the second
+rule and the ten-visit start on the first keep that small. `simulate.py` measures the rest: coverage stays at
+93-96 %.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from report.stats import robust
+
+TRIM = 0.1
+CONFIDENCE = 0.95
+EARLY_CONFIDENCE = 0.995
+MIN_VISITS = 10
+LOOK = 2
+MAX_VISITS = 60
+
+FASTER, SLOWER, EQUIVALENT, UNDECIDED = "faster", "slower", "equivalent", "undecided"
+
+
+def delta_for(threads):
+    """The margin below which a difference does not matter: 2 % on one thread, 3 % on more. Log ratio."""
+    return 0.02 if threads == 1 else 0.03
+
+
+def target_half_width(threads):
+    """The half-width at which a cell is precise enough: 1 % on one thread, 2 % on more. Log ratio."""
+    return 0.01 if threads == 1 else 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A cell's effect. Without two visits (or with all trimmed away) the interval is infinite."""
+
+    visits: int
+    effect: float
+    low: float
+    high: float
+    sd: float
+
+    @property
+    def half_width(self):
+        return (self.high - self.low) / 2 if math.isfinite(self.high - self.low) else math.inf
+
+    @property
+    def ratio(self):
+        """The speed-up of a over b: 1.5 means that a does 1.5 times as many operations in a second."""
+        return math.exp(self.effect) if math.isfinite(self.effect) else math.nan
+
+
+def estimate(effects, confidence=CONFIDENCE, trim=TRIM):
+    """The trimmed mean of the visits' effects with its winsorised t interval.
+
+    Effects that are not finite (visits without an accepted block) are not visits and are left out.
+    """
+    y = np.sort(finite(effects))
+    n = len(y)
+    if n == 0:
+        return Estimate(0, math.nan, -math.inf, math.inf, math.nan)
+    g = int(math.floor(trim * n))
+    mean = float(np.mean(y[g : n - g]))
+    if n < 2:
+        return Estimate(n, mean, -math.inf, math.inf, math.nan)
+    winsorised = y.copy()
+    winsorised[:g] = y[g]
+    winsorised[n - g :] = y[n - g - 1]
+    sd = float(np.std(winsorised, ddof=1))
+    error = sd / ((1 - 2 * g / n) * math.sqrt(n))
+    half = robust.t_quantile((1 + confidence) / 2, n - 2 * g - 1) * error
+    return Estimate(n, mean, mean - half, mean + half, sd)
+
+
+def verdict(cell, delta):
+    """One of faster, slower, equivalent, undecided: what the estimate says about a against b."""
+    if not cell.low <= cell.high:  # also nan
+        return UNDECIDED
+    if cell.low > delta:
+        return FASTER
+    if cell.high < -delta:
+        return SLOWER
+    if cell.low > -delta and cell.high < delta:
+        return EQUIVALENT
+    return UNDECIDED
+
+
+def more_visits(effects, threads, delta=None, max_visits=MAX_VISITS):
+    """How many more visits the cell wants before the next look; 0 when it is done."""
+    delta = delta_for(threads) if delta is None else delta
+    n = len(finite(effects))
+    if n >= max_visits:
+        return 0
+    if n < MIN_VISITS:
+        return min(MIN_VISITS, max_visits) - n
+    if (n - MIN_VISITS) % LOOK:
+        return min(LOOK - (n - MIN_VISITS) % LOOK, max_visits - n)
+    if estimate(effects).half_width <= target_half_width(threads):
+        return 0
+    if verdict(estimate(effects, EARLY_CONFIDENCE), delta) != UNDECIDED:
+        return 0
+    return min(LOOK, max_visits - n)
+
+
+def more_visits_if_undecided(effects, threads, delta=None, max_visits=MAX_VISITS):
+    """Like more_visits, but goes on past the target precision while undecided: for left-over budget."""
+    delta = delta_for(threads) if delta is None else delta
+    wanted = more_visits(effects, threads, delta, max_visits)
+    n = len(finite(effects))
+    if wanted or n >= max_visits or verdict(estimate(effects), delta) != UNDECIDED:
+        return wanted
+    return min(LOOK, max_visits - n)
+
+
+def finite(effects):
+    """The effects that are numbers, as an array."""
+    y = np.asarray([math.nan if e is None else e for e in effects], float)
+    return y[np.isfinite(y)]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the worker's slice records of one visit to effects between its contestants.
+
+A visit is one fresh process; it is the unit of repetition. Within it, blocks pair the contestants: the effect of
+a block is e(a, b) = ln(time of b / time of a) per operation, of times summed over the block, positive when a is
+faster. The visit's effect is the median over its accepted blocks. Slices are never samples.
+
+Contestants are addressed by their index in the visit, not by name: an A/A visit holds one name twice.
+"""
+
+import collections
+import dataclasses
+import math
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Visit:
+    """What one visit says.
+
+    blocks: {block number: per-contestant ns per operation, nan where it has no valid slice}, accepted blocks only
+    rejected: {block number: reason}; kept for showing
+    complete: the worker said "end" and no visit_end says otherwise; an incomplete visit has no effects
+    changepoint: the block series shifts at some point (flagged, still used: nothing is rejected by value)
+    """
+
+    contestants: int
+    blocks: dict
+    rejected: dict
+    complete: bool
+    changepoint: bool
+
+    def effect(self, a, b):
+        """The visit's log ratio e(a, b), positive when a is faster; nan when there is none."""
+        series = self.block_effects(a, b)
+        return float(np.median(series)) if len(series) else math.nan
+
+    def block_effects(self, a, b):
+        """The log ratio of every accepted block that has both contestants, in order of time."""
+        if not self.complete:
+            return np.empty(0)
+        pairs = [(row[a], row[b]) for _, row in sorted(self.blocks.items())]
+        return np.array([math.log(tb / ta) for ta, tb in pairs if ta > 0 and tb > 0])
+
+    def nanoseconds(self, c):
+        """Median wall-clock ns per operation of contestant c over accepted blocks: descriptive only; or nan."""
+        values = [row[c] for row in self.blocks.values() if row[c] > 0] if self.complete else []
+        return float(np.median(values)) if values else math.nan
+
+
+def read_visit(records, contestants):
+    """Builds a Visit from the records of one visit.
+
+    records: parsed JSON lines (dicts with "t"), in file order; others' fields and unknown types are ignored
+    contestants: how many contestants the visit has
+
+    Slices without a time (untimed visits), of warm-up, with a non-positive time or count, or of a rejected block
+    contribute nothing.
+    """
+    time = collections.defaultdict(lambda: np.zeros(contestants))
+    count = collections.defaultdict(lambda: np.zeros(contestants))
+    rejected, complete, ended, flagged = {}, False, None, False
+    for record in records:
+        kind = record.get("t")
+        if kind == "slice":
+            c, n, ns = record.get("c"), record.get("n"), record.get("ns")
+            if record.get("w") or not _positive(n) or not _positive(ns):
+                continue
+            if not isinstance(c, int) or not 0 <= c < contestants:
+                continue
+            time[record.get("b")][c] += ns
+            count[record.get("b")][c] += n
+        elif kind == "reject":
+            rejected[record.get("b")] = record.get("why", "")
+        elif kind == "end":
+            complete = True
+            flagged = flagged or bool(record.get("changepoint"))
+        elif kind == "invalid":
+            ended = "invalid"
+        elif kind == "visit_end":
+            ended = record.get("status")
+    blocks = {}
+    for b in time:
+        if b not in rejected:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                blocks[b] = np.where(count[b] > 0, time[b] / np.where(count[b] > 0, count[b], 1), math.nan)
+    complete = complete and ended in (None, "ok")
+    visit = Visit(contestants, blocks, rejected, complete, flagged)
+    if not flagged and any(changepoint(visit.block_effects(c, 0)) for c in range(1, contestants)):
+        visit = dataclasses.replace(visit, changepoint=True)
+    return visit
+
+
+def changepoint(series, level=0.001):
+    """Whether a series has a shift in location, by Pettitt's (1979) rank test; False below eight values.
+
+    The p-value is his approximation 2 exp(-6 K^2 / (n^3 + n^2)). The level is low because every visit is tested.
+    """
+    series = np.asarray(series, float)
+    n = len(series)
+    if n < 8:
+        return False
+    signs = np.sign(series[:, None] - series[None, :])
+    # U_t = sum over i <= t < j of sign(x_i - x_j); antisymmetry lets whole rows be summed.
+    k = np.max(np.abs(np.cumsum(signs.sum(axis=1))))
+    return bool(2 * math.exp(-6 * k**2 / (n**3 + n**2)) < level)
+
+
+def _positive(value):
+    return isinstance(value, (int, float)) and math.isfinite(value) and value > 0
