@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The list of map strategies, and what follows from it.
+
+Adding a strategy is one header in this folder and one line in STRATEGIES. From the line follow
+
+  //maps:<name>                            the strategy as a library, with the generated header
+                                           maps/strategies/<name>.h, which names it for generic code
+  //maps:<name>_conformance_test           the conformance kit (maps/testing), this architecture
+  //maps:<name>_conformance_test_<arch>    the same on the other architecture, emulated
+
+and its place in the experiments and in the paper, which read the same list.
+"""
+
+load("@host_arch//:host.bzl", "CROSS_ARCH")
+load("@rules_cc//cc:defs.bzl", "cc_library", "cc_test")
+load("//tools:cross.bzl", "cross_test")
+
+def strategy(name, header, map):
+    """One strategy.
+
+    Args:
+      name: what it is called everywhere: on command lines, in result files, in the paper.
+      header: the file in this folder that defines it.
+      map: the type, an expression over K, V, Hash and Atomics inside namespace cmap.
+
+    Returns:
+      A struct with these fields.
+    """
+    return struct(name = name, header = header, map = map)
+
+STRATEGIES = [
+    strategy("null", header = "null_map.h", map = "NullMap<K, V, Hash, Atomics>"),
+    strategy("unsynchronised_map", header = "unsynchronised_map.h", map = "UnsynchronisedMap<K, V, Hash, Atomics>"),
+    strategy("mutex_map", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics>"),
+    strategy("shared_mutex_map", header = "shared_mutex_map.h", map = "SharedMutexMap<K, V, Hash, Atomics>"),
+    strategy("rw_mutex_map", header = "rw_mutex_map.h", map = "RwMutexMap<K, V, Hash, Atomics>"),
+    strategy("sharded_map", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics>"),
+    strategy("sharded_map_packed", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPacked>"),
+]
+
+_HEADER = """// Generated from maps/strategies.bzl.
+#ifndef CMAP_MAPS_STRATEGIES_{guard}_H_
+#define CMAP_MAPS_STRATEGIES_{guard}_H_
+
+#include <string_view>
+
+#include "maps/{header}"
+
+namespace cmap::strategies {{
+
+struct {name} {{
+  static constexpr std::string_view kName = "{name}";
+  template <class K, class V, class Hash = DefaultHash<K>,
+            class Atomics = NativeAtomics>
+  using Map = cmap::{map};
+}};
+
+}}  // namespace cmap::strategies
+
+#endif  // CMAP_MAPS_STRATEGIES_{guard}_H_
+"""
+
+_CONFORMANCE_TEST = """// Generated from maps/strategies.bzl.
+#include "maps/strategies/{name}.h"
+#include "maps/testing/conformance.h"
+
+[[maybe_unused]] static const bool kRegistered =
+    cmap::testing::RegisterConformance<cmap::strategies::{name}>();
+"""
+
+def _write_impl(ctx):
+    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content)
+
+_write = rule(
+    implementation = _write_impl,
+    attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
+)
+
+def declare_strategies():
+    """Declares the targets of every strategy. Called once, by maps/BUILD."""
+    own_tests = native.glob(["*_test.cc"])
+    for s in STRATEGIES:
+        header = "strategies/" + s.name + ".h"
+        _write(
+            name = s.name + "_header",
+            out = header,
+            content = _HEADER.format(guard = s.name.upper(), **{"name": s.name, "header": s.header, "map": s.map}),
+        )
+        cc_library(
+            name = s.name,
+            hdrs = [header, s.header],
+            tags = ["map_strategy"],
+            visibility = ["//visibility:public"],
+            deps = [":concurrent_map", ":internal"],
+        )
+
+        test = s.name + "_conformance_test"
+        source = test + ".cc"
+        _write(
+            name = test + "_source",
+            testonly = True,
+            out = source,
+            content = _CONFORMANCE_TEST.format(name = s.name),
+        )
+        cc_test(
+            name = test,
+            size = "medium",
+            srcs = [source],
+            deps = [":" + s.name, "//maps/testing:conformance"],
+        )
+        cross_test(
+            name = test + "_" + CROSS_ARCH,
+            test = ":" + test,
+        )
+
+    # What is peculiar to a strategy is tested in <header>_test.cc; found by its name.
+    for source in own_tests:
+        header = source[:-len("_test.cc")] + ".h"
+        cc_test(
+            name = source[:-len(".cc")],
+            srcs = [source],
+            deps = [":" + s.name for s in STRATEGIES if s.header == header] + [
+                ":concurrent_map",
+                ":internal",
+                "//maps/testing:conformance",
+                "@com_google_googletest//:gtest_main",
+            ],
+        )

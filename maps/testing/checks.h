@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The conformance checks: what every strategy must do, whatever it is made of.
+// Each is a function that throws when the map is wrong, so that the kit's own
+// test can hold deliberately broken maps against it (kit_test.cc).
+//
+// The checks follow the tests of Go's sync.Map (src/sync/map_test.go) and of its
+// hash trie (src/internal/sync/hashtriemap_test.go), those of xsync for
+// LoadOrCompute and growth, and add invariants over concurrent histories that
+// need no recording: conservation of values, sums, sizes, exactly-once.
+#ifndef CMAP_MAPS_TESTING_CHECKS_H_
+#define CMAP_MAPS_TESTING_CHECKS_H_
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "maps/concurrent_map.h"
+#include "maps/testing/any_map.h"
+#include "maps/testing/harness.h"
+
+namespace cmap::testing {
+
+// What a check presupposes of a map; where a strategy does not offer it the check
+// is skipped with a reason.
+struct Needs {
+  OpSet ops{};                  // none of them declared unsupported
+  bool threads = false;         // several threads
+  bool every_key = true;        // the map never evicts
+  bool results = true;          // the map returns what was stored
+  bool atomic_batch = false;    // the traits promise it
+  bool atomic_clear = false;    // the traits promise it
+  bool snapshot_range = false;  // the traits promise it
+  // Of the types, not of the strategy: see Applies().
+  bool good_hash = false;      // many keys
+  bool counted_lives = false;  // values are LifeCounted
+  bool long_keys = false;      // strings
+  bool tunables = false;       // at least one tunable
+};
+
+struct Check {
+  std::string_view name;
+  Needs needs;
+  void (*run)(const Context& context);
+};
+
+// All checks, in three files: one thread, several threads, whole map.
+std::span<const Check> SequentialChecks();
+std::span<const Check> ConcurrentChecks();
+std::span<const Check> WholeMapChecks();
+
+// Whether the check has anything to look at with these key and value types, this
+// hash and these tunables. Where not, it is not even registered.
+bool Applies(const Check& check, const Subject& subject);
+
+struct Outcome {
+  enum Kind { kPassed, kSkipped, kFailed } kind;
+  std::string text;  // why skipped, or what is wrong and with which seed
+};
+
+// Runs one check. Beside what the check itself asserts, no value may outlive the
+// maps of the check, and no value may be used outside its life.
+Outcome RunCheck(const Check& check, const Subject& subject,
+            std::uint64_t seed = TestSeed());
+
+}  // namespace cmap::testing
+
+#endif  // CMAP_MAPS_TESTING_CHECKS_H_

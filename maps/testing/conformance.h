@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The conformance kit: every check for a strategy with three pairs of key and
+// value types under three hashes. maps/strategies.bzl generates, per strategy, a
+// file with the one line
+//
+//   static const bool registered =
+//       cmap::testing::RegisterConformance<cmap::strategies::mutex_map>();
+//
+// Tests are called <types>_<hash>.<check>, e.g. string_string_good.swap.
+// A class template that is constrained to some value types (requires ...) is
+// tested with those it accepts.
+#ifndef CMAP_MAPS_TESTING_CONFORMANCE_H_
+#define CMAP_MAPS_TESTING_CONFORMANCE_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "maps/concurrent_map.h"
+#include "maps/testing/adaptor.h"
+#include "maps/testing/any_map.h"
+#include "maps/testing/checks.h"
+
+namespace cmap::testing {
+
+// One check of one subject as a GoogleTest test.
+class CheckTest : public ::testing::Test {
+ public:
+  CheckTest(const Check& check, const Subject& subject)
+      : check_(check), subject_(subject) {}
+
+  void TestBody() override {
+    const Outcome outcome = RunCheck(check_, subject_);
+    if (outcome.kind == Outcome::kFailed) FAIL() << outcome.text;
+    if (outcome.kind == Outcome::kSkipped) GTEST_SKIP() << outcome.text;
+  }
+
+ private:
+  const Check& check_;
+  const Subject& subject_;
+};
+
+// Registers all checks of one subject with GoogleTest. The subject lives as long
+// as the program.
+inline void RegisterSubject(const std::string& suite, Subject made) {
+  const Subject* subject = new Subject(std::move(made));
+  for (const auto& checks :
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+    for (const Check& check : checks) {
+      if (!Applies(check, *subject)) continue;
+      ::testing::RegisterTest(
+          suite.c_str(), std::string(check.name).c_str(), nullptr, nullptr,
+          __FILE__, __LINE__, [&check, subject]() -> ::testing::Test* {
+            return new CheckTest(check, *subject);
+          });
+    }
+  }
+}
+
+template <class Strategy, class K, class V, class Hash>
+void RegisterHash(HashKind kind, const char* hash_name) {
+  if constexpr (requires { typename Strategy::template Map<K, V, Hash>; }) {
+    using Map = typename Strategy::template Map<K, V, Hash>;
+    static_assert(ConcurrentMap<Map>,
+                  "the strategy does not model ConcurrentMap");
+    RegisterSubject(std::string(Code<K>::kName) + "_" +
+                        std::string(Code<V>::kName) + "_" + hash_name,
+                    MakeSubject<Map>(Strategy::kName, kind));
+  }
+}
+
+template <class Strategy, class K, class V>
+void RegisterTypes() {
+  RegisterHash<Strategy, K, V, DefaultHash<K>>(HashKind::kGood, "good");
+  RegisterHash<Strategy, K, V, TruncatedHash<K>>(HashKind::kTruncated,
+                                                 "truncated");
+  RegisterHash<Strategy, K, V, ConstantHash<K>>(HashKind::kConstant, "constant");
+}
+
+template <class Strategy>
+bool RegisterConformance() {
+  RegisterTypes<Strategy, std::uint64_t, std::uint64_t>();
+  RegisterTypes<Strategy, std::string, std::string>();
+  RegisterTypes<Strategy, std::uint64_t, LifeCounted>();
+  return true;
+}
+
+}  // namespace cmap::testing
+
+#endif  // CMAP_MAPS_TESTING_CONFORMANCE_H_

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A value that counts its lives: how many exist, and whether one that no longer
+// exists was used. Every object is counted from constructor to destructor, moved
+// from or not, so that a map that leaks, destroys twice or reads a destroyed
+// value is found out without a sanitizer.
+#ifndef CMAP_MAPS_TESTING_LIFE_COUNTED_H_
+#define CMAP_MAPS_TESTING_LIFE_COUNTED_H_
+
+#include <cstdint>
+
+namespace cmap::testing {
+
+class LifeCounted {
+ public:
+  // Thrown by the copy that ThrowAfter() asked for.
+  struct CopyFailed {};
+
+  LifeCounted() : LifeCounted(0) {}
+  explicit LifeCounted(std::uint64_t number);
+  LifeCounted(const LifeCounted& other);
+  LifeCounted(LifeCounted&& other) noexcept;
+  LifeCounted& operator=(const LifeCounted& other);  // strong
+  LifeCounted& operator=(LifeCounted&& other) noexcept;
+  ~LifeCounted();
+
+  std::uint64_t number() const;
+
+  friend bool operator==(const LifeCounted& a, const LifeCounted& b) {
+    return a.number() == b.number();
+  }
+
+  // Objects alive now, in all threads.
+  static std::int64_t Alive();
+  // Uses of objects outside their lives so far, in all threads.
+  static std::int64_t Violations();
+
+  // Makes the n-th copy (construction or assignment, 1 is the next) of this
+  // thread throw CopyFailed; 0 switches that off.
+  static void ThrowAfter(int copies);
+
+ private:
+  void CheckAlive() const;
+
+  std::uint64_t mark_;
+  std::uint64_t number_;
+};
+
+}  // namespace cmap::testing
+
+#endif  // CMAP_MAPS_TESTING_LIFE_COUNTED_H_

@@ -1,0 +1,685 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checks of point operations by one thread.
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "maps/testing/checks.h"
+#include "maps/testing/life_counted.h"
+
+namespace cmap::testing {
+namespace {
+
+// Values of key k in these checks; never 0, different for different k and
+// versions.
+Number Value(Number key, Number version = 0) { return key * 1000 + version + 1; }
+
+void ExpectAbsent(AnyMap& map, Number key) {
+  ExpectEq(map.Load(key), std::optional<Number>(), "Load(", key, ")");
+}
+
+void ExpectHolds(AnyMap& map, Number key, Number value) {
+  ExpectEq(map.Load(key), std::optional<Number>(value), "Load(", key, ")");
+}
+
+// Every operation can be called, whatever it answers. All that is asked of the
+// null map.
+void EveryOperationCallable(const Context& context) {
+  const auto map = context.Make();
+  const OpSet& unsupported = context.traits().unsupported;
+  for (Number key = 0; key < context.Keys(16); ++key) {
+    map->Load(key);
+    map->Store(key, key + 1);
+    map->LoadOrStore(key, key + 2);
+    map->Delete(key);
+    if (!unsupported.contains(Op::kSwap)) map->Swap(key, 3);
+    if (!unsupported.contains(Op::kCompareAndSwap)) {
+      map->CompareAndSwap(key, 3, 4);
+    }
+    if (!unsupported.contains(Op::kCompareAndDelete)) {
+      map->CompareAndDelete(key, 4);
+    }
+    if (!unsupported.contains(Op::kLoadAndDelete)) map->LoadAndDelete(key);
+    if (!unsupported.contains(Op::kLoadOrCompute)) {
+      map->LoadOrCompute(key, [] { return Number{5}; });
+    }
+  }
+  map->Reserve(100);
+  map->StoreBatch({});
+  map->StoreBatch(std::array<AnyMap::Pair, 2>{{{1, 2}, {3, 4}}});
+  if (!unsupported.contains(Op::kRange)) {
+    map->Range([](Number, Number) { return true; });
+  }
+  map->Size();
+  map->Clear();
+  Expect(map->MemoryBytes() > 0, "MemoryBytes() is 0 for an object that exists");
+}
+
+void LoadEmpty(const Context& context) {
+  const auto map = context.Make();
+  for (Number key = 0; key < context.Keys(200); ++key) {
+    ExpectAbsent(*map, key);
+    Expect(!map->Delete(key), "Delete(", key, ") of an empty map is true");
+  }
+  ExpectEq(map->Size(), 0u, "Size() of an empty map");
+}
+
+void StoreOverwrites(const Context& context) {
+  const auto map = context.Make();
+  const Number keys = context.Keys(300);
+  for (Number version = 0; version < 3; ++version) {
+    for (Number key = 0; key < keys; ++key) map->Store(key, Value(key, version));
+    for (Number key = 0; key < keys; ++key) {
+      ExpectHolds(*map, key, Value(key, version));
+    }
+    ExpectEq(map->Size(), keys, "Size() after storing the same keys again");
+  }
+  ExpectAbsent(*map, keys);
+}
+
+void LoadOrStore(const Context& context) {
+  const auto map = context.Make();
+  const Number keys = context.Keys(300);
+  for (Number key = 0; key < keys; ++key) {
+    ExpectAbsent(*map, key);
+    ExpectEq(map->LoadOrStore(key, Value(key)),
+             Loaded<Number>{Value(key), false}, "LoadOrStore of absent ", key);
+    ExpectHolds(*map, key, Value(key));
+    ExpectEq(map->LoadOrStore(key, Value(key, 7)),
+             Loaded<Number>{Value(key), true}, "LoadOrStore of present ", key);
+  }
+  for (Number key = 0; key < keys; ++key) {
+    ExpectEq(map->LoadOrStore(key, Value(key, 8)),
+             Loaded<Number>{Value(key), true}, "LoadOrStore of present ", key);
+    ExpectHolds(*map, key, Value(key));
+  }
+  // Also after the key was present once and deleted.
+  for (Number key = 0; key < keys; ++key) {
+    Expect(map->Delete(key), "Delete of present ", key, " is false");
+    ExpectEq(map->LoadOrStore(key, Value(key, 9)),
+             Loaded<Number>{Value(key, 9), false},
+             "LoadOrStore of deleted ", key);
+  }
+  ExpectEq(map->Size(), keys, "Size()");
+}
+
+void LoadOrCompute(const Context& context) {
+  const auto map = context.Make();
+  const Number keys = context.Keys(100);
+  for (Number key = 0; key < keys; ++key) {
+    int calls = 0;
+    struct MakeFailed : std::exception {};
+    try {
+      map->LoadOrCompute(key, [&]() -> Number { throw MakeFailed(); });
+      Fail("LoadOrCompute swallowed the exception of its function");
+    } catch (const MakeFailed&) {
+    }
+    ExpectAbsent(*map, key);
+    const auto make = [&] { return ++calls, Value(key); };
+    ExpectEq(map->LoadOrCompute(key, make), Loaded<Number>{Value(key), false},
+             "LoadOrCompute of absent ", key);
+    ExpectEq(calls, 1, "calls of the function for an absent key");
+    ExpectEq(map->LoadOrCompute(key, make), Loaded<Number>{Value(key), true},
+             "LoadOrCompute of present ", key);
+    ExpectEq(calls, 1, "calls of the function after the key was present");
+    ExpectHolds(*map, key, Value(key));
+  }
+  ExpectEq(map->Size(), keys, "Size()");
+}
+
+void Swap(const Context& context) {
+  const auto map = context.Make();
+  const Number keys = context.Keys(200);
+  for (Number key = 0; key < keys; ++key) {
+    ExpectEq(map->Swap(key, Value(key)), std::optional<Number>(),
+             "Swap of absent ", key);
+    ExpectHolds(*map, key, Value(key));
+  }
+  for (Number key = 0; key < keys; ++key) {
+    ExpectEq(map->Swap(key, Value(key, 1)), std::optional<Number>(Value(key)),
+             "Swap of present ", key);
+    ExpectEq(map->Swap(key, Value(key, 1)),
+             std::optional<Number>(Value(key, 1)),
+             "Swap of present ", key, " for an equal value");
+    ExpectHolds(*map, key, Value(key, 1));
+  }
+  ExpectEq(map->Size(), keys, "Size()");
+}
+
+// Fills the map, removes `count` keys with `remove`, and looks at all of them.
+template <class Remove>
+void RemoveSome(const Context& context, Number keys, Number count,
+                Remove remove) {
+  const auto map = context.Make();
+  for (Number key = 0; key < keys; ++key) map->Store(key, Value(key));
+  for (Number i = 0; i < count; ++i) {
+    const Number key = count == 1 ? keys / 2 : (i * 7) % keys;
+    remove(*map, key);
+    ExpectAbsent(*map, key);
+    ExpectEq(map->Size(), keys - i - 1, "Size() after ", i + 1, " removals");
+  }
+  std::set<Number> left;
+  for (Number key = 0; key < keys; ++key) {
+    if (map->Load(key)) left.insert(key);
+  }
+  ExpectEq(left.size(), keys - count, "keys left");
+  for (const Number key : left) ExpectHolds(*map, key, Value(key));
+}
+
+// One, several, all.
+template <class Remove>
+void RemoveOneManyAll(const Context& context, Remove remove) {
+  // Not a multiple of seven, so that i * 7 meets every key.
+  Number keys = context.Keys(300);
+  if (keys % 7 == 0) --keys;
+  for (const Number count : {Number{1}, keys / 3, keys}) {
+    RemoveSome(context, keys, count, remove);
+  }
+}
+
+void Delete(const Context& context) {
+  RemoveOneManyAll(context, [](AnyMap& map, Number key) {
+    Expect(map.Delete(key), "Delete of present ", key, " is false");
+    Expect(!map.Delete(key), "Delete of deleted ", key, " is true");
+  });
+}
+
+void LoadAndDelete(const Context& context) {
+  RemoveOneManyAll(context, [](AnyMap& map, Number key) {
+    ExpectEq(map.LoadAndDelete(key), std::optional<Number>(Value(key)),
+             "LoadAndDelete of present ", key);
+    ExpectEq(map.LoadAndDelete(key), std::optional<Number>(),
+             "LoadAndDelete of deleted ", key);
+  });
+}
+
+void CompareAndDelete(const Context& context) {
+  RemoveOneManyAll(context, [](AnyMap& map, Number key) {
+    Expect(!map.CompareAndDelete(key, Value(key, 1)), "CompareAndDelete of ",
+           key, " with another value is true");
+    ExpectHolds(map, key, Value(key));
+    Expect(map.CompareAndDelete(key, Value(key)), "CompareAndDelete of ", key,
+           " with its value is false");
+    Expect(!map.CompareAndDelete(key, Value(key)), "CompareAndDelete of ", key,
+           " is true again after it deleted the key");
+  });
+}
+
+void CompareAndDeleteAbsent(const Context& context) {
+  const auto map = context.Make();
+  for (Number key = 0; key < context.Keys(50); ++key) {
+    // 0 is the default value: absence must not look like it.
+    Expect(!map->CompareAndDelete(key, 0), "CompareAndDelete of absent ", key,
+           " with the default value is true");
+    map->Store(key, 0);
+    Expect(map->CompareAndDelete(key, 0), "CompareAndDelete of ", key,
+           " holding the default value is false");
+    Expect(!map->CompareAndDelete(key, 0), "CompareAndDelete of deleted ", key,
+           " with the default value is true");
+  }
+  ExpectEq(map->Size(), 0u, "Size()");
+}
+
+void CompareAndSwap(const Context& context) {
+  const Number keys = context.Keys(300);
+  for (const Number count : {Number{1}, keys / 3, keys}) {
+    const auto map = context.Make();
+    for (Number key = 0; key < keys; ++key) map->Store(key, Value(key));
+    for (Number i = 0; i < count; ++i) {
+      const Number key = keys - 1 - i;
+      Expect(!map->CompareAndSwap(key, Value(key, 1), Value(key, 2)),
+             "CompareAndSwap of ", key, " with another value is true");
+      ExpectHolds(*map, key, Value(key));
+      Expect(map->CompareAndSwap(key, Value(key), Value(key, 1)),
+             "CompareAndSwap of ", key, " with its value is false");
+      ExpectHolds(*map, key, Value(key, 1));
+      Expect(!map->CompareAndSwap(key, Value(key), Value(key, 3)),
+             "CompareAndSwap of ", key, " with its former value is true");
+      Expect(map->CompareAndSwap(key, Value(key, 1), Value(key, 1)),
+             "CompareAndSwap of ", key, " for an equal value is false");
+    }
+    for (Number key = 0; key < keys; ++key) {
+      ExpectHolds(*map, key, Value(key, key >= keys - count ? 1 : 0));
+    }
+    ExpectEq(map->Size(), keys, "Size()");
+  }
+}
+
+void CompareAndSwapAbsent(const Context& context) {
+  const auto map = context.Make();
+  for (Number key = 0; key < context.Keys(50); ++key) {
+    // 0 is the default value: absence must not look like it.
+    Expect(!map->CompareAndSwap(key, 0, 5), "CompareAndSwap of absent ", key,
+           " with the default value is true");
+    ExpectAbsent(*map, key);
+    map->Store(key, 0);
+    Expect(map->CompareAndSwap(key, 0, 6), "CompareAndSwap of ", key,
+           " holding the default value is false");
+    map->Delete(key);
+    for (const Number expected : {Number{0}, Number{6}}) {
+      Expect(!map->CompareAndSwap(key, expected, 7), "CompareAndSwap of deleted ",
+             key, " with ", expected, " is true");
+    }
+    ExpectAbsent(*map, key);
+  }
+  ExpectEq(map->Size(), 0u, "Size()");
+}
+
+// A map and the std::map it should equal, driven by random calls. Every return
+// value is compared. A map that may evict may answer "absent" at any time; the
+// model then forgets the key as well.
+class ModelRun {
+ public:
+  ModelRun(const Context& context, AnyMap& map, Number keys, Random& random)
+      : traits_(context.traits()), map_(map), keys_(keys), random_(random) {
+    for (std::size_t i = 0; i < kOpCount; ++i) {
+      const Op op = static_cast<Op>(i);
+      if (traits_.unsupported.contains(op)) continue;
+      for (int n = Weight(op); n > 0; --n) deck_.push_back(op);
+    }
+  }
+
+  void Steps(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      try {
+        Step(deck_[random_.Below(deck_.size())]);
+      } catch (const CheckFailure& e) {
+        std::string text = "step " + std::to_string(i) + ": " + e.what() +
+                           " (keys 0 to " + std::to_string(keys_ - 1) +
+                           "; the last calls:";
+        for (const std::string& call : recent_) text += " " + call;
+        throw CheckFailure(text + ")");
+      }
+    }
+  }
+
+  void CompareAll() {
+    Note("final comparison");
+    for (Number key = 0; key < keys_; ++key) CheckLoad(key);
+    if (!traits_.unsupported.contains(Op::kRange)) CheckRange();
+    CheckSize();
+  }
+
+ private:
+  static int Weight(Op op) {
+    switch (op) {
+      case Op::kRange:
+      case Op::kSize:
+      case Op::kStoreBatch: return 2;
+      case Op::kClear:
+      case Op::kReserve:
+      case Op::kMemoryBytes: return 1;
+      default: return 20;
+    }
+  }
+
+  template <class... Parts>
+  void Note(const Parts&... parts) {
+    std::string text;
+    ((text += ToText(parts)), ...);
+    recent_.push_back(std::move(text));
+    if (recent_.size() > 12) recent_.pop_front();
+  }
+  static std::string ToText(std::string_view text) { return std::string(text); }
+  static std::string ToText(Number number) { return std::to_string(number); }
+
+  std::optional<Number> Expected(Number key) const {
+    const auto it = model_.find(key);
+    if (it == model_.end()) return std::nullopt;
+    return it->second;
+  }
+  // Called before a comparison: what was dropped by right is dropped here too.
+  void Forgive(Number key, bool map_says_present) {
+    if (!traits_.keeps_every_key && !map_says_present) model_.erase(key);
+  }
+  // Values come from a small set, so that comparisons succeed now and then; the
+  // default value is among them.
+  Number SomeValue() { return random_.Below(4); }
+
+  void CheckLoad(Number key) {
+    const std::optional<Number> got = map_.Load(key);
+    Forgive(key, got.has_value());
+    ExpectEq(got, Expected(key), "Load(", key, ")");
+  }
+
+  void CheckSize() {
+    const std::size_t got = map_.Size();
+    if (traits_.keeps_every_key) {
+      ExpectEq(got, model_.size(), "Size()");
+    } else {
+      Expect(got <= model_.size(), "Size(): got ", got, ", want at most ",
+             model_.size());
+    }
+  }
+
+  void CheckRange() {
+    std::map<Number, Number> seen;
+    map_.Range([&](Number key, Number value) {
+      Expect(seen.emplace(key, value).second, "Range visits ", key, " twice");
+      return true;
+    });
+    if (!traits_.keeps_every_key) {
+      std::erase_if(model_, [&](const auto& e) { return !seen.contains(e.first); });
+    }
+    ExpectEq(seen.size(), model_.size(), "keys visited by Range");
+    for (const auto& [key, value] : seen) {
+      ExpectEq(std::optional<Number>(value), Expected(key), "Range at ", key);
+    }
+  }
+
+  void Step(Op op) {
+    const Number key = random_.Below(keys_);
+    switch (op) {
+      case Op::kLoad:
+        Note("Load(", key, ")");
+        return CheckLoad(key);
+      case Op::kStore: {
+        const Number value = SomeValue();
+        Note("Store(", key, ",", value, ")");
+        map_.Store(key, value);
+        model_[key] = value;
+        return;
+      }
+      case Op::kLoadOrStore:
+      case Op::kLoadOrCompute: {
+        const Number value = SomeValue();
+        Note(OpName(op), "(", key, ",", value, ")");
+        int calls = 0;
+        const Loaded<Number> got =
+            op == Op::kLoadOrStore
+                ? map_.LoadOrStore(key, value)
+                : map_.LoadOrCompute(key, [&] { return ++calls, value; });
+        Forgive(key, got.loaded);
+        const auto [it, inserted] = model_.try_emplace(key, value);
+        ExpectEq(got, Loaded<Number>{it->second, !inserted}, OpName(op), "(",
+                 key, ", ", value, ")");
+        if (op == Op::kLoadOrCompute) {
+          ExpectEq(calls, inserted ? 1 : 0, "calls of LoadOrCompute's function");
+        }
+        return;
+      }
+      case Op::kLoadAndDelete: {
+        Note("LoadAndDelete(", key, ")");
+        const std::optional<Number> got = map_.LoadAndDelete(key);
+        Forgive(key, got.has_value());
+        ExpectEq(got, Expected(key), "LoadAndDelete(", key, ")");
+        model_.erase(key);
+        return;
+      }
+      case Op::kDelete: {
+        Note("Delete(", key, ")");
+        const bool got = map_.Delete(key);
+        Forgive(key, got);
+        ExpectEq(got, model_.erase(key) == 1, "Delete(", key, ")");
+        return;
+      }
+      case Op::kSwap: {
+        const Number value = SomeValue();
+        Note("Swap(", key, ",", value, ")");
+        const std::optional<Number> got = map_.Swap(key, value);
+        Forgive(key, got.has_value());
+        ExpectEq(got, Expected(key), "Swap(", key, ", ", value, ")");
+        model_[key] = value;
+        return;
+      }
+      case Op::kCompareAndSwap: {
+        const Number expected = SomeValue(), desired = SomeValue();
+        Note("CompareAndSwap(", key, ",", expected, ",", desired, ")");
+        const bool got = map_.CompareAndSwap(key, expected, desired);
+        const bool holds = Expected(key) == expected;
+        if (holds) Forgive(key, got);
+        const bool want = Expected(key) == expected;
+        ExpectEq(got, want, "CompareAndSwap(", key, ", ", expected, ", ",
+                 desired, ")");
+        if (want) model_[key] = desired;
+        return;
+      }
+      case Op::kCompareAndDelete: {
+        const Number expected = SomeValue();
+        Note("CompareAndDelete(", key, ",", expected, ")");
+        const bool got = map_.CompareAndDelete(key, expected);
+        const bool holds = Expected(key) == expected;
+        if (holds) Forgive(key, got);
+        const bool want = Expected(key) == expected;
+        ExpectEq(got, want, "CompareAndDelete(", key, ", ", expected, ")");
+        if (want) model_.erase(key);
+        return;
+      }
+      case Op::kRange:
+        Note("Range");
+        return CheckRange();
+      case Op::kClear:
+        if (!random_.OneIn(4)) return;  // rare, lest the map stay small
+        Note("Clear");
+        map_.Clear();
+        model_.clear();
+        return;
+      case Op::kSize:
+        Note("Size");
+        return CheckSize();
+      case Op::kReserve:
+        Note("Reserve");
+        map_.Reserve(random_.Below(2 * keys_));
+        return;
+      case Op::kStoreBatch: {
+        std::vector<AnyMap::Pair> batch;
+        for (std::uint64_t n = random_.Below(8); n > 0; --n) {
+          batch.emplace_back(random_.Below(keys_), SomeValue());
+        }
+        Note("StoreBatch of ", Number{batch.size()});
+        map_.StoreBatch(batch);
+        for (const auto& [k, v] : batch) model_[k] = v;
+        return;
+      }
+      case Op::kMemoryBytes:
+        Note("MemoryBytes");
+        Expect(map_.MemoryBytes() > 0, "MemoryBytes() is 0");
+        return;
+    }
+  }
+
+  const Traits& traits_;
+  AnyMap& map_;
+  const Number keys_;
+  Random& random_;
+  std::vector<Op> deck_;
+  std::map<Number, Number> model_;
+  std::deque<std::string> recent_;
+};
+
+void MatchesModel(const Context& context, Number keys, std::uint64_t runs,
+                  std::uint64_t steps) {
+  Random random(context.seed() * 1000003 + keys);
+  for (std::uint64_t run = 0; context.More(run, runs); ++run) {
+    const auto map = context.Make();
+    ModelRun model(context, *map, keys, random);
+    model.Steps(context.Scaled(steps));
+    model.CompareAll();
+  }
+}
+
+// Few keys: every state of a key is met in every order.
+void MatchesModelFewKeys(const Context& context) {
+  MatchesModel(context, 3, 20, 400);
+}
+
+void MatchesModelManyKeys(const Context& context) {
+  MatchesModel(context, context.Keys(64), 5, 1500);
+  MatchesModel(context, context.Keys(700), 2, 5000);
+}
+
+// Every tunable at its least, its initial and its greatest value (as far as
+// memory allows), and just outside.
+void Tunables(const Context& context) {
+  constexpr std::int64_t kMost = 65536;
+  for (const TunableInfo& tunable : context.subject().tunables) {
+    Expect(tunable.min <= tunable.initial && tunable.initial <= tunable.max,
+           tunable.name, ": the initial value ", tunable.initial,
+           " is not within ", tunable.min, " to ", tunable.max);
+    for (const std::int64_t value :
+         {tunable.min, tunable.initial,
+          std::max(tunable.initial, std::min(tunable.max, kMost))}) {
+      const auto map = context.subject().make_with(tunable.name, value);
+      Random random(context.seed());
+      try {
+        ModelRun model(context, *map, context.Keys(64), random);
+        model.Steps(1000);
+        model.CompareAll();
+      } catch (const CheckFailure& e) {
+        Fail("with ", tunable.name, " = ", value, ": ", e.what());
+      }
+    }
+    for (const std::int64_t value : {tunable.min - 1, tunable.max + 1}) {
+      try {
+        context.subject().make_with(tunable.name, value);
+      } catch (const std::invalid_argument& e) {
+        const std::string what = e.what();
+        Expect(what.find(tunable.name) != std::string::npos &&
+                   what.find(std::to_string(value)) != std::string::npos &&
+                   what.find('\n') == std::string::npos,
+               "the message '", what,
+               "' is not one sentence that names the tunable and the value");
+        continue;
+      }
+      Fail("accepted ", tunable.name, " = ", value, ", which is outside ",
+           tunable.min, " to ", tunable.max);
+    }
+  }
+}
+
+// After an operation that threw because a value could not be copied the map holds
+// what it held before.
+void ThrowingCopies(const Context& context) {
+  struct Case {
+    const char* what;
+    Op op;
+    void (*call)(AnyMap&);
+  };
+  static constexpr Number kPresent = 1, kAbsent = 2, kOther = 3;
+  static constexpr Case kCases[] = {
+      {"Store of a new key", Op::kStore, [](AnyMap& m) { m.Store(kAbsent, 9); }},
+      {"Store of a present key", Op::kStore,
+       [](AnyMap& m) { m.Store(kPresent, 9); }},
+      {"LoadOrStore of a new key", Op::kLoadOrStore,
+       [](AnyMap& m) { m.LoadOrStore(kAbsent, 9); }},
+      {"LoadOrStore of a present key", Op::kLoadOrStore,
+       [](AnyMap& m) { m.LoadOrStore(kPresent, 9); }},
+      {"LoadOrCompute of a new key", Op::kLoadOrCompute,
+       [](AnyMap& m) { m.LoadOrCompute(kAbsent, [] { return Number{9}; }); }},
+      {"Swap of a new key", Op::kSwap, [](AnyMap& m) { m.Swap(kAbsent, 9); }},
+      {"Swap of a present key", Op::kSwap,
+       [](AnyMap& m) { m.Swap(kPresent, 9); }},
+      {"CompareAndSwap", Op::kCompareAndSwap,
+       [](AnyMap& m) { m.CompareAndSwap(kPresent, 5, 9); }},
+      {"CompareAndDelete", Op::kCompareAndDelete,
+       [](AnyMap& m) { m.CompareAndDelete(kPresent, 5); }},
+      {"LoadAndDelete", Op::kLoadAndDelete,
+       [](AnyMap& m) { m.LoadAndDelete(kPresent); }},
+      {"Delete", Op::kDelete, [](AnyMap& m) { m.Delete(kPresent); }},
+      {"Load", Op::kLoad, [](AnyMap& m) { m.Load(kPresent); }},
+      {"Range", Op::kRange,
+       [](AnyMap& m) { m.Range([](Number, Number) { return true; }); }},
+  };
+  for (const Case& c : kCases) {
+    if (context.traits().unsupported.contains(c.op)) continue;
+    for (int n = 1; n < 20; ++n) {
+      const auto map = context.Make();
+      map->Store(kPresent, 5);
+      map->Store(kOther, 6);
+      bool thrown = false;
+      LifeCounted::ThrowAfter(n);
+      try {
+        c.call(*map);
+      } catch (const LifeCounted::CopyFailed&) {
+        thrown = true;
+      }
+      LifeCounted::ThrowAfter(0);
+      if (!thrown) break;  // the operation copies less often than n times
+      try {
+        ExpectHolds(*map, kPresent, 5);
+        ExpectHolds(*map, kOther, 6);
+        ExpectAbsent(*map, kAbsent);
+        ExpectEq(map->Size(), 2u, "Size()");
+        map->Store(kAbsent, 8);  // and it still works
+        ExpectHolds(*map, kAbsent, 8);
+      } catch (const CheckFailure& e) {
+        Fail("after ", c.what, " whose copy number ", n, " threw: ", e.what());
+      }
+    }
+  }
+}
+
+// Go issue 40999: keys that are stored once and deleted must not pile up. A map
+// may keep some for deferred reclamation, but not more the longer it runs.
+void DeletedValuesAreDestroyed(const Context& context) {
+  constexpr std::int64_t kBound = 4096;
+  const auto map = context.Make();
+  const std::int64_t before = LifeCounted::Alive();
+  const std::uint64_t rounds =
+      context.subject().hash == HashKind::kGood ? 20000 : 6000;
+  for (Number key = 0; context.More(key, rounds); ++key) {
+    map->Store(key, Value(key));
+    if (key % 2 == 0 || context.traits().unsupported.contains(Op::kLoadAndDelete)) {
+      Expect(map->Delete(key), "Delete of present ", key, " is false");
+    } else {
+      ExpectEq(map->LoadAndDelete(key), std::optional<Number>(Value(key)),
+               "LoadAndDelete of present ", key);
+    }
+    const std::int64_t held = LifeCounted::Alive() - before;
+    Expect(held <= kBound, "after ", key + 1, " fresh keys were stored and deleted ",
+           held, " of their values still exist");
+  }
+  // The same when one key is overwritten for ever.
+  for (Number version = 0; context.More(version, rounds); ++version) {
+    map->Store(7, version);
+    const std::int64_t held = LifeCounted::Alive() - before;
+    Expect(held <= kBound, "after ", version + 1, " stores of one key ", held,
+           " values still exist");
+  }
+}
+
+constexpr Check kChecks[] = {
+    {"every_operation_callable",
+     {.every_key = false, .results = false},
+     &EveryOperationCallable},
+    {"load_empty", {.every_key = false}, &LoadEmpty},
+    {"store_overwrites", {}, &StoreOverwrites},
+    {"load_or_store", {}, &LoadOrStore},
+    {"load_or_compute", {.ops = OpSet(Op::kLoadOrCompute)}, &LoadOrCompute},
+    {"swap", {.ops = OpSet(Op::kSwap)}, &Swap},
+    {"delete", {}, &Delete},
+    {"load_and_delete", {.ops = OpSet(Op::kLoadAndDelete)}, &LoadAndDelete},
+    {"compare_and_delete",
+     {.ops = OpSet(Op::kCompareAndDelete)},
+     &CompareAndDelete},
+    {"compare_and_delete_absent",
+     {.ops = OpSet(Op::kCompareAndDelete)},
+     &CompareAndDeleteAbsent},
+    {"compare_and_swap", {.ops = OpSet(Op::kCompareAndSwap)}, &CompareAndSwap},
+    {"compare_and_swap_absent",
+     {.ops = OpSet(Op::kCompareAndSwap)},
+     &CompareAndSwapAbsent},
+    {"matches_model_few_keys", {.every_key = false}, &MatchesModelFewKeys},
+    {"matches_model_many_keys", {.every_key = false}, &MatchesModelManyKeys},
+    {"tunables",
+     {.every_key = false, .good_hash = true, .tunables = true},
+     &Tunables},
+    {"throwing_copies", {.counted_lives = true}, &ThrowingCopies},
+    {"deleted_values_are_destroyed",
+     {.counted_lives = true},
+     &DeletedValuesAreDestroyed},
+};
+
+}  // namespace
+
+std::span<const Check> SequentialChecks() { return kChecks; }
+
+}  // namespace cmap::testing
