@@ -44,6 +44,7 @@
 #include <string>
 #include <vector>
 
+#include "workloads/key_state.h"
 #include "workloads/runner.h"
 #include "workloads/spec.h"
 #include "workloads/tape.h"
@@ -110,18 +111,13 @@ class Simulator {
 
   const Tape& tape_;
   std::size_t position_ = 0;
-  // Per key: the set of possible states (expectation_internal.h).
+  // Per key: the set of possible states (key_state.h).
   std::vector<std::uint8_t> states_;
   Bounds size_;
 };
 
 // The single-key analysis of steps 2 to 5, public for its tests.
 namespace internal {
-
-inline constexpr std::uint8_t kAbsent = 1;    // state sets: bit per state
-inline constexpr std::uint8_t kVersion0 = 2;
-inline constexpr std::uint8_t kVersion1 = 4;
-inline constexpr std::uint8_t kPresent = kVersion0 | kVersion1;
 
 struct KeyOp {
   std::uint8_t thread;
@@ -135,7 +131,9 @@ struct KeyBounds {
   std::uint8_t final_states = 0;
 };
 
-// `ops` are grouped by thread and in program order within a thread.
+// `start_states` is a set as in key_state.h, not empty; every member is analysed
+// by itself. `ops` are grouped by thread and in program order within a thread.
+// O(ops), and a constant for every thread.
 KeyBounds BoundKey(std::uint8_t start_states, std::span<const KeyOp> ops);
 
 }  // namespace internal

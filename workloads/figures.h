@@ -22,8 +22,8 @@ struct Figures {
   // seen, and a deleted key that returns counts as new.
   double reuse_rate = 0;
   // Of the Load, LoadOrStore and LoadOrCompute operations, the share that finds
-  // its key when the tape runs once from the prefilled state, threads taking
-  // turns (shared krr: in the order in which it was dealt). 0 without any.
+  // its key when the tape runs once from the prefilled state, the threads
+  // taking turns. 0 without any.
   double hit_rate = 0;
   std::uint64_t distinct = 0;  // different keys asked for
   double entropy_1024 = 0;     // bits, of the requests over 1024 hash buckets

@@ -25,7 +25,8 @@
 //   stationary      the map is prefilled once per block and slices continue
 //                   along the tape, which is cyclic. With the krr stream,
 //                   `population` keys are live at any time and each new key
-//                   is preceded by the deletion of a live one.
+//                   is preceded by the deletion of a live one (so the mix
+//                   holds no deleting operation).
 //   growth          every slice starts from a new, empty map
 //   reserved        the same, with Reserve(final size) before timing
 //   fixed_distinct  like growth, but the number of distinct keys is `ops` and

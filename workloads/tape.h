@@ -19,7 +19,10 @@
 // Shared krr is generated as one global sequence and dealt to the threads in
 // rounds: of every T consecutive requests each thread gets one, in random
 // order (a fixed order would give all new keys to the same thread whenever the
-// period of the accumulator divides T).
+// period of the accumulator divides T). So the first n operations of every
+// thread are the first n * T requests of the sequence. With paired deletes new
+// and reusing requests are dealt in rounds of their own, which keeps the tapes
+// equally long.
 #ifndef CMAP_WORKLOADS_TAPE_H_
 #define CMAP_WORKLOADS_TAPE_H_
 
@@ -52,10 +55,6 @@ struct Tape {
   std::uint32_t op_set = 0;
   // Every new key is preceded by a delete (Spec::PairsDeletes).
   bool pairs_deletes = false;
-  // Shared krr without paired deletes: request number j of the global sequence
-  // is the next operation of thread dealt[j]; a prefix of n operations per
-  // thread is the first n * T requests. Empty otherwise.
-  std::vector<std::uint8_t> dealt;
 
   std::size_t length() const { return threads.empty() ? 0 : threads[0].size(); }
 };
