@@ -6,21 +6,7 @@ after every round, the report recomputes `analyse` and sees what the orchestrato
 positive when a is faster; x is in the axis's own units. `level` (a log ratio, ln 1.47 for "47 % faster") shifts the
 question from "who is faster" to "where is that gain reached".
 
-The six words partition what a curve f over the tested range can be, with M and m its largest and smallest values:
-
-    equivalent     -delta < m and M < delta
-    a_throughout   -delta < m and M > delta   a is nowhere slower, and faster somewhere (`strict`: everywhere)
-    b_throughout   m < -delta and M < delta   the same for b
-    crossover      m < -delta and M > delta, and f goes from one side to the other once
-    several        ... more than once
-    undecided      the visits do not tell which of these it is
-
-Differences within delta never decide a word: a curve that dips 1 % below zero and rises to 50 % is "a throughout" in
-every repeat, not a crossover in some of them. Each word is a strict inequality on m and M about the same two
-margins, so two runs can contradict one another only by erring in opposite directions at the same margin.
-
-Claims "somewhere" (M > delta) use Bonferroni over the screened points; claims "everywhere" need every point's own
-95 % interval (an intersection-union test needs no correction).
+The words and the rule that picks one are those of words.py.
 """
 
 import dataclasses
@@ -29,10 +15,8 @@ import math
 import numpy as np
 
 from report.stats import cells, curve as curves, robust
-
-CROSSOVER, A, B = "crossover", "a_throughout", "b_throughout"
-EQUIVALENT, SEVERAL, UNDECIDED = "equivalent", "several", "undecided"
-WORDS = (CROSSOVER, A, B, EQUIVALENT, SEVERAL, UNDECIDED)
+from report.stats.search import next_points  # noqa: F401 (offered here)
+from report.stats.words import A, B, CROSSOVER, EQUIVALENT, SEVERAL, UNDECIDED, WORDS, choose, classify, everywhere
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,18 +66,12 @@ class CrossoverResult:
     sd: float | None = None
 
 
-def split(axis, visits, level=0.0):
-    """(unit coordinates, effects less the level) of the visits whose effect is a number."""
-    kept = [(axis.to_unit(x), e - level) for x, e in visits if e is not None and math.isfinite(e)]
-    return np.array([u for u, _ in kept]), np.array([y for _, y in kept])
-
-
 def analyse(axis, visits, delta, level=0.0):
     """The verdict on a pair along the axis; see the head of this file for the words.
 
     visits: sequence of (x, effect); effects that are None or not finite are skipped. Never raises for too few.
     """
-    u, y = split(axis, visits, level)
+    u, y = curves.split(axis, visits, level)
     if len(u) == 0:
         return CrossoverResult(UNDECIDED, None, None, None, 0, Band((), (), (), ()), "no visit has an effect yet")
     if axis.discrete:
@@ -122,37 +100,14 @@ def analyse(axis, visits, delta, level=0.0):
                            reason=_reason(verdict, strict, curve, delta), **common)
 
 
-def classify(curve, delta, confidence):
-    """(word, strict) from the screened points of a fitted curve."""
-    if len(curve.points) < 2:
-        # One place of the axis says nothing about the others.
-        return UNDECIDED, False
-    return words(*curve.bounds(confidence, False), *curve.bounds(confidence, True), delta)
-
-
-def words(low, high, low_all, high_all, delta):
-    """(word, strict) from pointwise and simultaneous bounds at the tested points."""
-    runs = curves.runs(low_all, high_all, delta)
-    signs = {sign for sign, _, _ in runs}
-    if len(signs) == 2:
-        return (CROSSOVER if len(runs) == 2 else SEVERAL), False
-    if 1 in signs and np.all(low > -delta):
-        return A, bool(np.all(low > delta))
-    if -1 in signs and np.all(high < delta):
-        return B, bool(np.all(high < -delta))
-    if not signs and np.all(low > -delta) and np.all(high < delta):
-        return EQUIVALENT, False
-    return UNDECIDED, False
-
-
 def _analyse_discrete(axis, u, y, delta, level):
     """Cells at every value; a crossing lies between two neighbouring tested values that are established."""
-    at = discrete_cells(u, y)
+    at = curves.discrete_cells(u, y)
     positions = np.array([p for p, _ in at])
     groups = [effects for _, effects in at]
     low, high, value = _cell_bounds(groups, 0.95)
     low_all, high_all, _ = _cell_bounds(groups, 1 - 0.05 / len(groups))
-    verdict, strict = words(low, high, low_all, high_all, delta)
+    verdict, strict = choose(*_cell_bounds(groups, everywhere(0.95))[:2], low_all, high_all, delta)
     band = _band(axis, positions, value, low, high, level)
     regions = tuple(Region(x, x, r) for x, r in zip(band.x, _point_words(low, high, delta)))
     runs = curves.runs(low_all, high_all, delta)
@@ -168,12 +123,6 @@ def _analyse_discrete(axis, u, y, delta, level):
     shown = between if verdict == SEVERAL else ()
     return CrossoverResult(verdict, None, None, None, crossings=shown,
                            reason=_reason(verdict, strict, None, delta), **common)
-
-
-def discrete_cells(u, y):
-    """The visits grouped by value: [(unit coordinate, effects)], ascending."""
-    labels = np.round(u / 1e-6).astype(np.int64)
-    return [(float(u[labels == label][0]), y[labels == label]) for label in np.unique(labels)]
 
 
 def _cell_bounds(groups, confidence):

@@ -57,6 +57,18 @@ class Curve:
         return self.value - half, self.value + half
 
 
+def split(axis, visits, level=0.0):
+    """(unit coordinates, effects less the level) of the visits whose effect is a number."""
+    kept = [(axis.to_unit(x), e - level) for x, e in visits if e is not None and math.isfinite(e)]
+    return np.array([u for u, _ in kept]), np.array([y for _, y in kept])
+
+
+def discrete_cells(u, y):
+    """The visits grouped by value: [(unit coordinate, effects)], ascending."""
+    labels = np.round(u / 1e-6).astype(np.int64)
+    return [(float(u[labels == label][0]), y[labels == label]) for label in np.unique(labels)]
+
+
 def fit_curve(axis, u, y, delta):
     """Fits the curve to visits at unit coordinates u (any order); None without a visit."""
     u, y = np.asarray(u, float), np.asarray(y, float)

@@ -11,13 +11,14 @@ import math
 
 import numpy as np
 
-from report.stats import cells, crossover, curve as curves
+from report.stats import cells, curve as curves, words
 
 SCREEN_VISITS = 3
 ROUND = 6
 BUDGET = 60
 DONE_WIDTH = 0.02  # of the axis
 MIN_ZOOM = 18  # visits inside the bracket before its interval may end the search
+EVIDENCE = 9  # visits at points beyond delta before "faster somewhere" may end the search
 EARLY_CONFIDENCE = 0.99
 
 
@@ -32,7 +33,7 @@ def next_points(axis, visits, budget=BUDGET, rng=None, delta=0.02, level=0.0, do
     remaining = budget - len(visits)
     if remaining <= 0:
         return []
-    u, y = crossover.split(axis, visits, level)
+    u, y = curves.split(axis, visits, level)
     if axis.discrete:
         wanted = _discrete(axis, u, y, delta)
         return [axis.values[i] for i in rng.permutation(len(axis.values)) if i in wanted][:remaining]
@@ -62,9 +63,9 @@ def _choose(curve, delta, done_width):
     """Unit coordinates of the next round."""
     if len(curve.crossings) == 1:
         return _zoom(curve, curve.crossings[0], delta, done_width)
-    word, _ = crossover.classify(curve, delta, EARLY_CONFIDENCE)
+    word, _ = words.classify(curve, delta, EARLY_CONFIDENCE)
     open_points = _open_points(curve, delta)
-    if word != crossover.UNDECIDED and not open_points:
+    if word != words.UNDECIDED and not open_points:
         return []
     open_points = open_points or list(range(len(curve.points)))
     # Six visits, always to the open point with the fewest so far.
@@ -77,16 +78,26 @@ def _choose(curve, delta, done_width):
     return chosen
 
 
+def _beyond(curve, sign, delta):
+    """Which points are established beyond delta on one side, at the stricter confidence."""
+    low, high = curve.bounds(EARLY_CONFIDENCE, True)
+    return low > delta if sign > 0 else high < -delta
+
+
 def _open_points(curve, delta):
     """Indices of the points that keep the word open at the stricter confidence."""
-    low, high = curve.bounds(EARLY_CONFIDENCE, False)
+    low, high = curve.bounds(words.everywhere(EARLY_CONFIDENCE), False)
     signs = {s for s, _, _ in curves.runs(*curve.bounds(EARLY_CONFIDENCE, True), delta)}
     if len(signs) == 2:
         return []
-    if 1 in signs:
-        return [i for i in range(len(low)) if low[i] <= -delta]
-    if -1 in signs:
-        return [i for i in range(len(low)) if high[i] >= delta]
+    if signs:
+        sign = signs.pop()
+        against = low <= -delta if sign > 0 else high >= delta
+        beyond = _beyond(curve, sign, delta)
+        # Two outliers among the three visits of one point look like a win there: a win rests on more.
+        if np.sum(curve.visits[beyond]) < EVIDENCE:
+            against = against | beyond
+        return [int(i) for i in np.flatnonzero(against)]
     straddles = [i for i in range(len(low)) if low[i] <= -delta <= high[i] or low[i] <= delta <= high[i]]
     # Every point lies on one side by itself, yet none is beyond by Bonferroni: those outside need more visits.
     return straddles or [i for i in range(len(low)) if low[i] > delta or high[i] < -delta]
@@ -95,7 +106,9 @@ def _open_points(curve, delta):
 def _zoom(curve, crossing, delta, done_width):
     """A round around the crossing; some of it at the ends while they do not yet clear delta."""
     chosen = _ends_not_beyond(curve, delta)
-    inside = int(np.sum((curve.u > crossing.left) & (curve.u < crossing.right)))
+    left = max((p for p in curve.points if p <= crossing.left), default=crossing.left)
+    right = min((p for p in curve.points if p >= crossing.right), default=crossing.right)
+    inside = int(np.sum((curve.u > left) & (curve.u < right)))
     low, high = curves.interval(curve, crossing)
     if not chosen and inside >= MIN_ZOOM and high - low <= done_width:
         return []
@@ -117,13 +130,19 @@ def _step(curve, slope, room):
 
 
 def _ends_not_beyond(curve, delta):
-    """Two visits at the most promising point of a side that does not yet clear delta."""
+    """Visits at the most promising point of a side that does not yet clear delta, and at points that may not fit."""
     low, high = curve.bounds(0.95, True)
     chosen = []
     if not np.any(low > delta):
         chosen += [curve.points[int(np.argmax(curve.value))]] * 2
     if not np.any(high < -delta):
         chosen += [curve.points[int(np.argmin(curve.value))]] * 2
+    runs = curves.runs(low, high, delta)
+    if len(runs) == 2:
+        pointwise = curve.bounds(words.everywhere(0.95), False)
+        doubtful = np.flatnonzero(words.contrary(*pointwise, runs, delta))
+        fewest = sorted(doubtful, key=lambda i: (curve.visits[i], i))[:2]
+        chosen += [curve.points[i] for i in fewest for _ in range(2)]
     return chosen
 
 
