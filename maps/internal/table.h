@@ -78,6 +78,12 @@ class Table {
     return it->second;
   }
 
+  // The value in place, or null. Valid until the table changes.
+  const V* Find(std::uint64_t hash, const K& key) const {
+    const auto it = map_.find(KeyRef{hash, key});
+    return it == map_.end() ? nullptr : &it->second;
+  }
+
   void Store(std::uint64_t hash, const K& key, const V& value) {
     if constexpr (kOneWalk) {
       map_.insert_or_assign(StoredKey{hash, key}, value);
@@ -168,6 +174,14 @@ class Table {
     entries.reserve(entries.size() + map_.size());
     for (const auto& [stored, value] : map_) {
       entries.emplace_back(stored.key, value);
+    }
+  }
+
+  // Calls `visit` for the entries in place until it returns false.
+  template <class F>
+  void ForEach(F&& visit) const {
+    for (const auto& [stored, value] : map_) {
+      if (!visit(stored.key, value)) return;
     }
   }
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// snapshot_map: copy on write. The map is one constant table; readers take the
+// pointer to it, a writer copies it, changes the copy and exchanges the pointer.
+//
+//   readers --> [ snapshot ] --------> table of this moment (constant)
+//                     ^
+//                     | publish        copy + change
+//   writer (mutex) ---+--------------> table of the next moment
+//                                      the former one: freed when no reader has it
+//
+// Readers never wait for writers, and what they see never changes under them:
+// Range visits one state of the map without copying it. Every write costs O(n),
+// time and memory. The design is for maps that are read all the time and written
+// hardly ever, or in batches: StoreBatch copies once, however long the batch, and
+// becomes visible at once.
+//
+// Guarantees. Every operation, those on the whole map included, is linearizable.
+// Load, Range and Size are wait-free (given bounded buckets), as are operations
+// that find on the snapshot that they have nothing to change: LoadOrStore of a
+// present key, Delete of an absent one, CompareAndX with another value. Others
+// hold the mutex for the copying. Exceptions come before the publishing, so they
+// change nothing.
+//
+// What is retired is a whole table. It counts by its size for reclamation, so
+// that a few snapshots of a large map, not some hundreds, wait to be freed. Range
+// visits under a guard: a long one holds up the freeing of all later snapshots.
+//
+// Source: DeepCopyMap of Go's src/sync/map_reference_test.go, and the example of
+// Go's atomic.Value ("read-mostly"). Unlike DeepCopyMap, no operation copies when
+// there is nothing to change (there Swap and LoadAndDelete always copy), and a
+// table copy keeps its bucket array's size, so that growth is not paid again.
+#ifndef CMAP_MAPS_SNAPSHOT_MAP_H_
+#define CMAP_MAPS_SNAPSHOT_MAP_H_
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "maps/concurrent_map.h"
+#include "maps/internal/atomics.h"
+#include "maps/internal/epoch.h"
+#include "maps/internal/memory.h"
+#include "maps/internal/table.h"
+
+namespace cmap {
+
+template <class K, class V, class Hash = DefaultHash<K>,
+          class Atomics = NativeAtomics>
+class alignas(kCacheLine) SnapshotMap {
+  using Table = internal::Table<K, V>;
+  using Epochs = internal::EpochDomain<Atomics>;
+  using Guard = typename Epochs::Guard;
+
+ public:
+  using key_type = K;
+  using mapped_type = V;
+  using Options = NoOptions;
+
+  static constexpr Traits kTraits = {
+      .family = "copy on write",
+      .summary = "an unchanging table that every write replaces by a copy",
+      .source = "Go, src/sync/map_reference_test.go (DeepCopyMap)",
+      .read_progress = Progress::kWaitFree,
+      .write_progress = Progress::kBlocking,
+      .reclamation = "epochs",
+      .growth = "every write copies the table; a larger copy now and then",
+      .range = RangeConsistency::kSnapshot,
+      .batch_is_atomic = true,
+      .clear_is_atomic = true,
+      .caveat = "a write costs O(n): batch the writes; a guard held for long "
+                "keeps all later snapshots in memory",
+  };
+  static constexpr std::array<Tunable<Options>, 0> kTunables = {};
+
+  SnapshotMap() : snapshot_(new Table) {}
+  explicit SnapshotMap(const Options&) : SnapshotMap() {}
+  SnapshotMap(const SnapshotMap&) = delete;
+  SnapshotMap& operator=(const SnapshotMap&) = delete;
+  ~SnapshotMap() { delete snapshot_.load(std::memory_order_acquire); }
+
+  std::optional<V> Load(const K& key) {
+    Guard guard;
+    return Snapshot().Load(Hash{}(key), key);
+  }
+
+  void Store(const K& key, const V& value) {
+    const std::uint64_t hash = Hash{}(key);
+    Writer writer(*this);
+    writer.Copy().Store(hash, key, value);
+    writer.Publish();
+  }
+
+  Loaded<V> LoadOrStore(const K& key, const V& value) {
+    const std::uint64_t hash = Hash{}(key);
+    if (auto found = LoadHashed(hash, key)) return {*std::move(found), true};
+    Writer writer(*this);
+    if (const V* found = writer.Now().Find(hash, key)) return {*found, true};
+    Loaded<V> result = writer.Copy().LoadOrStore(hash, key, value);
+    writer.Publish();
+    return result;
+  }
+
+  // `make` runs under the writers' mutex: it must not call the map.
+  template <class F>
+  Loaded<V> LoadOrCompute(const K& key, F&& make) {
+    const std::uint64_t hash = Hash{}(key);
+    if (auto found = LoadHashed(hash, key)) return {*std::move(found), true};
+    Writer writer(*this);
+    if (const V* found = writer.Now().Find(hash, key)) return {*found, true};
+    Loaded<V> result =
+        writer.Copy().LoadOrCompute(hash, key, std::forward<F>(make));
+    writer.Publish();
+    return result;
+  }
+
+  std::optional<V> LoadAndDelete(const K& key) {
+    const std::uint64_t hash = Hash{}(key);
+    if (!Holds(hash, key)) return std::nullopt;
+    Writer writer(*this);
+    if (writer.Now().Find(hash, key) == nullptr) return std::nullopt;
+    std::optional<V> old = writer.Copy().LoadAndDelete(hash, key);
+    writer.Publish();
+    return old;
+  }
+
+  bool Delete(const K& key) {
+    const std::uint64_t hash = Hash{}(key);
+    if (!Holds(hash, key)) return false;
+    Writer writer(*this);
+    if (writer.Now().Find(hash, key) == nullptr) return false;
+    writer.Copy().Delete(hash, key);
+    writer.Publish();
+    return true;
+  }
+
+  std::optional<V> Swap(const K& key, const V& value) {
+    const std::uint64_t hash = Hash{}(key);
+    Writer writer(*this);
+    std::optional<V> old = writer.Copy().Swap(hash, key, value);
+    writer.Publish();
+    return old;
+  }
+
+  bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
+    const std::uint64_t hash = Hash{}(key);
+    if (!Holds(hash, key, expected)) return false;
+    Writer writer(*this);
+    const V* found = writer.Now().Find(hash, key);
+    if (found == nullptr || !(*found == expected)) return false;
+    writer.Copy().Store(hash, key, desired);
+    writer.Publish();
+    return true;
+  }
+
+  bool CompareAndDelete(const K& key, const V& expected) {
+    const std::uint64_t hash = Hash{}(key);
+    if (!Holds(hash, key, expected)) return false;
+    Writer writer(*this);
+    const V* found = writer.Now().Find(hash, key);
+    if (found == nullptr || !(*found == expected)) return false;
+    writer.Copy().Delete(hash, key);
+    writer.Publish();
+    return true;
+  }
+
+  template <class F>
+  void Range(F&& visit) {
+    Guard guard;
+    Snapshot().ForEach(std::forward<F>(visit));
+  }
+
+  void Clear() {
+    Writer writer(*this);
+    if (writer.Now().Size() == 0) return;
+    writer.Empty();
+    writer.Publish();
+  }
+
+  std::size_t Size() {
+    Guard guard;
+    return Snapshot().Size();
+  }
+
+  // Takes effect with the next copy.
+  void Reserve(std::size_t entries) {
+    std::unique_lock lock(mu_);
+    reserved_ = std::max(reserved_, entries);
+  }
+
+  // One copy for the whole batch.
+  void StoreBatch(std::span<const std::pair<K, V>> batch) {
+    if (batch.empty()) return;
+    Writer writer(*this);
+    Table& next = writer.Copy();
+    for (const auto& [key, value] : batch) next.Store(Hash{}(key), key, value);
+    writer.Publish();
+  }
+
+  // The present snapshot; older ones that wait to be freed are not counted.
+  std::size_t MemoryBytes() {
+    return sizeof(*this) + internal::MallocBytes(sizeof(Table)) +
+           Snapshot().HeapBytesHeld();
+  }
+
+  // copies: snapshots made by copying; entries_copied: entries in them.
+  std::vector<Counter> Counters() const {
+    std::unique_lock lock(mu_);
+    return {{"copies", copies_}, {"entries_copied", entries_copied_}};
+  }
+
+  // Frees what maps of this kind have put aside, as far as no thread is in a
+  // map at the moment.
+  static void Quiesce() { Epochs::Drain(); }
+
+ private:
+  // The mutex, and the next snapshot until it is published. What an exception
+  // leaves unpublished is thrown away.
+  class Writer {
+   public:
+    explicit Writer(SnapshotMap& map)
+        : map_(map), room_(guard_), lock_(map.mu_) {}
+
+    // Constant while the mutex is held.
+    const Table& Now() const {
+      // Relaxed: only holders of the mutex write it.
+      return *map_.snapshot_.load(std::memory_order_relaxed);
+    }
+    Table& Copy() {
+      next_ = std::make_unique<Table>(Now());
+      next_->Reserve(map_.reserved_);
+      ++map_.copies_;
+      map_.entries_copied_ += Now().Size();
+      return *next_;
+    }
+    void Empty() { next_ = std::make_unique<Table>(); }
+
+    void Publish() noexcept {
+      const Table* old = &Now();
+      // (1) release, pairs with (2): readers see the table as it was made.
+      map_.snapshot_.store(next_.release(), std::memory_order_release);
+      guard_.Retire(old, old->Size() * kBytesPerEntry);
+    }
+
+   private:
+    struct Room {  // before the mutex, as it may throw
+      explicit Room(Guard& guard) { guard.Prepare(1); }
+    };
+    static constexpr std::size_t kBytesPerEntry = 4 * sizeof(void*) +
+                                                  sizeof(K) + sizeof(V);
+
+    // In this order: the guard outlives the mutex, so that nothing is freed
+    // under it.
+    SnapshotMap& map_;
+    Guard guard_;
+    Room room_;
+    std::unique_lock<typename Atomics::Mutex> lock_;
+    std::unique_ptr<Table> next_;
+  };
+
+  // Under a guard.
+  const Table& Snapshot() const {
+    // (2) acquire, pairs with (1).
+    return *snapshot_.load(std::memory_order_acquire);
+  }
+
+  std::optional<V> LoadHashed(std::uint64_t hash, const K& key) const {
+    Guard guard;
+    return Snapshot().Load(hash, key);
+  }
+  bool Holds(std::uint64_t hash, const K& key) const {
+    Guard guard;
+    return Snapshot().Find(hash, key) != nullptr;
+  }
+  bool Holds(std::uint64_t hash, const K& key, const V& value) const {
+    Guard guard;
+    const V* found = Snapshot().Find(hash, key);
+    return found != nullptr && *found == value;
+  }
+
+  typename Atomics::template Atomic<const Table*> snapshot_;
+  // Away from what readers read. All that follows is written under the mutex.
+  alignas(kCacheLine) mutable typename Atomics::Mutex mu_;
+  std::size_t reserved_ = 0;
+  std::uint64_t copies_ = 0;
+  std::uint64_t entries_copied_ = 0;
+};
+
+}  // namespace cmap
+
+#endif  // CMAP_MAPS_SNAPSHOT_MAP_H_
