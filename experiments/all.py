@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of //experiments:all and of the targets of single questions.
+
+With Bazel everything needed lies in the runfiles around this file. `python3 -m experiments.all`
+from the workspace works too, with what Bazel built last.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+from experiments.orchestrator import cli
+
+
+def _build_report(run: pathlib.Path) -> pathlib.Path:
+    """The paper. Imported late: drawing takes memory that measuring should have."""
+    from report import main  # pylint: disable=import-outside-toplevel
+    return main.build(run)
+
+
+def _root() -> pathlib.Path:
+    """The tree that holds what Bazel built: the runfiles, or bazel-bin of a checkout."""
+    here = pathlib.Path(__file__).absolute().parents[1]
+    return here if (here / "experiments/catalogue.json").exists() else here / "bazel-bin"
+
+
+def _tools(cross_arch: str) -> cli.Tools:
+    root = _root()
+    native, cross = root / "experiments/worker/worker", root / f"experiments/worker_{cross_arch}"
+    emulate = pathlib.Path(__file__).absolute().parents[1] / "tools/run_cross.sh"
+    workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    return cli.Tools(
+        catalogue=root / "experiments/catalogue.json",
+        native=[str(native)] if native.exists() else None,
+        cross=[str(emulate), cross_arch, str(cross)] if cross.exists() else None,
+        cross_arch=cross_arch,
+        workspace=pathlib.Path(workspace) if workspace else pathlib.Path(__file__).absolute().parents[1],
+        build_report=_build_report)
+
+
+def main() -> int:
+    # What the Bazel target fixes; the rest is the caller's.
+    fixed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    fixed.add_argument("--target", default="all")
+    fixed.add_argument("--cross-arch", default="x86_64" if os.uname().machine == "aarch64" else "aarch64")
+    known, rest = fixed.parse_known_args()
+    return cli.main(rest, _tools(known.cross_arch), name=known.target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

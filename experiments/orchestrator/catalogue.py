@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the catalogue of questions, narrows it to what a run asks, and expands its axes.
+
+The catalogue is data (experiments/catalogue.bzl). A narrowed question is what run.json records
+and the report reads: the entry with the profile's overrides applied and nothing left to choose.
+"""
+
+import copy
+import dataclasses
+import json
+import math
+import pathlib
+import re
+from typing import Any
+
+from experiments.orchestrator import contestants as contestants_lib
+from experiments.orchestrator.errors import UserError, unknown
+
+SCHEMA = 1
+KINDS = ("sweep", "discrete", "cells")
+REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
+EVERY_STRATEGY = "*"
+_REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
+             "excludes", "levels", "claims", "aa_visits", "profiles")
+_OVERRIDES = ("values", "lo", "hi", "regimes", "threads", "baselines", "contestants", "cells", "ops",
+              "population", "aa_visits")
+_PROFILE_FIELDS = ("budget_s", "seconds", "warmup_seconds", "slice_ms", "screen_visits",
+                   "cell_visits", "pair_visits", "level_visits", "gate_wait_s")
+_CLAIM = re.compile(r"00[0-4]-C\d{2}")
+
+Question = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """Profiles by name, questions in order."""
+
+    profiles: dict[str, dict[str, Any]]
+    questions: list[Question]
+
+    def names(self) -> list[str]:
+        return [q["name"] for q in self.questions]
+
+
+@dataclasses.dataclass
+class Asked:
+    """What a run asks, and what it leaves out and why."""
+
+    questions: list[Question] = dataclasses.field(default_factory=list)
+    not_asked: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    skipped: list[dict[str, str]] = dataclasses.field(default_factory=list)
+
+
+def load(path: pathlib.Path) -> Catalogue:
+    """Reads catalogue.json. Raises UserError when it is absent or malformed."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"the catalogue {path} cannot be read ({error}); "
+                        "build it with bazel build //experiments:catalogue.") from None
+    if raw.get("schema") != SCHEMA:
+        raise UserError(f"the catalogue {path} has schema {raw.get('schema')!r}, not {SCHEMA}; "
+                        "rebuild it with bazel build //experiments:catalogue.")
+    catalogue = Catalogue(raw["profiles"], raw["questions"])
+    found = problems(catalogue)
+    if found:
+        raise UserError(f"the catalogue is wrong: {found[0]}")
+    return catalogue
+
+
+def problems(catalogue: Catalogue) -> list[str]:
+    """Everything wrong with a catalogue, one sentence each; empty when it is sound."""
+    out = []
+    for name, profile in catalogue.profiles.items():
+        missing = [f for f in _PROFILE_FIELDS if f not in profile]
+        if missing:
+            out.append(f"profile {name} lacks {', '.join(missing)}.")
+    if len(set(catalogue.names())) != len(catalogue.questions):
+        out.append("two questions have the same name.")
+    for q in catalogue.questions:
+        out.extend(f"question {q.get('name')}: {p}" for p in _question_problems(q, catalogue))
+    return out
+
+
+def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
+    missing = [f for f in _REQUIRED if f not in q]
+    if missing:
+        return [f"lacks {', '.join(missing)}."]
+    out = []
+    if q["kind"] not in KINDS:
+        out.append(f"has the unknown kind {q['kind']!r}.")
+    if q["kind"] == "cells":
+        if not q.get("cells"):
+            out.append("is of kind cells and has none.")
+    else:
+        if "workload" not in q or "axis" not in q:
+            return out + ["has an axis kind and no axis or workload."]
+        out.extend(_axis_problems(q))
+    out.extend(f"has the unknown regime {r!r}." for r in q["regimes"] if r not in REGIMES)
+    out.extend(f"has the malformed claim id {c!r}." for c in q["claims"] if not _CLAIM.fullmatch(c))
+    out.extend(f"has the level {v['name']} for a claim it does not list."
+               for v in q["levels"] if v["claim"] not in q["claims"])
+    for spec in [*q["baselines"], *q["contestants"]]:
+        if spec != EVERY_STRATEGY:
+            try:
+                contestants_lib.parse(spec)
+            except UserError as error:
+                out.append(str(error))
+    for workload in workloads(q):
+        if not math.isclose(sum(workload["mix"].values()), 100):
+            out.append(f"has a mix that sums to {sum(workload['mix'].values())}, not 100.")
+    if set(q["profiles"]) != set(catalogue.profiles):
+        out.append(f"answers for the profiles {sorted(q['profiles'])}, not "
+                   f"{sorted(catalogue.profiles)}.")
+    for name, override in q["profiles"].items():
+        if isinstance(override, dict):
+            out.extend(f"overrides the unknown field {f!r} in profile {name}."
+                       for f in override if f not in _OVERRIDES)
+        elif not (isinstance(override, str) and override):
+            out.append(f"neither asks nor says why not in profile {name}.")
+    return out
+
+
+def _axis_problems(q: Question) -> list[str]:
+    axis, out = q["axis"], []
+    values = axis["values"]
+    if sorted(set(values)) != values:
+        out.append("has axis values that do not ascend.")
+    if values and not axis["lo"] <= values[0] <= values[-1] <= axis["hi"]:
+        out.append("has axis values outside lo to hi.")
+    if axis["scale"] == "log2" and axis["lo"] <= 0:
+        out.append("has a log2 axis that begins at or below 0.")
+    if axis["field"].startswith("mix.") and not axis.get("rest"):
+        out.append("varies a share of the mix and names no `rest`.")
+    if axis["field"].startswith("tunable:") and not any("{}" in c for c in q["contestants"]):
+        out.append("varies a tunable and no contestant has {}.")
+    return out
+
+
+def workloads(q: Question) -> list[dict[str, Any]]:
+    """The workloads of a question before its axis is applied."""
+    return [c["workload"] for c in q["cells"]] if q["kind"] == "cells" else [q["workload"]]
+
+
+def resolve(q: Question, value: float | None, cell: str | None, regime: str) -> dict[str, Any]:
+    """The complete workload at an axis value, or of a named cell, in a regime.
+
+    The fields `threads` and `tunable:` change no workload; the caller applies them.
+    """
+    if cell is not None:
+        base = next(c["workload"] for c in q["cells"] if c["name"] == cell)
+    else:
+        base = q["workload"]
+    workload = copy.deepcopy(base)
+    workload["regime"] = regime
+    field = q["axis"]["field"] if cell is None else ""
+    if field in ("", "threads") or field.startswith("tunable:"):
+        return workload
+    if field.startswith("mix."):
+        op, rest = field.removeprefix("mix."), q["axis"]["rest"]
+        # Rounded, so that 100 - 95.7 is 4.3 in the record too.
+        shares = {op: value, rest: round(100 - value, 6)}
+        workload["mix"] = {name: share for name, share in shares.items() if share > 0}
+    elif field == "population":
+        workload["population"] = int(round(value))
+    elif field.startswith("keys."):
+        workload["keys"][field.removeprefix("keys.")] = value
+    else:
+        raise UserError(f"question {q['name']} varies {field!r}, which no workload has.")
+    return workload
+
+
+def fill(spec: str, q: Question, value: float | None) -> str:
+    """The contestant at an axis value: {} replaced on a tunable axis."""
+    if "{}" not in spec:
+        return spec
+    return spec.replace("{}", str(int(value)))
+
+
+def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strategies: list[str] | None,
+           threads: list[int] | None, cpus: int, described: dict[str, dict[str, Any]]) -> Asked:
+    """Decides what a run asks. Raises UserError for names that do not exist.
+
+    only: these questions, also where the profile would not ask them (then as the full profile asks)
+    strategies: only these contestants; a strategy that a question does not list joins it
+    threads: these thread counts instead of the question's own
+    cpus: how many this process may use; described: strategy name -> traits
+    """
+    for name in only or ():
+        if name not in catalogue.names():
+            raise unknown("question", name, catalogue.names())
+    for spec in strategies or ():
+        contestants_lib.check(spec, described)
+    asked = Asked()
+    for entry in catalogue.questions:
+        name, override = entry["name"], entry["profiles"][profile]
+        if only and name not in only:
+            asked.not_asked.append({"question": name, "why": "not among those named by --only"})
+            continue
+        if isinstance(override, str):
+            if not only:
+                asked.not_asked.append({"question": name, "why": override})
+                continue
+            override = entry["profiles"]["full"]
+        q = _apply(entry, override)
+        why = _fit_threads(q, threads, cpus, asked)
+        why = why or _fit_contestants(q, strategies, described, asked)
+        if why:
+            asked.not_asked.append({"question": name, "why": why})
+        else:
+            asked.questions.append(q)
+    if not asked.questions:
+        reason = asked.not_asked[-1]["why"] if asked.not_asked else "the catalogue is empty"
+        raise UserError(f"no question is left to ask ({reason}); see --list.")
+    return asked
+
+
+def _apply(entry: Question, override: dict[str, Any]) -> Question:
+    q = copy.deepcopy(entry)
+    del q["profiles"]
+    for field, value in copy.deepcopy(override).items():
+        if field in ("values", "lo", "hi"):
+            q["axis"][field] = value
+        elif field == "cells":
+            q["cells"] = [c for c in q["cells"] if c["name"] in value]
+        elif field in ("ops", "population"):
+            for workload in workloads(q):
+                workload[field] = value
+        else:
+            q[field] = value
+    return q
+
+
+def _fit_threads(q: Question, threads: list[int] | None, cpus: int, asked: Asked) -> str | None:
+    """Applies --threads and the machine's size; says why when nothing is left."""
+    if q["kind"] != "cells" and q["axis"]["field"] == "threads":
+        if threads:
+            q["axis"]["values"] = sorted(set(threads))
+            q["axis"]["lo"], q["axis"]["hi"] = q["axis"]["values"][0], q["axis"]["values"][-1]
+        return None
+    if threads:
+        q["threads"] = sorted(set(threads))
+        return None
+    too_many = [t for t in q["threads"] if t > cpus]
+    q["threads"] = [t for t in q["threads"] if t <= cpus]
+    for t in too_many:
+        why = (f"{t} threads on one core each need {t} CPUs and this process may use {cpus}; "
+               f"--threads {t} measures them oversubscribed")
+        if not q["threads"]:
+            return why
+        asked.skipped.append({"question": q["name"], "contestant": "all", "why": why})
+    return None
+
+
+def thread_counts(q: Question) -> list[int]:
+    """Every thread count a question uses."""
+    if q["kind"] != "cells" and q["axis"]["field"] == "threads":
+        return [int(v) for v in q["axis"]["values"]]
+    return q["threads"]
+
+
+def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[str, dict[str, Any]],
+                     asked: Asked) -> str | None:
+    """Expands "*", applies --strategies, drops what is unfit; says why when nothing is left."""
+    def skip(spec: str, why: str) -> None:
+        asked.skipped.append({"question": q["name"], "contestant": spec, "why": why})
+
+    excluded = {e["strategy"]: e["why"] for e in q["excludes"]}
+    named = [c for c in q["contestants"] if c != EVERY_STRATEGY]
+    if EVERY_STRATEGY in q["contestants"]:
+        for name in described:
+            if name in excluded:
+                skip(name, excluded[name])
+            elif name not in named:
+                named.append(name)
+    if strategies:
+        chosen = [c for c in named if contestants_lib.strategy_of(c) in strategies or c in strategies]
+        listed = {contestants_lib.strategy_of(c) for c in named} | set(named)
+        chosen += [s for s in strategies if s not in listed]
+        named = chosen
+    minimum = min(thread_counts(q))
+    fit = []
+    for spec in named:
+        name = contestants_lib.strategy_of(spec)
+        if name not in described:
+            skip(spec, "it is not compiled into this worker")
+            continue
+        if spec in excluded and strategies:
+            skip(spec, excluded[spec])
+            continue
+        why = next((w for w in (contestants_lib.unfit(described[name], workload, minimum)
+                                for workload in workloads(q)) if w), None)
+        if why:
+            skip(spec, why)
+        else:
+            fit.append(spec)
+    q["contestants"] = fit
+    q["baselines"] = [b for b in q["baselines"] if contestants_lib.strategy_of(b) in described]
+    if not q["baselines"]:
+        return "none of its baselines is compiled into this worker"
+    if not any(c not in q["baselines"] for c in fit) and not (len(q["baselines"]) > 1 and fit):
+        return "no contestant is left for it; see the skipped ones"
+    return None

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of the experiments."""
+
+import argparse
+import dataclasses
+import difflib
+import os
+import pathlib
+import platform
+import re
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from experiments.orchestrator import catalogue, environment, plan, session, store, visit
+from experiments.orchestrator.errors import UserError, unknown
+from experiments.orchestrator.progress import Progress, duration
+
+EXIT_OK, EXIT_WRONG_RESULTS, EXIT_USAGE = 0, 1, 2
+PROFILES = ("smoke", "default", "full")
+
+_ABOUT = """\
+Measures concurrent maps against each other and writes a paper about it.
+
+Each question of the catalogue varies one thing (key reuse, share of reads, ...) and asks where
+the ranking of the maps flips. Every sample goes to results/<time>/samples.jsonl as it is taken;
+at the end the paper is written to results/<time>/report/index.html and its path is printed.
+"""
+_EXAMPLES = """\
+examples:
+  all                                       ten minutes, the main questions
+  all --profile smoke                       the whole pipe in a minute and a half, too few numbers to decide anything
+  all --profile full --budget 8h            every question, overnight
+  all --only reuse_threshold --budget 20m   one question, thoroughly
+  all --only shards --strategies sharded_map --threads 2
+  all --list                                the questions and the strategies
+  all --resume                              goes on with the newest run after an interruption
+  all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
+  all --report-only latest                  writes the paper of a run again
+
+Ctrl-C stops cleanly and still writes the paper; a second one stops at once. Nothing measured is lost.
+exit code: 0 done; 1 a strategy returned wrong results or failed, or the paper could not be written;
+2 the command cannot be done as given; 130 or 143 stopped by Ctrl-C or SIGTERM.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    """What a run is made with. Commands are None when they were not built into the target."""
+
+    catalogue: pathlib.Path
+    native: list[str] | None
+    cross: list[str] | None
+    cross_arch: str
+    workspace: pathlib.Path
+    build_report: Callable[[pathlib.Path], pathlib.Path]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one sentence, with the nearest flag when one is misspelt."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.match(r"unrecognized arguments: (\S+)", message)
+        if found:
+            flags = [f for a in self._actions for f in a.option_strings]
+            near = difflib.get_close_matches(found[1].split("=")[0], flags, n=1)
+            raise UserError(f"unknown argument {found[1]!r}" +
+                            (f"; did you mean {near[0]}?" if near else "; see --help."))
+        raise UserError(f"{message}; see --help.")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from 90s, 20m, 1h30m or a bare number of seconds."""
+    found = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    if not text.strip() or not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write 90s, 20m or 1h30m")
+    hours, minutes, seconds = (float(g or 0) for g in found.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    if total <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; write 90s, 20m or 1h30m")
+    return total
+
+
+def _names(text: str) -> list[str]:
+    names = [n.strip() for n in text.split(",") if n.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing; separate names with commas")
+    return names
+
+
+def _strategies(text: str) -> list[str]:
+    """Contestants separated by commas; a comma before tunable= belongs to the contestant."""
+    return _names(text) if ":" not in text else [
+        s for s in re.split(r",(?![a-z0-9_]+=)", text) if s]
+
+
+def _threads(text: str) -> list[int]:
+    try:
+        counts = [int(n) for n in _names(text)]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of thread counts such as 1,2") from None
+    if not all(1 <= n <= 256 for n in counts):
+        raise argparse.ArgumentTypeError(f"{text!r} has a thread count outside 1 to 256")
+    return counts
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 1 << 53:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give a whole number from 0 to 2^53 - 1")
+    return int(text)
+
+
+def parser(name: str = "all") -> argparse.ArgumentParser:
+    """The parser of the command `name`."""
+    p = _Parser(prog=f"bazel run //experiments:{name} --", description=_ABOUT,
+                epilog=_EXAMPLES.replace("  all", "  bazel run //experiments:all --"),
+                formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    p.add_argument("--profile", default=None, metavar="|".join(PROFILES),
+                   help="how much to ask and for how long (default: default)")
+    p.add_argument("--budget", type=parse_duration, metavar="TIME",
+                   help="time for everything, the paper included: 90s, 20m, 1h30m (default: the profile's)")
+    p.add_argument("--only", type=_names, metavar="Q1,Q2", help="only these questions")
+    p.add_argument("--strategies", type=_strategies, metavar="S1,S2",
+                   help="only these contestants beside the baselines, as name[:tunable=value][@batch]; "
+                   "one that a question does not list joins it")
+    p.add_argument("--threads", type=_threads, metavar="1,2",
+                   help="these thread counts instead of the questions' own")
+    p.add_argument("--seed", type=_seed, default=None, help="of everything random (default: 1)")
+    p.add_argument("--out", metavar="DIR", help="where runs are kept (default: results/ in the workspace)")
+    p.add_argument("--arch", choices=("both", "native", "cross"), default="both",
+                   help="cross: only validate on the other architecture, emulated and untimed (default: both)")
+    p.add_argument("--visit-timeout", type=parse_duration, metavar="TIME",
+                   help="after this a visit is taken to hang (default: from its size)")
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="list questions and strategies, and stop")
+    what.add_argument("--resume", nargs="?", const="latest", metavar="RUN",
+                      help="go on with a run, by default the newest; asks what it asked")
+    what.add_argument("--report-only", metavar="RUN", help="only write the paper of a run")
+    return p
+
+
+def main(argv: list[str], tools: Tools, *, name: str = "all", out=None) -> int:
+    """Runs the command. Returns the exit code; never raises for what the caller did wrong."""
+    started = time.monotonic()
+    out = out or sys.stdout
+    try:
+        return _main(parser(name).parse_args(argv), argv, tools, name, started, out)
+    except UserError as error:
+        print(f"experiments: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _main(args: argparse.Namespace, argv: list[str], tools: Tools, name: str, started: float, out: Any) -> int:
+    results = _results(args, tools)
+    if args.report_only:
+        path = store.find(results, args.report_only)
+        store.read_meta(path)
+        return _report(path, tools, out)
+    known = catalogue.load(tools.catalogue)
+    if args.profile and args.profile not in PROFILES:
+        raise unknown("profile", args.profile, PROFILES)
+    _check_questions(args.only, known)
+    native, cross = _workers(args, tools, out)
+    if args.list:
+        _list(known, native or cross, out)
+        return EXIT_OK
+    stop = session.Stop()
+    stop.install()
+    if args.resume:
+        run = _resume(args, results, native)
+    else:
+        run = _create(args, argv, tools, name, results, known, native, cross)
+    meta = run.meta
+    profile = meta["settings"]
+    smoke = _smoke(known, meta, cross) if cross else None
+    progress = Progress(out, shutil.get_terminal_size((100, 24)).columns)
+    budget = meta["budget_s"]
+    progress.say(f"{run.path.name}: {len(meta['questions'])} questions in {duration(budget)}, profile "
+                 f"{meta['profile']}, seed {meta['seed']}; samples go to {run.path}")
+    for item in meta["not_asked"]:
+        progress.say(f"  not asked: {item['question']}: {item['why']}")
+    sitting = session.Session(
+        run, profile, native, cross, smoke, environment.cpus(),
+        session.Limits(budget, meta.get("elapsed_s", 0.0) if args.resume else 0.0, args.visit_timeout),
+        progress, stop, started=started)
+    status = sitting.measure()
+    _summary(sitting, status, progress)
+    run.close()
+    code = _report(run.path, tools, out)
+    if stop.signal is not None:
+        return 128 + stop.signal
+    if meta["withheld"] or sitting.gave_up():
+        progress.say("FAILED: " + "; ".join(
+            [f"{w['contestant']} returned wrong results" for w in meta["withheld"]] +
+            [f"{w.contestant} kept failing in {w.question}" for w in sitting.gave_up()]))
+        return EXIT_WRONG_RESULTS
+    return code
+
+
+def _results(args: argparse.Namespace, tools: Tools) -> pathlib.Path:
+    if not args.out:
+        return tools.workspace / "results"
+    # bazel run changes directory; what the caller typed is relative to where it was typed.
+    return pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ".")) / args.out
+
+
+def _check_questions(only: list[str] | None, known: catalogue.Catalogue) -> None:
+    for question in only or ():
+        if question not in known.names():
+            raise unknown("question", question, known.names())
+
+
+def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.Worker | None, session.Worker | None]:
+    """The workers that this run uses, asked to describe themselves."""
+    native = cross = None
+    if args.arch in ("both", "native"):
+        if not tools.native:
+            raise UserError("this target has no native worker; run //experiments:all, or give --arch cross.")
+        native = session.Worker(platform.machine(), tools.native, True, visit.describe(tools.native))
+    if args.arch in ("both", "cross") and tools.cross and not args.list:
+        if environment.emulator(tools.cross_arch):
+            cross = session.Worker(tools.cross_arch, tools.cross, False, visit.describe(tools.cross))
+        elif args.arch == "cross":
+            raise UserError(f"qemu-{tools.cross_arch} is not installed; install the package qemu-user "
+                            "(tools/bazel does).")
+        else:
+            print(f"qemu-{tools.cross_arch} is not installed: nothing is validated on {tools.cross_arch}.",
+                  file=out)
+    if args.arch == "cross" and not args.list and not cross:
+        raise UserError("this target has no worker for another architecture; run //experiments:all.")
+    return native, cross
+
+
+def _create(args: argparse.Namespace, argv: list[str], tools: Tools, name: str, results: pathlib.Path,
+            known: catalogue.Catalogue, native: session.Worker | None, cross: session.Worker | None) -> store.RunStore:
+    profile = args.profile or "default"
+    settings = known.profiles[profile]
+    described = (native or cross).strategies()
+    asked = catalogue.narrow(known, profile, only=args.only, strategies=args.strategies, threads=args.threads,
+                             cpus=len(environment.cpus()), described=described)
+    head, dirty = environment.revision(tools.workspace)
+    workers = {}
+    for worker in filter(None, (native, cross)):
+        workers[worker.arch] = {"timed": worker.timed, "sha256": environment.sha256(worker.command[-1]),
+                                "describe": worker.describe}
+        if not worker.timed:
+            workers[worker.arch]["emulator"] = environment.emulator_version(
+                environment.emulator(worker.arch) or worker.command)
+    return store.RunStore.create(results, {
+        "command": shlex.join(["bazel", "run", f"//experiments:{name}", *(["--", *argv] if argv else [])]),
+        "profile": profile, "settings": settings, "budget_s": args.budget or settings["budget_s"],
+        "seed": 1 if args.seed is None else args.seed, "revision": head, "dirty": dirty,
+        "started": store.now(), "finished": None, "status": "running", "note": "",
+        "environment": environment.environment(), "workers": workers,
+        "questions": asked.questions, "not_asked": asked.not_asked,
+        "skipped": asked.skipped + plan.thread_limit_reasons(asked.questions, described),
+        "withheld": [], "rules": session.rules(settings)})
+
+
+def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Worker | None) -> store.RunStore:
+    for flag in ("profile", "only", "strategies", "threads", "seed"):
+        if getattr(args, flag) is not None:
+            raise UserError(f"--resume asks what the run asked; --{flag} belongs to a new run.")
+    run = store.RunStore.resume(store.find(results, args.resume))
+    if native:
+        before = run.meta["workers"].get(native.arch, {}).get("sha256")
+        if before != environment.sha256(native.command[-1]):
+            run.close()
+            raise UserError(f"the worker has changed since {run.path.name} was begun, and numbers of two "
+                            "workers do not mix; start a new run, or check out its revision "
+                            f"{run.meta.get('revision', 'unknown')[:12]}.")
+    if args.budget:
+        run.meta["budget_s"] = run.meta.get("elapsed_s", 0.0) + args.budget
+    run.meta["sittings"] = [*run.meta.get("sittings", []), {
+        "resumed": store.now(), "lost_lines": run.meta.get("cut_lines", 0)}]
+    return run
+
+
+def _smoke(known: catalogue.Catalogue, meta: dict[str, Any], cross: session.Worker) -> catalogue.Asked | None:
+    names = [q["name"] for q in meta["questions"] if q["name"] in known.names()]
+    try:
+        return catalogue.narrow(known, "smoke", only=names, strategies=None, threads=None,
+                                cpus=len(environment.cpus()), described=cross.strategies())
+    except UserError:
+        return None  # nothing in it fits this machine
+
+
+def _summary(sitting: session.Session, status: str, progress: Progress) -> None:
+    lines = [sitting.sentence(goal) for goal, verdict, _ in sitting.planner.goals() if verdict != "undecided"]
+    total = sitting.planner.goal_count()
+    progress.say(f"{status.replace('_', ' ')} after {duration(sitting.elapsed())}: "
+                 f"{len(lines)} of {total} verdicts decided" + (":" if lines else "."))
+    for line in lines:
+        progress.say("  " + line)
+
+
+def _report(path: pathlib.Path, tools: Tools, out: Any) -> int:
+    """Writes the paper. Its failure loses nothing: it can be written again from what is on disk."""
+    print("writing the paper ...", file=out, flush=True)
+    try:
+        page = tools.build_report(path)
+    except Exception as error:  # whatever it is, the samples are safe and the reader must know
+        print(f"experiments: the paper could not be written ({type(error).__name__}: {error}); the samples "
+              f"are safe in {path}: try --report-only {path.name}.", file=sys.stderr)
+        return EXIT_WRONG_RESULTS
+    print(f"paper: {page}", file=out, flush=True)
+    return EXIT_OK
+
+
+def _list(known: catalogue.Catalogue, worker: session.Worker, out: Any) -> None:
+    print("questions (* asked by the default profile):", file=out)
+    for q in known.questions:
+        mark = " " if isinstance(q["profiles"]["default"], str) else "*"
+        over = ", ".join(c["name"] for c in q["cells"]) if q["kind"] == "cells" else (
+            f"{q['axis']['name']} {q['axis']['lo']:g} to {q['axis']['hi']:g}{q['axis']['unit']}")
+        print(f"{mark} {q['name']:<16} {q['title']}\n  {'':<16} {over}; {', '.join(q['contestants'])} "
+              f"against {', '.join(q['baselines'])}", file=out)
+    print("\nstrategies:", file=out)
+    for name, traits in worker.strategies().items():
+        tunables = "".join(f" [{t['name']}={t['default']}, {t['min']} to {t['max']}]"
+                           for t in traits.get("tunables", ()))
+        print(f"  {name:<20} {traits.get('summary', '')}{tunables}", file=out)

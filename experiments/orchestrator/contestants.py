@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Contestants: strategies as they are entered in a comparison, and what they are fit for.
+
+A contestant is written `name[:tunable=value[,tunable=value]][@batch]`, for instance
+`sharded_map:shards=256` or `snapshot_map@batch`. `{}` as a value is filled from a tunable axis.
+"""
+
+import dataclasses
+import re
+from typing import Any
+
+from experiments.orchestrator.errors import UserError, unknown
+
+_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?(?P<batch>@batch)?")
+_TUNABLE = re.compile(r"(?P<name>[a-z][a-z0-9_]*)=(?P<value>-?[0-9]+|\{\})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """A parsed contestant. `tunables` keeps the order written."""
+
+    name: str
+    tunables: tuple[tuple[str, str], ...] = ()
+    batch: bool = False
+
+    def __str__(self) -> str:
+        tail = ",".join(f"{name}={value}" for name, value in self.tunables)
+        return self.name + (f":{tail}" if tail else "") + ("@batch" if self.batch else "")
+
+
+def parse(spec: str) -> Contestant:
+    """Reads a contestant. Raises UserError."""
+    form = _FORM.fullmatch(spec)
+    if not form:
+        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch], "
+                        "for instance sharded_map:shards=64.")
+    tunables = []
+    for part in (form["tunables"] or "").split(",") if form["tunables"] else ():
+        tunable = _TUNABLE.fullmatch(part)
+        if not tunable:
+            raise UserError(f"{part!r} in {spec!r} is not a tunable; write tunable=integer.")
+        tunables.append((tunable["name"], tunable["value"]))
+    return Contestant(form["name"], tuple(tunables), form["batch"] is not None)
+
+
+def strategy_of(spec: str) -> str:
+    """The strategy's name in a contestant that is known to be well-formed."""
+    return re.split("[:@]", spec, maxsplit=1)[0]
+
+
+def check(spec: str, strategies: dict[str, dict[str, Any]]) -> None:
+    """Raises UserError unless the strategy and its tunables exist and are in range.
+
+    `strategies`: name -> what the worker's --describe says of it.
+    """
+    contestant = parse(spec)
+    if contestant.name not in strategies:
+        raise unknown("strategy", contestant.name, strategies)
+    known = {t["name"]: t for t in strategies[contestant.name].get("tunables", ())}
+    for name, value in contestant.tunables:
+        if name not in known:
+            raise unknown(f"tunable of {contestant.name}", name, known)
+        low, high = known[name]["min"], known[name]["max"]
+        if value != "{}" and not low <= int(value) <= high:
+            raise UserError(f"{name}={value} of {contestant.name} is out of range; "
+                            f"give {low} to {high}.")
+
+
+def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str | None:
+    """Why the strategy with these traits cannot run the workload, or None when it can."""
+    if not traits.get("returns_results", True):
+        return "it stores nothing: it only prices the harness"
+    if not traits.get("keeps_every_key", True):
+        return "it may evict keys, so its results cannot be held against a complete map's"
+    missing = sorted(set(traits.get("unsupported", ())) & set(workload.get("mix", ())))
+    if missing:
+        reason = traits.get("unsupported_reason") or "its design has no atomic form of it"
+        return f"it does not support {', '.join(missing)}: {reason}"
+    limit = traits.get("max_threads", 0)
+    if limit and threads > limit:
+        return (f"it is limited to {limit} thread{'s' if limit > 1 else ''} "
+                f"and the question needs {threads}")
+    return None

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries a run out: plans, gates, measures and stores, visit by visit, until the budget is used."""
+
+import dataclasses
+import errno
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from experiments.orchestrator import catalogue, evidence, gate, plan, store, validate, visit
+from experiments.orchestrator.errors import UserError
+from experiments.orchestrator.evidence import Place
+from experiments.orchestrator.progress import Progress
+from report.stats import cells, search
+
+REPORT_RESERVE_S = 20.0
+HARNESS = "harness"
+_META_EVERY_S = 10.0
+
+
+@dataclasses.dataclass
+class Worker:
+    """A worker binary: how to run it and what it says of itself."""
+
+    arch: str
+    command: list[str]
+    timed: bool
+    describe: dict[str, Any]
+
+    def strategies(self) -> dict[str, dict[str, Any]]:
+        """Traits by name."""
+        return {s["name"]: s for s in self.describe["strategies"]}
+
+
+class Stop:
+    """Set by the first Ctrl-C or SIGTERM; the second ends the process at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def install(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        del frame
+        if self.signal is not None:
+            os._exit(128 + number)  # the worker dies with its parent
+        self.signal = number
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Seconds: the whole budget, what was used before this process began, and how long a visit may take."""
+
+    budget_s: float
+    used_s: float = 0.0
+    visit_timeout_s: float | None = None
+
+
+class Session:
+    """One run, new or resumed."""
+
+    def __init__(self, run: store.RunStore, profile: dict[str, Any], native: Worker | None, cross: Worker | None,
+                 smoke: catalogue.Asked | None, cpus: list[int], limits: Limits, progress: Progress, stop: Stop, *,
+                 started: float, the_gate: gate.Gate | None = None,
+                 free_bytes: Callable[[Any], int] = store.free_bytes):
+        """smoke: the same questions in the form that is run on the other architecture.
+        started: time.monotonic() of the command's start, which the budget counts from."""
+        self._run, self._profile, self._native, self._cross = run, profile, native, cross
+        self._smoke, self._cpus, self._limits = smoke, cpus, limits
+        self._progress, self._stop, self._started = progress, stop, started
+        self._gate = the_gate or gate.Gate(profile["gate_wait_s"], stop=stop)
+        self._free_bytes = free_bytes
+        self._next_visit, self._meta_written = run.next_visit, 0.0
+        self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
+        self._decided: set[evidence.Goal] = set()  # goals with a verdict as things stand
+        self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
+        self._validated: set[tuple] = set()
+        traits = native.strategies() if native else {}
+        self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"])
+        self._validation = validate.requests(
+            smoke, run.meta["questions"], len(cpus), cross.strategies()) if cross and smoke else []
+        self._replay()
+
+    # Time.
+
+    def elapsed(self) -> float:
+        """Seconds of the budget used, those of earlier sittings of the same run included."""
+        return self._limits.used_s + time.monotonic() - self._started
+
+    def _reserve(self) -> float:
+        """Seconds to keep for what comes after measuring."""
+        budget = self._limits.budget_s
+        wanted = REPORT_RESERVE_S + validate.ESTIMATE_S * len(self._validation)
+        return min(wanted, 0.4 * budget)
+
+    def _time_for(self, question: str) -> bool:
+        took = self._took.get(question) or [x for seen in self._took.values() for x in seen]
+        usual = sum(took[-10:]) / len(took[-10:]) if took else 0.0
+        return self.elapsed() + usual <= self._limits.budget_s - self._reserve()
+
+    # The run.
+
+    def measure(self) -> str:
+        """Makes visits until done. Returns the status for run.json and leaves everything on disk."""
+        meta = self._run.meta
+        meta.update(status="running", finished=None)
+        self._write_meta()
+        status, note = "complete", ""
+        try:
+            if self._native:
+                status = self._measure_natively()
+            if self._cross and not self._stop():
+                self._validate()
+            if self._stop():
+                status, note = "interrupted", "stopped on request"
+        except UserError as error:
+            status, note = "interrupted", str(error)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            status, note = "interrupted", f"stopped: writing the samples failed ({error.strerror})"
+        if note:
+            self._progress.say(note)
+            meta["note"] = f"{meta.get('note', '')} {note}.".strip()
+        meta.update(status=status, finished=store.now())
+        self._write_meta()
+        return status
+
+    def _measure_natively(self) -> str:
+        while not self._stop():
+            planned = self.planner.next()
+            if planned is None:
+                return "complete"
+            if not self._time_for(planned.place.question):
+                return "out_of_budget"
+            self._check_disk()
+            self._visit(planned)
+            self._show(planned)
+            if time.monotonic() - self._meta_written > _META_EVERY_S:
+                self._write_meta()
+        return "interrupted"
+
+    def _check_disk(self) -> None:
+        free = self._free_bytes(self._run.path)
+        if free < store.FREE_TO_GO_ON:
+            raise UserError(f"stopped: only {free >> 20} MiB are free at {self._run.path}; "
+                                  "free some and continue with --resume")
+
+    def _visit(self, planned: plan.VisitPlan) -> None:
+        """One native visit: gate, worker, disk, evidence."""
+        place, question = planned.place, self.planner.questions[planned.place.question]
+        specs = [catalogue.fill(c, question, place.axis) for c in planned.contestants]
+        oversubscribed = place.threads > len(self._cpus)
+        size = "oversubscribed" if oversubscribed else "1" if place.threads == 1 else "2"
+        request = {
+            "contestants": specs,
+            "workload": catalogue.resolve(question, place.axis, place.cell, place.regime),
+            "threads": place.threads,
+            "slice_ms": self._profile["slice_ms"][size],
+            "seconds": self._profile["seconds"],
+            "warmup_seconds": self._profile["warmup_seconds"],
+            "pin": [self._cpus[i % len(self._cpus)] for i in range(place.threads)],
+            "oversubscribed": oversubscribed,
+            "timed": True,
+            "max_blocks": 0,
+        }
+        began = time.monotonic()
+        passage = self._gate.wait()
+        if self._stop():
+            return
+        cell = {"axis": place.axis, "threads": place.threads, "regime": place.regime, "name": place.cell,
+                "oversubscribed": oversubscribed}
+        # The price of the harness answers no question of the catalogue.
+        head = {"question": HARNESS if planned.purpose == HARNESS else place.question, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
+                "purpose": planned.purpose, "gate": dataclasses.asdict(passage)}
+        outcome = self._run_worker(self._native, head, request)
+        self._took.setdefault(place.question, []).append(time.monotonic() - began)
+        self._record(planned, outcome)
+
+    def _run_worker(self, worker: Worker, head: dict[str, Any], request: dict[str, Any]) -> visit.Outcome:
+        """Makes a visit and puts everything it says on disk."""
+        number = self._next_visit
+        self._next_visit += 1
+        request = {"visit": number, "seed": visit_seed(self._run.meta["seed"], number), **request}
+        self._run.append({
+            "t": "visit", "v": number, **head, "contestants": request["contestants"],
+            "workload": request["workload"], "threads": request["threads"],
+            "oversubscribed": request["oversubscribed"], "pin": request["pin"], "arch": worker.arch,
+            "timed": worker.timed, "seed": request["seed"], "at": store.now()})
+        outcome = visit.make(
+            worker.command, request, stop=self._stop, timeout_s=self._limits.visit_timeout_s or timeout(request),
+            on_line=lambda line: self._run.append({**line, "v": number}))
+        end = {"t": "visit_end", "v": number, "status": outcome.status, "exit": outcome.exit,
+               "what": outcome.what, "seconds": round(outcome.seconds, 3)}
+        if outcome.culprits:
+            end["culprits"] = outcome.culprits
+        self._run.append(end)
+        self._run.sync()
+        if outcome.status not in ("ok", "interrupted"):
+            self._progress.say(f"visit {number} ({head['question']}, {' '.join(request['contestants'])}, "
+                               f"{worker.arch}) {outcome.status}: {outcome.what}")
+        return outcome
+
+    def _record(self, planned: plan.VisitPlan, outcome: visit.Outcome) -> None:
+        before = len(self.planner.withheld), len(self.planner.skipped)
+        effects = evidence.effects(outcome.lines, len(planned.contestants)) if outcome.status == "ok" else []
+        self.planner.record(planned, outcome.status, effects, outcome.what, outcome.culprits)
+        self._publish(*before)
+
+    def _publish(self, withheld: int, skipped: int) -> None:
+        """Makes new losses known, in run.json and loudly."""
+        for w in self.planner.withheld[withheld:]:
+            if w.question is None:
+                self._withhold({"contestant": w.contestant, "what": w.what})
+            else:  # no wrong result: what was measured before stands
+                self._progress.say(f"GIVEN UP: {w.contestant} in {w.question}: {w.what}")
+                self._run.meta["skipped"].append({"question": w.question, "contestant": w.contestant,
+                                                  "why": w.what})
+        for s in self.planner.skipped[skipped:]:
+            if s not in self._run.meta["skipped"]:
+                self._run.meta["skipped"].append(s)
+        if len(self.planner.withheld) > withheld or len(self.planner.skipped) > skipped:
+            self._write_meta()
+
+    def _withhold(self, entry: dict[str, Any]) -> None:
+        if entry not in self._run.meta["withheld"]:
+            self._run.meta["withheld"].append(entry)
+            self._progress.say(f"WITHHELD: {entry['contestant']} takes no further part: {entry['what']}")
+
+    def _validate(self) -> None:
+        """Every question in its smoke form on the other architecture: counted and checked, never timed."""
+        for head, request in self._validation:
+            key = (head["question"], tuple(request["contestants"]), head["cell"]["regime"])
+            if key in self._validated:
+                continue
+            if self._stop() or self.elapsed() + validate.ESTIMATE_S > self._limits.budget_s - REPORT_RESERVE_S / 2:
+                return
+            self._check_disk()
+            self._progress.update(fraction=1.0, left_s=0, visits=self._next_visit - 1, decided=0, goals=0,
+                                  doing=f"{head['question']} on {self._cross.arch}, emulated")
+            request = {**request, "pin": [self._cpus[i % len(self._cpus)] for i in range(request["threads"])]}
+            outcome = self._run_worker(self._cross, {**head, "purpose": "validate", "gate": None}, request)
+            for c in outcome.culprits if outcome.status == "invalid" else ():
+                self._withhold({"contestant": request["contestants"][c], "arch": self._cross.arch,
+                                "what": f"on {self._cross.arch}, {outcome.what}"})
+
+    # Resuming.
+
+    def _replay(self) -> None:
+        """Takes the visits of earlier sittings into the plan."""
+        for record in self._run.visits:
+            head, end = record["visit"], record["end"]
+            if not head["timed"]:
+                if end["status"] == "ok":
+                    self._validated.add((head["question"], tuple(head["contestants"]), head["cell"]["regime"]))
+                continue
+            question = self.planner.questions.get(head["of"])
+            if question is None:
+                continue
+            cell = head["cell"]
+            place = Place(question["name"], head["baseline"], cell["regime"], cell["threads"], cell["axis"],
+                          cell["name"])
+            names = {catalogue.fill(c, question, cell["axis"]): c
+                     for c in [*question["baselines"], *question["contestants"]]}
+            planned = plan.VisitPlan(place, tuple(names.get(c, c) for c in head["contestants"]), head["purpose"])
+            effects = evidence.effects(record["lines"], len(planned.contestants)) if end["status"] == "ok" else []
+            self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()))
+            self._took.setdefault(question["name"], []).append(end["seconds"] + gate.WINDOW_S)
+        self._run.visits.clear()  # the lines of a long run are large, and now in the evidence
+
+    # Telling.
+
+    def gave_up(self) -> list[plan.Withheld]:
+        """Contestants that kept crashing or hanging in a question."""
+        return [w for w in self.planner.withheld if w.question is not None]
+
+    def _write_meta(self) -> None:
+        self._run.meta["elapsed_s"] = round(self.elapsed(), 1)
+        self._run.write_meta()
+        self._meta_written = time.monotonic()
+
+    def _show(self, planned: plan.VisitPlan) -> None:
+        for goal in self.planner.touched(planned):
+            question = self.planner.questions[goal.question]
+            if self.planner.evidence.answer(goal, question)[0] == "undecided":
+                self._decided.discard(goal)
+            else:
+                self._decided.add(goal)
+            if goal in self._decided - self._said and self.planner.done(goal):
+                self._said.add(goal)
+                self._progress.say("  " + self.sentence(goal))
+        took = [x for seen in self._took.values() for x in seen[-10:]]
+        usual = sum(took) / len(took) if took else 1.0
+        by_time = self._limits.budget_s - self._reserve() - self.elapsed()
+        left = max(0.0, min(by_time, self.planner.visits_left() * usual))
+        self._progress.update(
+            fraction=self.elapsed() / max(1e-9, self.elapsed() + left), left_s=left, visits=self._next_visit - 1,
+            decided=len(self._decided), goals=self.planner.goal_count(),
+            doing=f"{planned.place.question}: {', '.join(planned.contestants[1:])} against {planned.contestants[0]}")
+
+    def sentence(self, goal: evidence.Goal) -> str:
+        """A goal and its verdict in one line."""
+        question = self.planner.questions[goal.question]
+        verdict, words = self.planner.evidence.answer(goal, question)
+        spot = goal.cell or (f"{question['axis']['name']} {goal.axis:g}" if goal.axis is not None else "")
+        where = ", ".join(p for p in (
+            spot, goal.regime if goal.regime != "stationary" else "",
+            f"{goal.threads} thread{'s' if goal.threads > 1 else ''}",
+            f"level {question['levels'][goal.level]['speedup']:g}x" if goal.level is not None else "") if p)
+        return (f"{goal.question} ({where}): {goal.contestant} against {goal.baseline}: "
+                f"{verdict.replace('_', ' ')}{' ' + words if words else ''}")
+
+
+def visit_seed(seed: int, number: int) -> int:
+    """The seed of a visit: 53 bits, so that JSON keeps them."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:8]) >> 11
+
+
+def timeout(request: dict[str, Any]) -> float:
+    """Seconds after which a visit hangs: several times what it should take.
+
+    At least four blocks of an order and its reverse with a discarded slice each, and the filling of
+    large maps at about a microsecond a key.
+    """
+    teams = len(request["contestants"])
+    blocks = 6 * 3 * teams * request["slice_ms"] / 1000
+    filling = 4e-6 * request["workload"].get("population", 0) * teams
+    expected = request["warmup_seconds"] + max(request["seconds"], blocks) + filling
+    return 15 + 6 * expected if request["timed"] else 120
+
+
+def rules(settings: dict[str, Any]) -> dict[str, Any]:
+    """The rules of decision in force, for run.json."""
+    return {
+        "delta": {str(t): cells.delta_for(t) for t in (1, 2)},
+        "screen_points": 7, "screen_visits": settings["screen_visits"], "zoom_visits": search.ROUND,
+        "min_visits": cells.MIN_VISITS, "max_visits": settings["cell_visits"],
+        "pair_visits": settings["pair_visits"], "level_visits": settings["level_visits"],
+        "slice_ms": settings["slice_ms"], "seconds": settings["seconds"],
+        "warmup_seconds": settings["warmup_seconds"],
+        "gate_other_cpu": gate.LIMIT, "gate_window_s": gate.WINDOW_S, "gate_wait_s": settings["gate_wait_s"],
+        "max_run_delay": 0.02, "min_overlap": 0.8}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The visits that check every question on an architecture which this machine can only emulate.
+
+They are small, validated operation by operation like any other visit, and never timed: the time
+an emulator takes says nothing about the architecture.
+"""
+
+from typing import Any
+
+from experiments.orchestrator import catalogue
+from experiments.orchestrator.contestants import strategy_of, unfit
+
+# Seconds a validating visit is expected to take under qemu-user.
+ESTIMATE_S = 2.5
+TEAM = 4
+# A stationary slice has this many operations, because without a clock the
+# worker cannot choose a number.
+OPERATIONS = 2000
+
+
+def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], cpus: int,
+             strategies: dict[str, dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(head of the visit's record, request without its number) for every question of the run.
+
+    smoke: the questions in their smallest form; questions: those of the run, whose contestants
+    are all checked, in parties of four; cpus: how many may be used; strategies: name -> traits, of the
+    other architecture's worker.
+    """
+    asked = {q["name"]: q for q in questions}
+    out = []
+    for q in smoke.questions:
+        if q["name"] not in asked:
+            continue
+        specs = [*q["baselines"], *asked[q["name"]]["contestants"], *q["contestants"]]
+        axis = None if q["kind"] == "cells" else q["axis"]["values"][len(q["axis"]["values"]) // 2]
+        cell = q["cells"][0]["name"] if q["kind"] == "cells" else None
+        counts = [t for t in catalogue.thread_counts(q) if t <= cpus] or [1]
+        threads = int(axis) if axis is not None and q["axis"]["field"] == "threads" else max(counts)
+        for regime in q["regimes"]:
+            workload = catalogue.resolve(q, axis, cell, regime)
+            fit = [c for c in specs if strategy_of(c) in strategies
+                   and not unfit(strategies[strategy_of(c)], workload, threads)]
+            filled = list(dict.fromkeys(catalogue.fill(c, q, axis) for c in fit))
+            if regime == "stationary":
+                workload["ops"] = OPERATIONS
+            for i in range(0, len(filled), TEAM):
+                head = {"question": q["name"], "baseline": filled[i],
+                        "cell": {"axis": axis, "threads": threads, "regime": regime, "name": cell,
+                                 "oversubscribed": threads > cpus}}
+                out.append((head, {
+                    "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
+                    "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": threads > cpus, "timed": False,
+                    "max_blocks": 1}))
+    return out

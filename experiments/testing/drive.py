@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the command line with the simulated worker and a short report, as a process of its own.
+
+    python3 -m experiments.testing.drive WORKSPACE [arguments of the experiments]
+
+For tests that kill it or interrupt it, and for trying the orchestrator without building anything.
+"""
+
+import json
+import pathlib
+import sys
+
+from experiments.orchestrator import cli
+
+HERE = pathlib.Path(__file__).absolute().parent
+
+
+def catalogue_path() -> pathlib.Path:
+    """The catalogue that Bazel generated beside this package."""
+    return HERE.parents[1] / "experiments/catalogue.json"
+
+
+def brief_report(run: pathlib.Path) -> pathlib.Path:
+    """In place of the paper: that it was written, and of what."""
+    meta = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    page = run / "report/index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(meta["status"], encoding="utf-8")
+    return page
+
+
+def tools(workspace: pathlib.Path, catalogue: pathlib.Path | None = None) -> cli.Tools:
+    """The simulated worker as the native one and as the other architecture's."""
+    fake = [sys.executable, str(HERE / "fake_worker.py")]
+    return cli.Tools(catalogue or catalogue_path(), fake, [sys.executable, "-B", fake[1], ], "aarch64", workspace,
+                     brief_report)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(sys.argv[2:], tools(pathlib.Path(sys.argv[1]))))
