@@ -1,0 +1,438 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a loaded run to its results: one curve or cell per pair and setting.
+
+All statistics are those of `report.stats`, applied to the same visits that
+the orchestrator saw, so that the paper recomputes its decisions. Effects are
+ln(time of b / time of a) per operation: positive when a is faster.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import math
+import re
+from typing import Any, Iterable
+
+import numpy as np
+
+from report import load
+from report.stats import axis as axis_lib
+from report.stats import cells as cell_stats
+from report.stats import crossover, thresholds
+from report.stats import visits as visit_stats
+
+WITHHELD = " (withheld)"  # appended to a name whose numbers may not be used
+
+Key = tuple[str, str, int]  # question, regime, threads (0: the axis itself)
+
+
+@dataclasses.dataclass
+class Setting:
+    """One question in one regime with one number of threads."""
+
+    question: dict[str, Any]
+    regime: str
+    threads: int  # 0 when the thread count is the axis
+    visits: list[load.Visit]
+
+    @property
+    def label(self) -> str:
+        parts = [] if self.regime == "stationary" else [
+            self.regime.replace("_", " ")]
+        if self.threads:
+            parts.append(f"{self.threads} thread" + "s" * (self.threads != 1))
+        return ", ".join(parts)
+
+
+@dataclasses.dataclass
+class Cell:
+    """A pair in one cell: a named workload or one value of an axis."""
+
+    question: str
+    cell: str | None
+    value: float | None
+    a: str
+    b: str
+    regime: str
+    threads: int
+    estimate: cell_stats.Estimate
+    verdict: str
+    oversubscribed: bool = False
+
+
+@dataclasses.dataclass
+class Level:
+    """Where a curve reaches a required speedup, held against a claim."""
+
+    spec: dict[str, Any]
+    result: crossover.CrossoverResult  # of the effect less ln(speedup)
+    verdict: str  # supported, contradicted, undecided; "no claim"
+    reason: str
+
+
+@dataclasses.dataclass
+class Curve:
+    """A pair along the axis of a sweep or a discrete question."""
+
+    question: str
+    a: str
+    b: str
+    regime: str
+    threads: int
+    delta: float
+    x: list[float]
+    effect: list[float]
+    loose: list[bool]  # of every visit: more threads than cores
+    result: crossover.CrossoverResult | None  # without the loose visits
+    levels: list[Level]
+    cells: list[Cell]  # at every value visited by design
+
+    @property
+    def reached(self) -> tuple[float, float]:
+        """Least and greatest effect: of the fit, or of the cells."""
+        fit = [v for v in self.fit()[1] if math.isfinite(v)]
+        return (min(fit), max(fit)) if fit else (math.nan, math.nan)
+
+    def fit(self) -> tuple[list[float], list[float], list[float], list[float]]:
+        """Grid, fit, lower and upper band, as far as there are any."""
+        curve = self.result.curve if self.result else None
+        if curve is None or not len(curve.x):
+            return [], [], [], []
+        return (list(curve.x), list(curve.fit), list(curve.low),
+                list(curve.high))
+
+
+@dataclasses.dataclass
+class Absolute:
+    """Descriptive speed of one contestant in one place; never compared."""
+
+    question: str
+    place: str
+    regime: str
+    threads: int
+    contestant: str
+    ns: float  # mean time of an operation on its thread
+    mops: float  # million operations a second, all threads together
+    visits: int
+
+
+@dataclasses.dataclass
+class AaGroup:
+    """Visits in which a strategy met itself."""
+
+    label: str
+    contestant: str
+    threads: int
+    delta: float
+    effects: list[float]
+    estimate: cell_stats.Estimate
+    verdict: str
+
+
+@dataclasses.dataclass
+class Analysis:
+    """Everything the paper says, before it is put into words."""
+
+    run: load.Run
+    settings: list[Setting]
+    curves: list[Curve]
+    cells: list[Cell]
+    absolutes: list[Absolute]
+    aa: list[AaGroup]
+    harness: list[Absolute]  # of the null map
+    effects: list[dict[str, Any]]  # per visit and pair, for download
+    read: Effects
+
+    def delta(self, threads: int) -> float:
+        return delta_for(self.run.meta["rules"], threads)
+
+    @functools.cached_property
+    def cores(self) -> int:
+        return int(self.run.meta["environment"].get("cores") or 0)
+
+
+def delta_for(rules: dict[str, Any], threads: int) -> float:
+    """The least difference that matters, from the run's own rules."""
+    table = rules.get("delta")
+    if not isinstance(table, dict) or not table:
+        return cell_stats.delta_for(max(1, threads))
+    known = sorted(int(k) for k in table)
+    if not threads:
+        return float(table[str(known[-1])])
+    fit = [k for k in known if k <= threads] or known[:1]
+    return float(table[str(fit[-1])])
+
+
+@functools.lru_cache(maxsize=None)
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.escape(template).replace(r"\{\}", "[0-9.e+-]+"))
+
+
+def index_of(visit: load.Visit, contestant: str) -> int | None:
+    """Which contestant of the visit a name (or template with {}) means."""
+    for i, spec in enumerate(visit.contestants):
+        if spec == contestant or ("{}" in contestant and
+                                  _pattern(contestant).fullmatch(spec)):
+            return i
+    return None
+
+
+def oversubscribed(visit: load.Visit, cores: int) -> bool:
+    return visit.oversubscribed or bool(cores and visit.threads > cores)
+
+
+def make_axis(question: dict[str, Any]) -> axis_lib.Axis | None:
+    if not question.get("axis"):
+        return None
+    return axis_lib.Axis.from_entry(question)
+
+
+def pairs(question: dict[str, Any],
+          visits: Iterable[load.Visit]) -> list[tuple[str, str]]:
+    """(contestant, baseline) in the order of the catalogue, then the direct
+    pairs that the visits added. Each unordered pair once."""
+    visits = list(visits)
+    baselines = list(question.get("baselines") or [])
+    contestants = list(question.get("contestants") or [])
+    if "*" in contestants:  # every strategy: whoever took part
+        contestants = sorted({c for v in visits for c in v.contestants
+                              if not c.endswith(WITHHELD)} - {"null"})
+    found: dict[tuple[str, str], None] = {}
+    for j, b in enumerate(baselines):
+        for a in [*contestants, *baselines[j + 1:]]:
+            if a not in baselines[:j + 1]:
+                found[(a, b)] = None
+    for visit in visits:
+        b = visit.baseline
+        if b is None or b in baselines:
+            continue
+        for a in contestants:
+            if (a != b and (b, a) not in found
+                    and index_of(visit, a) is not None):
+                found[(a, b)] = None
+    return list(found)
+
+
+class Effects:
+    """Per-visit results of report.stats.visits, read once per visit."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, visit_stats.Visit] = {}
+
+    def of(self, visit: load.Visit) -> visit_stats.Visit:
+        if visit.id not in self._read:
+            self._read[visit.id] = visit_stats.read_visit(
+                visit.lines, len(visit.contestants))
+        return self._read[visit.id]
+
+    def effect(self, visit: load.Visit, a: str, b: str) -> float:
+        i, j = index_of(visit, a), index_of(visit, b)
+        if i is None or j is None:
+            return math.nan
+        return self.of(visit).effect(i, j)
+
+
+def _settings(run: load.Run) -> list[Setting]:
+    """All settings asked for, those without visits included."""
+    groups: dict[Key, list[load.Visit]] = collections.defaultdict(list)
+    by_name = {q["name"]: q for q in run.questions}
+    withheld = {w.get("contestant") for w in run.meta["withheld"]}
+    for visit in run.visits:
+        question = by_name.get(visit.question)
+        if (question is None or not visit.timed or not visit.ok
+                or visit.purpose in ("aa", "validate")):
+            continue
+        if withheld & set(visit.contestants):
+            visit = dataclasses.replace(visit, contestants=[
+                c + WITHHELD if c in withheld else c
+                for c in visit.contestants])
+        axis = question.get("axis") or {}
+        threads = 0 if axis.get("field") == "threads" else visit.threads
+        groups[(visit.question, visit.regime, threads)].append(visit)
+    settings = []
+    for question in run.questions:
+        name = question["name"]
+        axis = question.get("axis") or {}
+        threads = ([0] if axis.get("field") == "threads"
+                   else question.get("threads") or [1])
+        asked = [(r, t) for t in threads
+                 for r in question.get("regimes") or ["stationary"]]
+        extra = sorted((r, t) for n, r, t in groups
+                       if n == name and (r, t) not in asked)
+        for regime, count in asked + extra:
+            settings.append(Setting(question, regime, count,
+                                    groups.get((name, regime, count), [])))
+    return settings
+
+
+def _cell(setting: Setting, a: str, b: str, effects: list[float],
+          delta: float, **place: Any) -> Cell:
+    estimate = cell_stats.estimate(effects)
+    return Cell(setting.question["name"], place.get("cell"),
+                place.get("value"), a, b, setting.regime,
+                place.get("threads", setting.threads), estimate,
+                cell_stats.verdict(estimate, delta),
+                place.get("oversubscribed", False))
+
+
+def _level(spec: dict[str, Any], axis: axis_lib.Axis,
+           points: list[tuple[float, float]], delta: float) -> Level:
+    """Where the curve reaches the level, and what that says of the claim."""
+    if spec.get("claimed") is None:
+        found = crossover.analyse(axis, points, delta,
+                                  math.log(spec["speedup"]))
+        return Level(spec, found, "no claim", found.reason)
+    judged = thresholds.analyse_threshold(
+        axis, points, delta, spec["speedup"], spec["claimed"],
+        spec.get("tolerance", 0.0))
+    return Level(spec, judged.crossing, judged.verdict, judged.reason)
+
+
+def _curve(setting: Setting, a: str, b: str, read: Effects, analysis_delta,
+           cores: int) -> Curve | None:
+    axis = make_axis(setting.question)
+    delta = analysis_delta(setting.threads)
+    x, effect, loose, threads = [], [], [], []
+    for visit in setting.visits:
+        value = read.effect(visit, a, b)
+        if visit.axis is None or not math.isfinite(value):
+            continue
+        x.append(float(visit.axis))
+        effect.append(value)
+        loose.append(oversubscribed(visit, cores))
+        threads.append(visit.threads)
+    if not x:
+        return None
+    firm = [(u, e) for u, e, odd in zip(x, effect, loose) if not odd]
+    result = crossover.analyse(axis, firm, delta) if firm else None
+    levels = []
+    for spec in setting.question.get("levels") or []:
+        if not firm or spec.get("contestants", [a]).count(a) == 0:
+            continue
+        levels.append(_level(spec, axis, firm, delta))
+    at: dict[float, list[int]] = collections.defaultdict(list)
+    for i, value in enumerate(x):
+        at[value].append(i)
+    by_design = set(axis.values)
+    cells = []
+    for value in sorted(at):
+        own = at[value]
+        if value not in by_design and len(own) < 3:
+            continue
+        cells.append(_cell(
+            setting, a, b, [effect[i] for i in own],
+            analysis_delta(threads[own[0]]), value=value,
+            threads=threads[own[0]],
+            oversubscribed=any(loose[i] for i in own)))
+    return Curve(setting.question["name"], a, b, setting.regime,
+                 setting.threads, delta, x, effect, loose, result, levels,
+                 cells)
+
+
+def _named_cells(setting: Setting, read: Effects, analysis_delta,
+                 cores: int) -> list[Cell]:
+    cells = []
+    for spec in setting.question.get("cells") or []:
+        here = [v for v in setting.visits if v.name == spec["name"]]
+        for a, b in pairs(setting.question, here):
+            effects = [read.effect(v, a, b) for v in here]
+            effects = [e for e in effects if math.isfinite(e)]
+            if effects:
+                cells.append(_cell(
+                    setting, a, b, effects, analysis_delta(setting.threads),
+                    cell=spec["name"], oversubscribed=any(
+                        oversubscribed(v, cores) for v in here)))
+    return cells
+
+
+def _absolutes(setting: Setting, read: Effects) -> list[Absolute]:
+    """Mean time and throughput at every cell and every value of the axis."""
+    axis = make_axis(setting.question)
+    groups: dict[tuple, list[float]] = collections.defaultdict(list)
+    for visit in setting.visits:
+        if axis is not None and visit.axis is not None:
+            if float(visit.axis) not in axis.values:
+                continue
+            place = (axis.to_unit(visit.axis), axis.format(visit.axis))
+        else:
+            place = (0.0, visit.name or "")
+        for c, contestant in enumerate(visit.contestants):
+            ns = read.of(visit).nanoseconds(c)
+            if math.isfinite(ns) and not contestant.endswith(WITHHELD):
+                groups[(*place, visit.threads, contestant)].append(ns)
+    result = []
+    for (_, place, threads, contestant), values in sorted(groups.items()):
+        wall = float(np.median(values))
+        result.append(Absolute(
+            setting.question["name"], place, setting.regime, threads,
+            contestant, wall * threads, 1e3 / wall, len(values)))
+    return result
+
+
+def _aa(run: load.Run, read: Effects, analysis_delta) -> list[AaGroup]:
+    groups: dict[tuple[str, int], list[float]] = collections.defaultdict(list)
+    for visit in run.visits:
+        if not (visit.timed and visit.ok) or len(visit.contestants) < 2:
+            continue
+        same = visit.contestants[0] == visit.contestants[1]
+        if visit.purpose == "aa" or same:
+            value = read.of(visit).effect(1, 0)
+            if same and math.isfinite(value):
+                groups[(visit.contestants[0], visit.threads)].append(value)
+    result = []
+    for (contestant, threads), effects in sorted(groups.items()):
+        delta = analysis_delta(threads)
+        estimate = cell_stats.estimate(effects)
+        result.append(AaGroup(
+            f"{contestant}, {threads} thread" + "s" * (threads != 1),
+            contestant, threads, delta, effects, estimate,
+            cell_stats.verdict(estimate, delta)))
+    return result
+
+
+def _harness(run: load.Run, read: Effects) -> list[Absolute]:
+    groups: dict[tuple[str, str, int], list[float]] = (
+        collections.defaultdict(list))
+    for visit in run.visits:
+        i = index_of(visit, "null")
+        if visit.timed and visit.ok and i is not None:
+            ns = read.of(visit).nanoseconds(i)
+            if math.isfinite(ns):
+                groups[(visit.question, visit.regime,
+                        visit.threads)].append(ns)
+    return [Absolute(q, "", regime, threads, "null",
+                     float(np.median(v)) * threads,
+                     1e3 / float(np.median(v)), len(v))
+            for (q, regime, threads), v in sorted(groups.items())]
+
+
+def analyse(run: load.Run) -> Analysis:
+    """All results of `run`. Pure; the same run gives the same results."""
+    read = Effects()
+    result = Analysis(run, _settings(run), [], [], [], [], [], [], read)
+    for setting in result.settings:
+        asked = pairs(setting.question, setting.visits)
+        if setting.question.get("axis"):
+            for a, b in asked:
+                curve = _curve(setting, a, b, read, result.delta,
+                               result.cores)
+                if curve is not None:
+                    result.curves.append(curve)
+        else:
+            result.cells += _named_cells(setting, read, result.delta,
+                                         result.cores)
+        result.absolutes += _absolutes(setting, read)
+        for visit in setting.visits:
+            for a, b in asked:
+                value = read.effect(visit, a, b)
+                if math.isfinite(value):
+                    result.effects.append({
+                        "visit": visit.id, "question": visit.question,
+                        "cell": visit.name, "axis": visit.axis,
+                        "regime": visit.regime, "threads": visit.threads,
+                        "a": a, "b": b, "effect": round(value, 6)})
+    result.aa = _aa(run, read, result.delta)
+    result.harness = _harness(run, read)
+    return result

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conclusions of a run as data: verdicts.json, rankings, winner map.
+
+verdicts.json is for programs and holds nothing that the paper does not say.
+Numbers are rounded to what their intervals bear, so that the file is the same
+wherever it is computed.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from report.analyse import (Analysis, Cell, Curve, Setting, WITHHELD,
+                            make_axis, oversubscribed)
+from report.stats import aa as aa_stats
+from report.stats import cells as cell_stats
+from report.stats import rankings
+
+SCHEMA = 1
+
+
+@dataclasses.dataclass
+class Stretch:
+    """A part of an axis, in unit coordinates, and who is fastest there."""
+
+    start: float
+    end: float
+    names: tuple[str, ...]  # several: not told apart by more than delta
+
+
+def rounded(value: float | None, digits: int = 5) -> float | None:
+    """`value` to `digits` significant digits; None when it is no number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def _where(c: Curve | Cell) -> dict[str, Any]:
+    return {"a": c.a, "b": c.b, "regime": c.regime, "threads": c.threads}
+
+
+def _crossing(result: Any) -> dict[str, Any]:
+    if result is None:
+        return {"verdict": "undecided", "estimate": None, "low": None,
+                "high": None, "visits": 0, "strict": False, "left": None}
+    left = None
+    if result.verdict == "crossover":
+        left = "b" if result.rising else "a"
+    elif result.verdict in ("a_throughout", "b_throughout"):
+        left = result.verdict[0]
+    return {"verdict": result.verdict, "estimate": rounded(result.estimate),
+            "low": rounded(result.low), "high": rounded(result.high),
+            "visits": result.visits, "strict": bool(result.strict),
+            "left": left}
+
+
+def _cell_row(c: Cell) -> dict[str, Any]:
+    e = c.estimate
+    return {"experiment": c.question, "cell": c.cell, "axis": c.value,
+            **_where(c), "verdict": c.verdict,
+            "ratio": rounded(_exp(e.effect)), "low": rounded(_exp(e.low)),
+            "high": rounded(_exp(e.high)), "visits": e.visits,
+            "oversubscribed": c.oversubscribed}
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if math.isfinite(value) else math.nan
+
+
+def discrete(analysis: Analysis) -> set[str]:
+    """Names of the questions whose axis has no values in between."""
+    return {q["name"] for q in analysis.run.questions
+            if q.get("kind") == "discrete"}
+
+
+def decided_cells(analysis: Analysis) -> list[Cell]:
+    """The cells that carry a verdict: named ones and those of discrete axes.
+
+    The screening points of a sweep are not cells: their verdict is the curve.
+    """
+    steps = discrete(analysis)
+    return analysis.cells + [c for curve in analysis.curves
+                             if curve.question in steps for c in curve.cells]
+
+
+@dataclasses.dataclass
+class Ranked:
+    """The order of all contestants in one place."""
+
+    question: str
+    place: str
+    regime: str
+    threads: int
+    ranking: rankings.Ranking
+
+
+def rank_all(analysis: Analysis) -> list[Ranked]:
+    """Rankings of every named cell and every value of a discrete axis."""
+    result = []
+    for setting in analysis.settings:
+        axis = make_axis(setting.question)
+        if axis is not None and not axis.discrete:
+            continue
+        places: dict[tuple, list] = collections.defaultdict(list)
+        for visit in setting.visits:
+            if axis is None:
+                places[(visit.name or "", visit.threads)].append(visit)
+            elif visit.axis is not None:
+                places[(float(visit.axis), visit.threads)].append(visit)
+        for (place, threads), visits in places.items():
+            effects: dict[tuple[str, str], list[float]] = (
+                collections.defaultdict(list))
+            for visit in visits:
+                names = [c for c in visit.contestants
+                         if c != "null" and not c.endswith(WITHHELD)]
+                for a, b in itertools.combinations(names, 2):
+                    value = analysis.read.effect(visit, a, b)
+                    if math.isfinite(value):
+                        effects[(a, b)].append(value)
+            if effects:
+                result.append(Ranked(
+                    setting.question["name"],
+                    place if axis is None else axis.format(place),
+                    setting.regime, threads, rankings.rank(effects)))
+    return result
+
+
+def firm_values(analysis: Analysis, setting: Setting) -> list[float]:
+    """Axis values with cells that had a core for every thread."""
+    return sorted({
+        cell.value for c in analysis.curves for cell in c.cells
+        if c.question == setting.question["name"]
+        and (c.regime, c.threads) == (setting.regime, setting.threads)
+        and not cell.oversubscribed})
+
+
+def _merge(stretches: list[Stretch]) -> list[Stretch]:
+    merged: list[Stretch] = []
+    for s in stretches:
+        if merged and merged[-1].names == s.names:
+            merged[-1] = Stretch(merged[-1].start, s.end, s.names)
+        else:
+            merged.append(s)
+    return merged
+
+
+def _best(scores: dict[str, tuple[float, float]],
+          delta: float) -> tuple[str, ...]:
+    """Names not beaten by the best by more than delta, best first.
+
+    `scores`: name -> (effect against the baseline, half-width).
+    """
+    order = sorted(scores, key=lambda n: (-scores[n][0], n))
+    top, half = scores[order[0]]
+    return tuple(n for n in order if n == order[0] or (
+        top - scores[n][0] - math.hypot(half, scores[n][1]) <= delta))
+
+
+def winners(analysis: Analysis, setting: Setting,
+            points: int = 201) -> list[Stretch]:
+    """Who is fastest along the axis of a setting, from fits to one baseline.
+
+    On a discrete axis each value gets an equal share. Empty without curves.
+    """
+    own = [c for c in analysis.curves
+           if c.question == setting.question["name"]
+           and (c.regime, c.threads) == (setting.regime, setting.threads)]
+    if not own:
+        return []
+    axis = make_axis(setting.question)
+    baseline = own[0].b
+    own = [c for c in own if c.b == baseline]
+    if axis.discrete:
+        values = firm_values(analysis, setting)
+        stretches = []
+        for i, value in enumerate(values):
+            scores = {baseline: (0.0, 0.0)}
+            for c in own:
+                for cell in c.cells:
+                    if cell.value == value and cell.estimate.visits > 1:
+                        scores[c.a] = (cell.estimate.effect,
+                                       cell.estimate.half_width)
+            delta = analysis.delta(max(1, setting.threads))
+            stretches.append(Stretch(i / len(values), (i + 1) / len(values),
+                                     _best(scores, delta)))
+        return _merge(stretches)
+    fits = [(c, *map(np.asarray, c.fit())) for c in own if len(c.fit()[0]) > 1]
+    fits = [f for f in fits if np.all(np.isfinite(f[3]))]
+    if not fits:
+        return []
+    low = max(axis.to_unit(f[1][0]) for f in fits)
+    high = min(axis.to_unit(f[1][-1]) for f in fits)
+    if not low < high:
+        return []
+    grid = np.linspace(low, high, points)
+    stretches = []
+    at = {}
+    for c, x, fit, down, up in fits:
+        unit = [axis.to_unit(v) for v in x]
+        at[c.a] = (np.interp(grid, unit, fit),
+                   np.interp(grid, unit, (up - down) / 2))
+    for i in range(points):
+        scores = {baseline: (0.0, 0.0)}
+        scores.update({n: (float(f[i]), float(h[i]))
+                       for n, (f, h) in at.items()})
+        names = tuple(sorted(_best(scores, own[0].delta)))
+        start = grid[i] if i == 0 else (grid[i - 1] + grid[i]) / 2
+        end = grid[i] if i == points - 1 else (grid[i] + grid[i + 1]) / 2
+        stretches.append(Stretch(float(start), float(end), names))
+    return _merge(stretches)
+
+
+def aa_summary(analysis: Analysis) -> aa_stats.AAResult:
+    return aa_stats.analyse([g.effects for g in analysis.aa],
+                            [g.delta for g in analysis.aa])
+
+
+@dataclasses.dataclass
+class Validation:
+    """What was executed and checked, timed or not, on one architecture."""
+
+    arch: str
+    question: str
+    contestants: tuple[str, ...]
+    visits: int
+    operations: int
+    failures: list[str]
+
+
+def validations(analysis: Analysis) -> list[Validation]:
+    """Visits of workers that are not timed, by architecture and question."""
+    groups: dict[tuple[str, str], list] = collections.defaultdict(list)
+    for visit in analysis.run.visits:
+        if not visit.timed:
+            groups[(visit.arch, visit.question)].append(visit)
+    return [Validation(
+        arch, question,
+        tuple(sorted({c for v in visits for c in v.contestants})),
+        sum(v.ok for v in visits),
+        sum(v.operations for v in visits if v.ok),
+        [f"{v.status}: {v.what}" for v in visits if not v.ok])
+        for (arch, question), visits in groups.items()]
+
+
+def conclude(analysis: Analysis) -> dict[str, Any]:
+    """The content of verdicts.json."""
+    names = {q["name"]: (q.get("axis") or {}).get("name")
+             for q in analysis.run.questions}
+    result: dict[str, Any] = {
+        "schema": SCHEMA, "run": analysis.run.meta.get("run"),
+        "status": analysis.run.meta.get("status"),
+        "revision": analysis.run.meta.get("revision"),
+        "thresholds": [{
+            "experiment": c.question, "axis": names[c.question], **_where(c),
+            "name": lv.spec.get("name"), "speedup": lv.spec["speedup"],
+            "claimed": lv.spec.get("claimed"),
+            "tolerance": lv.spec.get("tolerance"),
+            "claim": lv.spec.get("claim"), "claim_verdict": lv.verdict,
+            **_crossing(lv.result)}
+            for c in analysis.curves for lv in c.levels],
+        "crossovers": [{
+            "experiment": c.question, "axis": names[c.question], **_where(c),
+            **_crossing(c.result),
+            "slowest": rounded(_exp(c.reached[0])),
+            "fastest": rounded(_exp(c.reached[1]))}
+            for c in analysis.curves],
+        "cells": [_cell_row(c) for c in decided_cells(analysis)],
+        "rankings": [{
+            "experiment": r.question, "place": r.place, "regime": r.regime,
+            "threads": r.threads, "order": list(r.ranking.order),
+            "not_told_apart": [list(g) for g in r.ranking.groups]}
+            for r in rank_all(analysis)],
+    }
+    summary = aa_summary(analysis)
+    result["aa"] = {
+        "visits": summary.visits, "sd": rounded(summary.sd),
+        "cells": summary.cells, "beyond": summary.beyond,
+        "outside": rounded(summary.outside), "groups": [{
+            "contestant": g.contestant, "threads": g.threads,
+            "verdict": g.verdict, "ratio": rounded(_exp(g.estimate.effect)),
+            "low": rounded(_exp(g.estimate.low)),
+            "high": rounded(_exp(g.estimate.high)),
+            "visits": g.estimate.visits} for g in analysis.aa]}
+    result["claims"] = claims(result)
+    return result
+
+
+def claims(conclusions: dict[str, Any]) -> list[dict[str, str]]:
+    """What the ledger says of the conclusions.
+
+    Without the ledger's rules, only the claims that a question of the run
+    names beside a level: those this package decides by itself.
+    """
+    try:
+        from report import claims as ledger  # pylint: disable=C0415
+    except ImportError:
+        return [{"id": row["claim"], "kind": "measured",
+                 "text": f"{row['a']} gains {100 * (row['speedup'] - 1):.0f} % "
+                         f"over {row['b']} above {row['claimed']}.",
+                 "verdict": row["claim_verdict"],
+                 "evidence": f"The level crossing is {row['verdict']}."}
+                for row in conclusions["thresholds"] if row["claim"]]
+    return ledger.evaluate(conclusions)
+
+
+def tally(conclusions: dict[str, Any]) -> dict[str, int]:
+    """How many comparisons were decided, for the abstract."""
+    words = [r["verdict"] for table in ("crossovers", "cells")
+             for r in conclusions[table]]
+    undecided = words.count("undecided")
+    return {"comparisons": len(words), "undecided": undecided,
+            "decided": len(words) - undecided}
+
+
+def axis_visits_loose(setting: Setting, cores: int) -> float | None:
+    """The least axis value at which more threads than cores ran, if any."""
+    values = [float(v.axis) for v in setting.visits
+              if v.axis is not None and oversubscribed(v, cores)]
+    return min(values) if values else None
+
+
+def realised_rows(setting: Setting) -> list[dict[str, float]]:
+    """Realised figures of the tapes, one row per visit on the axis."""
+    return [{"x": float(v.axis), **v.realised} for v in setting.visits
+            if v.realised and v.axis is not None]
+

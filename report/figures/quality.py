@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures about the measurement itself: A/A, realised workloads, rejects."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Callable, Sequence
+
+from report.figures import style
+
+
+@style.drawing
+def aa(name: str, title: str, groups: dict[str, Sequence[float]],
+       deltas: dict[str, float]) -> str:
+    """One dot per visit in which a strategy met itself, with +-delta."""
+    width, height = 7.1, 0.5 + 0.5 * len(groups)
+    fig = style.new_figure(width, height)
+    ax = fig.add_axes((1.6 / width, 0.38 / height, 1 - 1.75 / width,
+                       1 - 0.42 / height))
+    reach = max([2 * d for d in deltas.values()] + [
+        abs(v) * 1.08 for values in groups.values() for v in values])
+    ax.set_xlim(-reach, reach)
+    ax.set_ylim(len(groups), 0)
+    for row, (label, values) in enumerate(groups.items()):
+        delta = deltas[label]
+        ax.fill_between([-delta, delta], row + 0.06, row + 0.94,
+                        color=style.STRIP, linewidth=0, zorder=0)
+        # Stacked where they meet, so that no visit hides another.
+        step, seen = reach / 60, {}
+        for value in sorted(values):
+            level = seen.get(round(value / step), 0)
+            seen[round(value / step)] = level + 1
+            ax.plot([value], [row + 0.8 - 0.12 * (level % 6)], marker="o",
+                    markersize=3.4, color=style.INK, alpha=0.75,
+                    markeredgewidth=0)
+        ax.text(-0.015, row + 0.5, label, transform=ax.get_yaxis_transform(),
+                ha="right", va="center", fontsize=8.2, clip_on=False)
+    ax.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
+    ticks = sorted({s * t for t in deltas.values() for s in (-1, 1)} | {0.0})
+    ax.set_xticks(ticks, [f"{100 * t:+.0f} %" if t else "0" for t in ticks])
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    return style.to_svg(fig, name, title)
+
+
+@dataclasses.dataclass
+class Measure:
+    """One realised figure against the axis."""
+
+    title: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@style.drawing
+def realised(name: str, title: str, measures: Sequence[Measure],
+             place: Callable[[float], float], ticks: Sequence[float],
+             write: Callable[[float], str], label: str) -> str:
+    """Small multiples: what the generated tapes really were."""
+    width, height = 7.1, 1.75
+    fig = style.new_figure(width, height)
+    grid = fig.add_gridspec(1, 4, left=0.45 / width, right=1 - 0.25 / width,
+                            bottom=0.46 / height, top=1 - 0.27 / height,
+                            wspace=0.38)
+    for column, measure in enumerate(measures):
+        ax = fig.add_subplot(grid[0, column])
+        ax.plot([place(x) for x in measure.x], measure.y, linestyle="none",
+                marker="o", markersize=2.6, color=style.INK, alpha=0.45,
+                markeredgewidth=0, clip_on=False)
+        ax.set_title(measure.title, pad=6)
+        middle = (place(ticks[0]) + place(ticks[-1])) / 2
+        few = sorted({ticks[0], ticks[-1], min(
+            ticks, key=lambda t: abs(place(t) - middle))})
+        ax.set_xticks([place(t) for t in few], [write(t) for t in few])
+        ax.locator_params(axis="y", nbins=4)
+        ax.ticklabel_format(axis="y", useOffset=False, style="plain")
+        ax.margins(x=0.06, y=0.1)
+        if min(measure.y) >= 0:
+            ax.set_ylim(0, 1.1 * max(measure.y))
+        if not column:
+            ax.set_xlabel(label, loc="left")
+    return style.to_svg(fig, name, title)
+
+
+@dataclasses.dataclass
+class Tick:
+    """One visit on the timeline."""
+
+    minute: float  # since the first visit
+    rejected: float  # share of its blocks
+    status: str
+
+
+_STATUS = {"invalid": ("X", "#c1121f"), "crashed": ("x", "#c1121f"),
+           "hung": ("s", "#c1121f"), "lost": ("|", style.INK),
+           "interrupted": ("|", style.INK), "refused": ("v", style.SOFT)}
+
+
+@style.drawing
+def timeline(name: str, title: str, ticks: Sequence[Tick]) -> str:
+    """Rejected share of each visit over the run, and what went wrong when."""
+    width, height = 7.1, 1.7
+    fig = style.new_figure(width, height)
+    ax = fig.add_axes((0.6 / width, 0.45 / height, 1 - 1.35 / width,
+                       1 - 0.75 / height))
+    good = [t for t in ticks if t.status == "ok"]
+    ax.vlines([t.minute for t in good], 0, [t.rejected for t in good],
+              color=style.SOFT, linewidth=1)
+    ax.plot([t.minute for t in good], [0] * len(good), linestyle="none",
+            marker="|", markersize=4, color=style.RULE, zorder=0)
+    top = max([0.1] + [t.rejected for t in good]) * 1.2
+    seen: dict[str, int] = {}
+    for t in ticks:
+        if t.status != "ok":
+            marker, colour = _STATUS.get(t.status, ("x", "#c1121f"))
+            ax.plot([t.minute], [top], marker=marker, markersize=6,
+                    color=colour, clip_on=False, linestyle="none")
+            seen[t.status] = seen.get(t.status, 0) + 1
+    key = "   ".join(f"{_GLYPH.get(_STATUS.get(s, ('x', ''))[0], '×')} {s} "
+                     f"({n})" for s, n in sorted(seen.items()))
+    if key:
+        ax.text(1, 1.1, key, transform=ax.transAxes, ha="right",
+                va="bottom", fontsize=8)
+    ax.text(0, 1.1, "share of blocks rejected in each visit",
+            transform=ax.transAxes, ha="left", va="bottom", fontsize=8.5)
+    ax.set_ylim(0, top)
+    last = max([t.minute for t in ticks] + [0.1])
+    ax.set_xlim(-0.01 * last, last * 1.01)
+    places = [v for v in (0, top / 2, top) if math.isfinite(v)]
+    ax.set_yticks(places[:2], [f"{100 * v:.0f} %" for v in places[:2]])
+    ax.set_xlabel("minutes since the first visit", loc="left")
+    return style.to_svg(fig, name, title)
+
+
+_GLYPH = {"X": "✖", "x": "×", "s": "■", "|": "|", "v": "▼"}

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One look for every figure: ink, type, and a colour and marker per strategy.
+
+Figures are SVG strings meant to stand inline in one page. They are stable to
+the byte: fixed hash salt, no date, text kept as text, and every id carries
+the name of its figure so that many can share one document.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+import io
+import math
+import re
+from typing import Iterable, Sequence
+
+import matplotlib
+
+matplotlib.use("svg")
+
+# pylint: disable=wrong-import-position
+from matplotlib import figure as mpl_figure  # noqa: E402
+
+INK = "#1b1b1b"
+SOFT = "#6b6b6b"
+RULE = "#c9c6bf"
+STRIP = "#efece4"  # the +-delta strip: "no difference that matters"
+UNDECIDED = "#b9b9b9"
+
+# Distinguishable with the common colour vision deficiencies (after Okabe and
+# Ito, and Tol), all dark enough for a thin line on white.
+_COLOURS = ("#0072b2", "#d55e00", "#00845a", "#aa3377", "#b07800", "#2f2f7f",
+            "#5b8f00", "#882255", "#3d93c9", "#5f5f5f")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
+_DASHES = ("solid", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)))
+
+RC = {
+    "svg.hashsalt": "cmap",
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 8.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.linewidth": 1.6,
+    "hatch.linewidth": 0.5,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How one contestant is drawn, everywhere."""
+
+    colour: str
+    marker: str
+    dash: object
+    filled: bool
+
+
+class Looks:
+    """Colour and marker of every contestant, by the order of strategy names.
+
+    A tuned or batched variant keeps the colour and marker of its strategy and
+    is drawn hollow.
+    """
+
+    def __init__(self, strategies: Iterable[str]):
+        self._order = {name: i for i, name in enumerate(
+            sorted(set(strategies) - {"null"}))}
+
+    def __getitem__(self, contestant: str) -> Look:
+        name = re.split(r"[:@]", contestant)[0]
+        if name not in self._order:
+            return Look(SOFT, "o", "solid", name == contestant)
+        i = self._order[name]
+        return Look(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)],
+                    _DASHES[(i // len(_COLOURS)) % len(_DASHES)],
+                    name == contestant)
+
+
+def new_figure(width: float, height: float) -> mpl_figure.Figure:
+    """A figure of `width` x `height` inches; call within `drawing`."""
+    return mpl_figure.Figure(figsize=(width, height))
+
+
+def drawing(function):
+    """Decorator: runs `function` under the common settings."""
+
+    @functools.wraps(function)
+    def wrapped(*args, **kwargs):
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **RC}):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def to_svg(fig: mpl_figure.Figure, name: str, title: str) -> str:
+    """The figure as inline SVG, its ids prefixed by `name`."""
+    out = io.StringIO()
+    fig.savefig(out, format="svg", metadata={
+        "Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    text = text[text.index("<svg"):]
+    prefix = re.sub(r"[^a-z0-9]+", "-", name.lower())
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}--\1"', text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}--\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}--\1)", text)
+    # The page decides the size; the view box keeps the proportions.
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*pt"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", text, count=1)
+    label = html.escape(title, quote=True)
+    text = text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    # The reader's own sans serif, at the size the layout was made for.
+    return text.replace("'DejaVu Sans'",
+                        "'DejaVu Sans', Verdana, Helvetica, Arial, sans-serif")
+
+
+def ratio_text(effect: float) -> str:
+    """A log ratio as a speedup: 0.47x, 1.3x, 12x, with a times sign."""
+    return f"{number(math.exp(effect))}×"
+
+
+def number(value: float) -> str:
+    """Two decimals below ten, one below a hundred, else none."""
+    if abs(value) < 0.095:
+        return f"{value:.3f}"
+    if abs(value) < 10:
+        return f"{value:.2f}"
+    if abs(value) < 100:
+        return f"{value:.1f}"
+    return f"{value:.0f}"
+
+
+def fine(value: float) -> str:
+    """Three decimals below ten, for intervals that two would hide."""
+    return f"{value:.3f}" if abs(value) < 10 else number(value)
+
+
+_RATIOS = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
+           0.95, 1, 1.05, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15,
+           20, 50, 100)
+
+
+def ratio_ticks(low: float, high: float,
+                most: int = 9) -> tuple[list[float], list[str]]:
+    """Ticks (log ratio) and labels ("0.5x") for log ratios in [low, high].
+
+    1x is always one; the others keep a distance of (high - low) / most.
+    """
+    gap = max(high - low, 1e-9) / most
+    preferred = sorted(_RATIOS, key=lambda r: (
+        r != 1, r not in (0.5, 2), r not in (0.25, 4, 0.1, 10),
+        r not in (0.8, 1.25, 1.5, 3, 0.2, 5, 20), abs(math.log(r))))
+    chosen: list[float] = []
+    for ratio in preferred:
+        y = math.log(ratio)
+        if low - 1e-9 <= y <= high + 1e-9 and all(
+                abs(y - other) >= gap for other in chosen):
+            chosen.append(y)
+    chosen.sort()
+    return chosen, [f"{math.exp(y):.2f}".rstrip("0").rstrip(".") + "×"
+                    for y in chosen]
+
+
+def ratio_axis(axis, low: float, high: float, most: int = 9) -> None:
+    """Gives a matplotlib axis (x or y) of log ratios its ratio ticks."""
+    ticks, labels = ratio_ticks(low, high, most)
+    axis.set_ticks(ticks, labels)
+
+
+def spread(positions: Sequence[float], gap: float, low: float,
+           high: float) -> list[float]:
+    """Positions moved as little as needed to lie `gap` apart in [low, high].
+
+    Pools neighbours that collide and centres each pool on its mean.
+    """
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    pools: list[list[int]] = []
+    centre: list[float] = []
+
+    def settle(pool: list[int]) -> float:
+        half = gap * (len(pool) - 1) / 2
+        mean = sum(positions[i] for i in pool) / len(pool)
+        return min(max(mean, low + half), high - half)
+
+    for i in order:
+        pools.append([i])
+        centre.append(settle([i]))
+        while len(pools) > 1 and (
+                centre[-1] - gap * (len(pools[-1]) - 1) / 2
+                < centre[-2] + gap * (len(pools[-2]) - 1) / 2 + gap - 1e-12):
+            last = pools.pop()
+            centre.pop()
+            pools[-1] += last
+            centre[-1] = settle(pools[-1])
+    result = [0.0] * len(positions)
+    for pool, mid in zip(pools, centre):
+        start = mid - gap * (len(pool) - 1) / 2
+        for k, i in enumerate(pool):
+            result[i] = start + k * gap
+    return result

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command line of the report: from a results directory to the paper."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+
+from report import analyse, load, render
+
+
+def build(run_dir: pathlib.Path | str) -> pathlib.Path:
+    """Writes report/index.html and report/verdicts.json; returns the paper.
+
+    Raises load.ResultsError with one sentence when the run cannot be read, and
+    OSError when the disk refuses. A run without a single visit gives a paper
+    that says so.
+    """
+    run_dir = pathlib.Path(run_dir)
+    paper = render.compose(analyse.analyse(load.load(run_dir)))
+    out = run_dir / "report"
+    out.mkdir(exist_ok=True)
+    _replace(out / "verdicts.json", json.dumps(
+        paper.conclusions, indent=1, sort_keys=True) + "\n")
+    _replace(out / "index.html", render.render(paper))
+    return out / "index.html"
+
+
+def _replace(path: pathlib.Path, text: str) -> None:
+    """Writes a file so that a reader sees the old or the new one whole."""
+    temporary = path.with_suffix(path.suffix + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
+    """All figures of a run as SVG documents, by name."""
+    paper = render.compose(analyse.analyse(load.load(run_dir)))
+    shown = [p for s in paper.sections for p in [*s.plates, *s.realised]]
+    shown += [p for p in (paper.winner, paper.aa, paper.timeline) if p]
+    # Alone, a figure has no page behind it: give it paper.
+    return {p.name: p.svg.replace(
+        ">", '><rect width="100%" height="100%" fill="white"/>', 1)
+        for p in shown if p.svg}
+
+
+def _resolve(path: str) -> pathlib.Path:
+    """Relative to where the user stands, also under `bazel run`."""
+    return pathlib.Path(
+        os.environ.get("BUILD_WORKING_DIRECTORY", os.getcwd()), path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="report", description="Writes the paper of a run: "
+        "RUN/report/index.html and RUN/report/verdicts.json.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="""examples:
+  bazel run //report -- results/latest
+  python3 -m report results/latest
+  python3 -m report --figure list results/latest
+  python3 -m report --figure fig-winners results/latest winners.svg""")
+    parser.add_argument("--figure", metavar="NAME", help="write one figure as "
+                        "an SVG file to OUT instead; 'list' names them all")
+    parser.add_argument("run", metavar="RUN", help="a results directory")
+    parser.add_argument("out", metavar="OUT", nargs="?",
+                        help="file for --figure")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status 0, or 2 after one sentence on stderr."""
+    args = _parser().parse_args(argv)
+    try:
+        if args.figure is None:
+            print(build(_resolve(args.run)))
+            return 0
+        known = figures(_resolve(args.run))
+        if args.figure == "list":
+            print("\n".join(known))
+            return 0
+        if args.figure not in known:
+            raise load.ResultsError(
+                f"there is no figure {args.figure!r} in this run; it has "
+                + (", ".join(known) or "none") + ".")
+        if args.out is None:
+            raise load.ResultsError(
+                "--figure needs a file to write to; give OUT after RUN.")
+        _replace(_resolve(args.out), known[args.figure])
+        return 0
+    except load.ResultsError as error:
+        print(f"report: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"report: {error.filename or 'a file'} cannot be written "
+              f"({error.strerror}); free space or choose another place.",
+              file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

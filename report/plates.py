@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chooses the figures of a run and gives each its caption and its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import re
+from typing import Any, Callable
+
+from matplotlib import ticker
+
+from report import conclude, words
+from report.analyse import Analysis, Curve, Setting, make_axis
+from report.figures import curves as curve_figure
+from report.figures import forest, quality, style, winners
+
+
+@dataclasses.dataclass
+class Plate:
+    """A figure with its caption, which states what is to be seen."""
+
+    name: str
+    svg: str
+    caption: list[str]
+    wide: bool = False
+    heading: str = ""
+
+
+def slug(*parts: Any) -> str:
+    text = "-".join(str(p) for p in parts if p not in (None, "", 0))
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def nice_ticks(axis) -> list[float]:
+    """Tick values within [lo, hi] on the axis's own scale."""
+    if axis.discrete or (axis.scale == "log2" and len(axis.values) <= 5):
+        return list(axis.values)
+    if axis.scale == "log2":
+        lo, hi = math.log10(axis.lo), math.log10(axis.hi)
+        steps = (1,) if hi - lo > 2 else (1, 2, 5)
+        found = [m * 10.0**k for k in range(math.floor(lo), math.ceil(hi) + 1)
+                 for m in steps]
+        found = [v for v in found
+                 if axis.lo * 0.97 <= v <= axis.hi * 1.03]
+        return found if len(found) > 1 else [axis.lo, axis.hi]
+    locator = ticker.MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10])
+    span = axis.hi - axis.lo
+    return [float(v) for v in locator.tick_values(axis.lo, axis.hi)
+            if axis.lo - 0.02 * span <= v <= axis.hi + 0.02 * span]
+
+
+def scales(axis) -> list[curve_figure.Scale]:
+    """How the axis is drawn; the reuse rate also by halvings of what is new."""
+    note = ", log scale" if axis.scale == "log2" else ""
+    place: Callable[[float], float] = axis.to_unit
+    result = [curve_figure.Scale(place, nice_ticks(axis), axis.format,
+                                 axis.name + note)]
+    if axis.field == "keys.reuse" and axis.hi > 0.9:
+        halvings = [1 - 0.5**k for k in range(12) if 1 - 0.5**k <= axis.hi]
+        result.append(curve_figure.Scale(
+            lambda r: -math.log2(max(1 - r, 1e-6)), halvings, axis.format,
+            "the same, each step halving the new keys: −log2(1 − r)"))
+    return result
+
+
+def _series(curve: Curve, is_discrete: bool) -> curve_figure.Series:
+    marks = []
+    if is_discrete:
+        grid = [c.value for c in curve.cells]
+        fit = [c.estimate.effect for c in curve.cells]
+        low = [_bound(c.estimate.low, c.estimate.effect) for c in curve.cells]
+        high = [_bound(c.estimate.high, c.estimate.effect)
+                for c in curve.cells]
+    else:
+        grid, fit, low, high = curve.fit()
+        low = [_bound(v, f) for v, f in zip(low, fit)]
+        high = [_bound(v, f) for v, f in zip(high, fit)]
+        results = [(curve.result, 0.0)] + [
+            (lv.result, math.log(lv.spec["speedup"])) for lv in curve.levels]
+        for result, level in results:
+            if (result is not None and result.verdict == "crossover"
+                    and result.estimate is not None):
+                marks.append(curve_figure.Whisker(
+                    result.estimate, result.low, result.high, level))
+    return curve_figure.Series(
+        curve.a, words.pretty(curve.a), curve.x, curve.effect, grid, fit, low, high, marks,
+        is_discrete, [c.oversubscribed for c in curve.cells]
+        if is_discrete else [])
+
+
+def _bound(value: float, instead: float) -> float:
+    return value if math.isfinite(value) else instead
+
+
+def curve_plates(analysis: Analysis, setting: Setting,
+                 looks: style.Looks) -> list[Plate]:
+    """One figure per baseline of a setting with an axis."""
+    question = setting.question
+    axis = make_axis(question)
+    own = [c for c in analysis.curves
+           if c.question == question["name"]
+           and (c.regime, c.threads) == (setting.regime, setting.threads)]
+    result = []
+    for b in dict.fromkeys(c.b for c in own):
+        group = [c for c in own if c.b == b]
+        levels = {}
+        for curve in group:
+            for level in curve.levels:
+                gain = level.spec["speedup"]
+                levels[math.log(gain)] = f"+{100 * (gain - 1):.0f} %"
+        name = slug("fig", question["name"], setting.regime, setting.threads,
+                    "" if len({c.b for c in own}) == 1 else b)
+        sentences = [words.capital(words.curve_sentence(c, question))
+                     for c in group]
+        svg = curve_figure.draw(
+            name, " ".join(sentences),
+            [_series(c, axis.discrete) for c in group], looks, scales(axis),
+            b, group[0].delta, levels, conclude.axis_visits_loose(
+                setting, analysis.cores) if axis.field == "threads" else None)
+        sentences += [words.capital(words.level_sentence(c, lv, question))
+                      for c in group for lv in c.levels
+                      if lv.result.verdict == "crossover"]
+        result.append(Plate(name, svg, sentences, len(scales(axis)) > 1,
+                            setting.label))
+    return result
+
+
+def cell_plates(analysis: Analysis, question: dict[str, Any],
+                looks: style.Looks) -> list[Plate]:
+    """One forest plot per baseline for a question of named cells."""
+    own = [c for c in analysis.cells if c.question == question["name"]]
+    result = []
+    for b in dict.fromkeys(c.b for c in own):
+        groups: dict[tuple, list] = {}
+        for cell in own:
+            if cell.b == b:
+                groups.setdefault((cell.cell, cell.regime, cell.threads),
+                                  []).append(cell)
+        drawn, sentences = [], []
+        delta = 0.0
+        for (_, regime, threads), cells in groups.items():
+            title = words.cell_title(question, cells[0])
+            note = words.where(regime, threads)
+            place = f"{title}, {note}" if note else title
+            drawn.append(forest.Group(
+                place,
+                [forest.Row(words.pretty(c.a), c.estimate.effect,
+                            c.estimate.low, c.estimate.high, c.verdict,
+                            c.estimate.visits) for c in cells]))
+            delta = max(delta, analysis.delta(threads))
+            best = max(cells, key=lambda c: c.estimate.effect)
+            if best.verdict == "faster":
+                sentences.append(words.capital(
+                    f"{place}: {words.cell_sentence(best)}"))
+            elif all(c.verdict == "slower" for c in cells):
+                sentences.append(words.capital(
+                    f"{place}: nothing beats {b}"))
+        name = slug("fig", question["name"],
+                    "" if len({c.b for c in own}) == 1 else b)
+        sentences = sentences or [
+            f"No contestant is clearly faster than {b} in any cell."]
+        svg = forest.draw(name, " ".join(sentences), drawn, looks, b, delta)
+        result.append(Plate(name, svg, sentences))
+    return result
+
+
+def realised_plate(analysis: Analysis, setting: Setting) -> Plate | None:
+    """What the tapes of a swept setting really were."""
+    axis = make_axis(setting.question)
+    rows = conclude.realised_rows(setting)
+    if axis is None or not rows:
+        return None
+    titles = {"reuse_rate": "reuse rate", "hit_rate": "hit rate",
+              "entropy_1024": "entropy, bits", "top100_share":
+              "share of top 100"}
+    measures = []
+    for field, title in titles.items():
+        have = [(r["x"], float(r[field])) for r in rows
+                if isinstance(r.get(field), (int, float))]
+        if have:
+            measures.append(quality.Measure(title, [x for x, _ in have],
+                                            [y for _, y in have]))
+    if not measures:
+        return None
+    moving = [m for m in measures if max(m.y) - min(m.y) > 0.02 * max(
+        abs(v) for v in m.y)]
+    text = f"Realised figures of {words.plural(len(rows), 'tape')}."
+    if axis.field == "keys.reuse" and any("reuse_rate" in r for r in rows):
+        worst = max(abs(r["reuse_rate"] - r["x"]) for r in rows
+                    if "reuse_rate" in r)
+        text = (f"The reuse rate of all {words.plural(len(rows), 'tape')} is "
+                f"within {100 * worst:.2f} points of its target.")
+    steady = [f"{m.title} {style.number(sum(m.y) / len(m.y))}"
+              for m in measures if m not in moving and max(m.y) > 0]
+    if steady:
+        text += f" Steady along the axis: {words.join(steady)}."
+    name = slug("fig", setting.question["name"], setting.regime,
+                setting.threads, "realised")
+    if not moving:
+        return Plate(name, "", [text])
+    ticks = nice_ticks(axis)
+    svg = quality.realised(name, text, moving, axis.to_unit, ticks,
+                           axis.format, axis.name)
+    return Plate(name, svg, [text])
+
+
+def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
+    """Which strategy is the fastest, along every axis."""
+    strips = []
+    alone: dict[str, float] = {}
+    for setting in analysis.settings:
+        axis = make_axis(setting.question)
+        stretches = conclude.winners(analysis, setting) if axis else []
+        if not stretches:
+            continue
+        short = setting.question["name"].replace("_", " ")
+        label = f"{short}: {setting.label}" if setting.label else short
+        ends = ("", "") if axis.discrete else (axis.format(axis.lo),
+                                               axis.format(axis.hi))
+        strips.append(winners.Strip(
+            label, *ends,
+            [winners.Stretch(s.start, s.end,
+                             tuple(words.pretty(n) for n in s.names))
+             for s in stretches], axis.name,
+            [axis.format(v) for v in conclude.firm_values(analysis, setting)]
+            if axis.discrete else []))
+        for s in stretches:
+            if len(s.names) == 1:
+                alone[s.names[0]] = alone.get(s.names[0], 0) + s.end - s.start
+    if not strips:
+        return None
+    total = len(strips)
+    order = sorted(alone, key=lambda n: (-alone[n], n))
+    text = (f"{words.pretty(order[0])} is alone in front on "
+            f"{100 * alone[order[0]] / total:.0f} % of the length of "
+            f"{words.plural(total, 'strip')}."
+            if order else "No strategy is alone in front anywhere.")
+    if len(order) > 1:
+        text += " Then " + words.join([
+            f"{words.pretty(n)} ({100 * alone[n] / total:.0f} %)"
+            for n in order[1:4]]) + "."
+    return Plate("fig-winners", winners.draw("fig-winners", text, strips,
+                                             looks), [text], True)
+
+
+def aa_plate(analysis: Analysis) -> Plate | None:
+    """The method's own error: a map against itself."""
+    if not analysis.aa:
+        return None
+    summary = conclude.aa_summary(analysis)
+    text = (f"A map against itself: {summary.beyond} of "
+            f"{words.plural(summary.cells, 'A/A verdict')} beyond delta.")
+    more = f"{100 * summary.outside:.0f} % of single visits lie beyond it"
+    if math.isfinite(summary.sd):
+        more += (f"; the standard deviation of one visit is "
+                 f"{100 * summary.sd:.2g} %")
+    svg = quality.aa("fig-aa", text, {g.label: g.effects for g in analysis.aa},
+                     {g.label: g.delta for g in analysis.aa})
+    return Plate("fig-aa", svg, [text, words.capital(more)])
+
+
+def _minutes(at: str, first: datetime.datetime | None) -> tuple[
+        float, datetime.datetime | None]:
+    try:
+        when = datetime.datetime.fromisoformat(at.replace("Z", "+00:00"))
+    except ValueError:
+        return math.nan, first
+    first = first or when
+    return (when - first).total_seconds() / 60, first
+
+
+def timeline_plate(analysis: Analysis) -> Plate | None:
+    """Rejected blocks and failed visits over the run."""
+    ticks, first = [], None
+    rejected = total = 0
+    for visit in analysis.run.visits:
+        if not visit.timed:
+            continue
+        minute, first = _minutes(visit.at, first)
+        blocks = {s.get("b") for s in visit.slices if not s.get("w")}
+        out = {r.get("b") for r in visit.rejects} & blocks
+        rejected += len(out)
+        total += len(blocks)
+        ticks.append(quality.Tick(
+            minute if math.isfinite(minute) else float(len(ticks)),
+            len(out) / len(blocks) if blocks else 0.0, visit.status))
+    if not ticks:
+        return None
+    failed = sum(t.status != "ok" for t in ticks)
+    share = 100 * rejected / total if total else 0.0
+    text = (f"{words.plural(rejected, 'block')} of {total:,} rejected "
+            f"({share:.1f} %), {words.plural(failed, 'visit')} of "
+            f"{len(ticks)} without a usable end.").replace(",", " ", 1)
+    return Plate("fig-timeline", quality.timeline("fig-timeline", text, ticks),
+                 [text])

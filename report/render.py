@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts an analysis into one self-contained HTML page."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import dataclasses
+import html
+import io
+import json
+import pathlib
+import re
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from report import conclude, plates, views, words
+from report.analyse import Analysis, Setting
+from report.figures import style
+
+TEMPLATES = pathlib.Path(__file__).parent / "templates"
+
+
+@dataclasses.dataclass
+class Section:
+    """One question of the paper."""
+
+    question: dict[str, Any]
+    plates: list[plates.Plate]
+    tables: list[tuple[str, str, list[views.Line]]]  # where, baseline, lines
+    realised: list[plates.Plate]
+    missing: list[str]  # settings without visits
+    notes: list[str]
+    visits: int
+    claims: list[str]
+
+
+@dataclasses.dataclass
+class Paper:
+    """Everything the templates print."""
+
+    analysis: Analysis
+    conclusions: dict[str, Any]
+    sections: list[Section]
+    anchors: dict[tuple, str]
+    winner: plates.Plate | None
+    aa: plates.Plate | None
+    timeline: plates.Plate | None
+
+
+def looks_of(analysis: Analysis) -> style.Looks:
+    """Colours by the order of all strategies compiled in, or those seen."""
+    names = [s["name"] for s in analysis.run.strategies()]
+    if not names:
+        names = [re.split(r"[:@]", c)[0]
+                 for v in analysis.run.visits for c in v.contestants]
+    return style.Looks(names)
+
+
+def compose(analysis: Analysis) -> Paper:
+    """All figures and tables of the paper."""
+    conclusions = conclude.conclude(analysis)
+    looks = looks_of(analysis)
+    sections, anchors = [], {}
+    for question in analysis.run.questions:
+        own = [s for s in analysis.settings if s.question is question]
+        shown: list[plates.Plate] = []
+        realised: list[plates.Plate] = []
+        tables = []
+        if question.get("axis"):
+            for setting in own:
+                drawn = plates.curve_plates(analysis, setting, looks)
+                shown += drawn
+                for plate, b in zip(drawn, _baselines(analysis, setting)):
+                    anchors[(question["name"], setting.regime,
+                             setting.threads, b)] = plate.name
+                extra = plates.realised_plate(analysis, setting)
+                if extra is not None:
+                    extra.heading = setting.label
+                    realised.append(extra)
+        else:
+            shown = plates.cell_plates(analysis, question, looks)
+            cells = [c for c in analysis.cells
+                     if c.question == question["name"]]
+            for plate, b in zip(shown, dict.fromkeys(c.b for c in cells)):
+                for c in cells:
+                    anchors[(c.question, c.regime, c.threads, b)] = plate.name
+        for setting in own:
+            for b in _baselines(analysis, setting):
+                rows = views.lines(analysis, setting, b)
+                if rows:
+                    tables.append((setting.label, b, rows))
+        sections.append(Section(
+            question, shown, tables, realised,
+            [s.label or "all settings" for s in own if not s.visits],
+            _notes(analysis, question), sum(len(s.visits) for s in own),
+            [c["id"] for c in conclusions["claims"]
+             if c["id"] in (question.get("claims") or [])]))
+    return Paper(analysis, conclusions, sections, anchors,
+                 plates.winner_plate(analysis, looks),
+                 plates.aa_plate(analysis), plates.timeline_plate(analysis))
+
+
+def _baselines(analysis: Analysis, setting: Setting) -> list[str]:
+    items = analysis.curves if setting.question.get("axis") else analysis.cells
+    return list(dict.fromkeys(
+        i.b for i in items if i.question == setting.question["name"]
+        and (i.regime, i.threads) == (setting.regime, setting.threads)))
+
+
+def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
+    """Who did not take part in a question, and why."""
+    meta = analysis.run.meta
+    name = question["name"]
+    notes = [f"{s.get('contestant', s.get('strategy', '?'))} did not take "
+             f"part: {s.get('why', 'no reason recorded')}"
+             for s in meta["skipped"] if s.get("question") == name]
+    notes += [f"{e.get('strategy')} was left out: {e.get('why')}"
+              for e in question.get("excludes") or []
+              if e.get("strategy") not in {
+                  s.get("contestant") for s in meta["skipped"]
+                  if s.get("question") == name}]
+    notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
+              for w in meta["withheld"]]
+    return [words.capital(n) for n in notes]
+
+
+def _uri(kind: str, text: str) -> str:
+    data = base64.b64encode(text.encode("utf-8")).decode("ascii")
+    return f"data:{kind};base64,{data}"
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+class _Marks:
+    """Filters that turn sentences into typeset, escaped HTML."""
+
+    def __init__(self, analysis: Analysis):
+        names = {s["name"] for s in analysis.run.strategies()}
+        for visit in analysis.run.visits:
+            names |= set(visit.contestants)
+        for question in analysis.run.questions:
+            names |= {words.pretty(c) for c in (
+                question.get("contestants") or [])}
+            names |= set(question.get("baselines") or [])
+        names -= {"null", "*"}
+        ordered = sorted(names, key=lambda n: (-len(n), n))
+        self._names = re.compile(
+            r"(?<![\w.])(" + "|".join(map(re.escape, ordered)) + r")(?![\w@])"
+            ) if ordered else None
+
+    def prose(self, text: str) -> markupsafe.Markup:
+        """Escapes; names in <code>; thin spaces before units."""
+        safe = html.escape(str(text), quote=False)
+        if self._names:
+            safe = self._names.sub(r"<code>\1</code>", safe)
+        safe = re.sub(r"(\d) (%|ns\b|GiB\b|bits\b)", "\\1\u202f\\2", safe)
+        safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
+        return markupsafe.Markup(safe)
+
+
+def summary(paper: Paper) -> dict[str, Any]:
+    """Counts and sentences of the abstract."""
+    run = paper.analysis.run
+    timed = [v for v in run.visits if v.timed]
+    good = [v for v in timed if v.ok]
+    checked = sum(v.operations for v in run.visits if v.ok)
+    return {
+        "visits": len(timed), "good": len(good),
+        "untimed": sum(v.ok for v in run.visits if not v.timed),
+        "operations": checked,
+        "contestants": len({c for v in good for c in v.contestants
+                            if c != "null"}),
+        "asked": len(run.questions),
+        "answered": sum(s.visits > 0 for s in paper.sections),
+        **conclude.tally(paper.conclusions)}
+
+
+def environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True,
+        undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True)
+
+
+def render(paper: Paper) -> str:
+    """The page. Deterministic: the same run gives the same bytes."""
+    analysis, run = paper.analysis, paper.analysis.run
+    env = environment()
+    env.filters["prose"] = _Marks(analysis).prose
+    env.filters["pretty"] = words.pretty
+    env.globals["plural"] = words.plural
+    env.globals["count"] = lambda n: f"{n:,}".replace(",", "\u202f")
+    looks = looks_of(analysis)
+    claims = paper.conclusions["claims"]
+    verdicts = json.dumps(paper.conclusions, indent=1, sort_keys=True)
+    context = {
+        "meta": run.meta, "run": run, "paper": paper, "claims": claims,
+        "decided": [c for c in claims
+                    if c["verdict"] not in ("not asked", "undecided")],
+        "summary": summary(paper),
+        "findings": words.findings(analysis, paper.anchors, claims),
+        "matrices": views.matrices(analysis, paper.anchors),
+        "levels": views.level_rows(analysis),
+        "bad": views.bad_visits(analysis),
+        "rejects": views.reject_rows(analysis),
+        "memory": views.memory_rows(analysis),
+        "validated": views.validation_table(analysis),
+        "environment": views.environment_rows(analysis),
+        "rules": views.rule_rows(analysis),
+        "strategies": run.strategies(),
+        "colours": {s["name"]: looks[s["name"]].colour
+                    for s in run.strategies()},
+        "harness": [{"where": words.where(h.regime, h.threads),
+                     "question": h.question, "ns": style.number(h.ns),
+                     "visits": h.visits} for h in analysis.harness],
+        "deltas": _deltas(analysis),
+        "arch": run.worker()[0],
+        "aa": conclude.aa_summary(analysis),
+        "rankings": [{
+            "where": words.where(r.regime, r.threads),
+            "question": r.question, "place": _place(run.questions, r),
+            "order": [words.pretty(n) for n in r.ranking.order],
+            "groups": [[words.pretty(n) for n in g]
+                       for g in r.ranking.groups]}
+            for r in conclude.rank_all(analysis)],
+        "flagged": sum(analysis.read.of(v).changepoint for v in run.visits
+                       if v.timed and v.ok),
+        "gated": sum(bool(v.gate.get("waited_s", 0) and
+                          v.gate.get("other_cpu", 0) > 0.05)
+                     for v in run.visits if v.timed),
+        "downloads": [
+            ("verdicts.json", _uri("application/json", verdicts)),
+            ("effects.json", _uri("application/json", json.dumps(
+                analysis.effects, separators=(",", ":")))),
+            ("effects.csv", _uri("text/csv", _csv(analysis.effects)))],
+    }
+    return env.get_template("paper.html.j2").render(context)
+
+
+def _place(questions: list[dict[str, Any]], ranked: conclude.Ranked) -> str:
+    for question in questions:
+        if question["name"] == ranked.question:
+            for spec in question.get("cells") or []:
+                if spec["name"] == ranked.place:
+                    return spec.get("title") or spec["name"]
+            axis = question.get("axis")
+            if axis:
+                return f"{ranked.place} {axis.get('name', '')}"
+    return ranked.place
+
+
+def _deltas(analysis: Analysis) -> list[tuple[str, str]]:
+    table = analysis.run.meta["rules"].get("delta")
+    counts = sorted(int(k) for k in table) if isinstance(table, dict) else (
+        [1, 2])
+    return [(words.plural(n, "thread"),
+             f"{100 * analysis.delta(n):.3g} %") for n in counts]
