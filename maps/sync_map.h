@@ -225,7 +225,7 @@ class alignas(kCacheLine) SyncMap {
 
   std::optional<V> LoadAndDelete(const K& key) {
     std::optional<V> old;
-    Remove(key, [&](const V& value) { old.emplace(value); });
+    if (!Remove(key, [&](const V& value) { old.emplace(value); })) old.reset();
     return old;
   }
 
@@ -615,6 +615,7 @@ class alignas(kCacheLine) SyncMap {
     } else if ((entry = FindDirty(probe)) != nullptr) {
       TryReplace<kWantOld>(*entry, box, old, guard);
     } else {
+      old.reset();  // what an attempt that failed has left
       AddLocked(probe, std::move(box), guard);
     }
     return old;
