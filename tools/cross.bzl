@@ -68,9 +68,7 @@ cross_binary = rule(
     },
 )
 
-# LeakSanitizer stops the program through ptrace, which qemu-user does not have.
 _RUN = """#!/bin/bash
-export ASAN_OPTIONS="detect_leaks=0:${{ASAN_OPTIONS:-}}"
 exec {runner} {arch} {program} "$@"
 """
 
@@ -116,7 +114,7 @@ def cross_test(name, test, arch = CROSS_ARCH, **kwargs):
 
     The exit code is the program's, `--test_arg` and `--test_filter` reach it, and so do `args` and `env`.
 
-    Sanitizers: with --config=asan leaks are not looked for (qemu-user has no ptrace). With --config=tsan the target is
+    Sanitizers: with --config=asan leaks are not looked for (run_cross.sh says why). With --config=tsan the target is
     incompatible, hence skipped by `//...`: ThreadSanitizer's memory layout cannot be had under qemu-user.
 
     Args:
@@ -127,7 +125,7 @@ def cross_test(name, test, arch = CROSS_ARCH, **kwargs):
     """
     if "target_compatible_with" not in kwargs:
         kwargs["target_compatible_with"] = select({
-            "//tools:thread_sanitizer": ["@platforms//:incompatible"],
+            "//tools:thread_sanitizer": ["//tools/platforms:incompatible"],
             "//conditions:default": [],
         }) if arch != HOST_ARCH else []
     _cross_test(

@@ -32,6 +32,8 @@ if [[ ! -x "${qemu}" ]]; then
   echo "run_cross.sh: ${qemu} is not installed; run tools/bazel once, it installs qemu-user." >&2
   exit 1
 fi
+# LeakSanitizer stops the program through ptrace, which qemu-user does not have.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+${ASAN_OPTIONS}:}detect_leaks=0"
 # -L: where Debian's cross compiler keeps that architecture's C and C++ libraries.
 # shellcheck disable=SC2086  # QEMU_FLAGS is a list of words.
 exec "${qemu}" -L "/usr/${arch}-linux-gnu" ${QEMU_FLAGS:-} "$@"
