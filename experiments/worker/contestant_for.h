@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The contestant of a strategy and a key type. Included by the generated
+// registration files only.
+#ifndef CMAP_EXPERIMENTS_WORKER_CONTESTANT_FOR_H_
+#define CMAP_EXPERIMENTS_WORKER_CONTESTANT_FOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "experiments/worker/contestant.h"
+#include "experiments/worker/errors.h"
+#include "experiments/worker/registry.h"
+#include "maps/concurrent_map.h"
+#include "workloads/runner.h"
+
+namespace cmap::experiments {
+
+template <ConcurrentMap Map>
+class ContestantFor final : public Contestant {
+ public:
+  using K = typename Map::key_type;
+  using V = typename Map::mapped_type;
+
+  explicit ContestantFor(const ContestantSpec& spec)
+      : name_(spec.text), batch_(spec.batch) {
+    for (const auto& [name, value] : spec.tunables) {
+      for (const auto& tunable : Map::kTunables) {
+        if (tunable.name == name) options_.*(tunable.field) = value;
+      }
+    }
+  }
+  ~ContestantFor() override { Destroy(); }
+
+  const Traits& traits() const override { return Map::kTraits; }
+  std::size_t object_bytes() const override { return sizeof(Map); }
+  std::size_t object_alignment() const override { return alignof(Map); }
+
+  void Create(void* place) override {
+    Destroy();
+    try {
+      map_ = new (place) Map(options_);
+    } catch (const std::invalid_argument& error) {
+      throw InputError("contestant \"" + name_ + "\": " + error.what());
+    }
+  }
+
+  void* Destroy() override {
+    if (map_ == nullptr) return nullptr;
+    void* place = map_;
+    std::exchange(map_, nullptr)->~Map();
+    // Maps with deferred reclamation hold retired memory beyond their own life;
+    // without this it would be freed inside somebody else's slice.
+    if constexpr (requires { Map::Quiesce(); }) Map::Quiesce();
+    return place;
+  }
+
+  void Use(const Material& material) override {
+    material_ = &material;
+    batches_.clear();
+    if (!batch_) return;
+    for (const auto& tape : material.tape.threads) {
+      batches_.emplace_back(tape, material.keys<K>(), material.values);
+    }
+  }
+
+  std::optional<Op> Unsupported() const override {
+    return workloads::FirstUnsupported<Map>(material_->tape);
+  }
+
+  void Prefill() override {
+    workloads::Prefill(*map_, material_->tape, material_->keys<K>(),
+                       material_->values);
+  }
+
+  void Reserve(std::size_t entries) override { map_->Reserve(entries); }
+
+  workloads::SliceResult Play(std::size_t thread, std::size_t position,
+                              std::size_t n) override {
+    if (batch_) {
+      return workloads::PlaySliceBatched(*map_, material_->tape, thread,
+                                         position, n, material_->keys<K>(),
+                                         material_->values, batches_[thread]);
+    }
+    return workloads::PlaySlice(*map_, material_->tape, thread, position, n,
+                                material_->keys<K>(), material_->values);
+  }
+
+  std::size_t Size() override { return map_->Size(); }
+  std::size_t MemoryBytes() override { return map_->MemoryBytes(); }
+
+  std::vector<Counter> Counters() override {
+    if constexpr (CountingMap<Map>) return map_->Counters();
+    return {};
+  }
+
+  Audit Inspect() override {
+    Audit audit;
+    audit.size = map_->Size();
+    const auto& keys = material_->keys<K>();
+    for (std::uint32_t i = 0; i < material_->tape.universe; ++i) {
+      if (const auto value = map_->Load(keys(i))) {
+        const std::uint64_t word = workloads::WordOf(*value);
+        ++audit.found;
+        audit.found_sum += workloads::CheckPart(word);
+        audit.mismatch |= (word ^ workloads::MixIndex(i)) >> 8;
+      }
+    }
+    if constexpr (Supports<Map>(Op::kRange)) {
+      audit.ranged = true;
+      map_->Range([&](const K&, const V& value) {
+        ++audit.range_count;
+        audit.range_sum += workloads::CheckPart(workloads::WordOf(value));
+        return true;
+      });
+    }
+    return audit;
+  }
+
+ private:
+  std::string name_;
+  bool batch_;
+  typename Map::Options options_{};
+  Map* map_ = nullptr;
+  const Material* material_ = nullptr;
+  std::vector<workloads::Batches<K, V>> batches_;
+};
+
+// Registers `Strategy` (maps/strategies/<name>.h) for keys of type K.
+template <class Strategy, class K>
+bool Register() {
+  using Map = typename Strategy::template Map<K, std::uint64_t>;
+  using Described =
+      typename Strategy::template Map<std::uint64_t, std::uint64_t>;
+  StrategyInfo info;
+  info.name = std::string(Strategy::kName);
+  info.traits = Map::kTraits;
+  info.object_bytes = sizeof(Described);
+  const typename Map::Options defaults{};
+  for (const auto& tunable : Map::kTunables) {
+    info.tunables.push_back({std::string(tunable.name),
+                             defaults.*(tunable.field), tunable.min,
+                             tunable.max, std::string(tunable.doc)});
+  }
+  return RegisterStrategy(
+      info,
+      std::is_same_v<K, std::string> ? workloads::KeyType::kString
+                                     : workloads::KeyType::kU64,
+      [](const ContestantSpec& spec) -> std::unique_ptr<Contestant> {
+        return std::make_unique<ContestantFor<Map>>(spec);
+      });
+}
+
+}  // namespace cmap::experiments
+
+#endif  // CMAP_EXPERIMENTS_WORKER_CONTESTANT_FOR_H_

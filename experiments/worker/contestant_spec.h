@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A contestant as written in catalogues, requests and on command lines:
+//
+//   name[:tunable=value[,tunable=value]][@batch]
+//
+// for instance mutex_map, sharded_map:shards=256, snapshot_map@batch. With
+// @batch every maximal run of consecutive stores of a slice is applied by one
+// StoreBatch.
+#ifndef CMAP_EXPERIMENTS_WORKER_CONTESTANT_SPEC_H_
+#define CMAP_EXPERIMENTS_WORKER_CONTESTANT_SPEC_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cmap::experiments {
+
+struct ContestantSpec {
+  std::string text;  // as written
+  std::string name;
+  std::vector<std::pair<std::string, std::int64_t>> tunables;
+  bool batch = false;
+
+  // Throws InputError when the text is not of the form above. Whether the
+  // strategy and its tunables exist is the registry's business.
+  static ContestantSpec Parse(std::string_view text);
+};
+
+// The candidate that `word` was probably meant to be: the one with the least
+// edit distance, if at most a third of the word need change. Empty otherwise.
+std::string Nearest(std::string_view word,
+                    const std::vector<std::string>& candidates);
+
+// "a, b, c".
+std::string Join(const std::vector<std::string>& words);
+
+}  // namespace cmap::experiments
+
+#endif  // CMAP_EXPERIMENTS_WORKER_CONTESTANT_SPEC_H_

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/describe.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "experiments/worker/registry.h"
+#include "experiments/worker/threads.h"
+
+// The build passes the flags that are not visible in predefined macros.
+#ifndef CMAP_COMPILE_FLAGS
+#define CMAP_COMPILE_FLAGS ""
+#endif
+
+namespace cmap::experiments {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kArch =
+#if defined(__x86_64__)
+    "x86_64";
+#elif defined(__aarch64__)
+    "aarch64";
+#else
+    "other";
+#endif
+
+constexpr const char* kCompiler =
+#if defined(__clang__)
+    "clang " __clang_version__;
+#elif defined(__GNUC__)
+    "g++ " __VERSION__;
+#else
+    "unknown";
+#endif
+
+std::string Flags() {
+  std::string flags = CMAP_COMPILE_FLAGS;
+  const auto add = [&](const char* flag) {
+    if (!flags.empty()) flags += ' ';
+    flags += flag;
+  };
+#if defined(__OPTIMIZE__)
+  add("(optimised)");
+#else
+  add("(not optimised)");
+#endif
+#if !defined(NDEBUG)
+  add("(assertions on)");
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  add("(sanitizer)");
+#endif
+#if defined(__ARM_FEATURE_ATOMICS)
+  add("(LSE atomics)");
+#endif
+  return flags;
+}
+
+Json Clock() {
+  timespec resolution{};
+  clock_getres(CLOCK_MONOTONIC, &resolution);
+  // The smallest of many differences is the cost of one reading.
+  std::int64_t least = 1'000'000'000;
+  for (int i = 0; i < 1000; ++i) {
+    const std::int64_t before = NowNs();
+    NowNs();
+    NowNs();
+    NowNs();
+    least = std::min(least, NowNs() - before);
+  }
+  return {{"source", "clock_gettime(CLOCK_MONOTONIC)"},
+          {"resolution_ns", resolution.tv_sec * 1'000'000'000 +
+                                std::int64_t{resolution.tv_nsec}},
+          {"reading_ns", least / 4}};
+}
+
+Json Strategy(const StrategyInfo& info) {
+  const Traits& t = info.traits;
+  Json unsupported = Json::array();
+  for (std::size_t i = 0; i < kOpCount; ++i) {
+    if (t.unsupported.contains(static_cast<Op>(i))) {
+      unsupported.push_back(kOpNames[i]);
+    }
+  }
+  Json tunables = Json::array();
+  for (const TunableInfo& tunable : info.tunables) {
+    tunables.push_back({{"name", tunable.name},
+                        {"default", tunable.default_value},
+                        {"min", tunable.min},
+                        {"max", tunable.max},
+                        {"doc", tunable.doc}});
+  }
+  return {{"name", info.name},
+          {"family", t.family},
+          {"summary", t.summary},
+          {"source", t.source},
+          {"read_progress", ProgressName(t.read_progress)},
+          {"write_progress", ProgressName(t.write_progress)},
+          {"reclamation", t.reclamation},
+          {"growth", t.growth},
+          {"range", RangeConsistencyName(t.range)},
+          {"batch_is_atomic", t.batch_is_atomic},
+          {"clear_is_atomic", t.clear_is_atomic},
+          {"keeps_every_key", t.keeps_every_key},
+          {"returns_results", t.returns_results},
+          {"max_threads", t.max_threads},
+          {"unsupported", unsupported},
+          {"unsupported_reason", t.unsupported_reason},
+          {"caveat", t.caveat},
+          {"object_bytes", info.object_bytes},
+          {"tunables", tunables}};
+}
+
+}  // namespace
+
+Json Describe() {
+  Json strategies = Json::array();
+  for (const StrategyInfo& info : Strategies()) {
+    strategies.push_back(Strategy(info));
+  }
+  return {{"schema", 1},
+          {"arch", kArch},
+          {"compiler", kCompiler},
+          {"flags", Flags()},
+          {"allocator",
+           "glibc malloc, mmap threshold 32 MiB, trim threshold 1 GiB"},
+          {"clock", Clock()},
+          {"strategies", strategies}};
+}
+
+}  // namespace cmap::experiments

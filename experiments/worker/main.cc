@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The measuring worker. See --help.
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/worker/benchmark_mode.h"
+#include "experiments/worker/describe.h"
+#include "experiments/worker/errors.h"
+#include "experiments/worker/request.h"
+#include "experiments/worker/session.h"
+#include "experiments/worker/visit.h"
+
+namespace cmap::experiments {
+namespace {
+
+constexpr std::string_view kHelp =
+    R"(worker: measures and verifies concurrent map strategies.
+
+Three ways to use it:
+
+  worker --describe
+      Prints one JSON object: architecture, compiler, flags, clock, and every
+      strategy compiled in with its traits and tunables.
+
+  worker --visit=FILE        (or --visit=- for standard input)
+      Runs one visit: warm-up, then randomised blocks of slices over the
+      contestants, every slice verified. Prints JSON lines. Example:
+
+        echo '{"contestants": ["mutex_map", "sharded_map:shards=64"],
+               "workload": {"keys": {"stream": "zipf", "theta": 0.99},
+                            "mix": {"load": 80, "store": 20},
+                            "population": 10000, "prefill": 1.0,
+                            "regime": "stationary"},
+               "threads": 2, "slice_ms": 20, "seconds": 0.6}' |
+          worker --visit=-
+
+      Contestants: name[:tunable=value[,tunable=value]][@batch].
+      Other fields: visit (number), seed, warmup_seconds, pin (list of CPUs),
+      oversubscribed, timed (false: verify only, no times), max_blocks.
+      Exit codes: 0 done, 2 bad request, 3 a map gave a wrong answer,
+      4 too little memory.
+
+  worker [--catalogue=FILE] [Google Benchmark flags]
+      One benchmark for each strategy and each cell of the catalogue, named
+      strategy/question/axis:value/threads:N (with regime:R before the threads
+      where a question has several). One iteration is one verified slice in
+      manual time, so "Time" is that of a slice and ns_per_op that of an
+      operation. The threads are the worker's own: Google Benchmark sees one.
+
+        worker --benchmark_list_tests
+        worker --benchmark_filter='mutex_map/reuse_threshold/.*threads:1$'
+        worker --benchmark_filter=... --benchmark_format=json
+        worker --benchmark_repetitions=10 --benchmark_min_time=0.2
+
+      These are single runs in a fixed order. They show a figure's size; they
+      do not decide comparisons, which is what visits are for.
+)";
+
+std::string ReadAll(const std::string& path) {
+  if (path == "-") {
+    return {std::istreambuf_iterator<char>(std::cin), {}};
+  }
+  std::ifstream file(path);
+  if (!file) {
+    throw InputError("the visit file \"" + path +
+                     "\" cannot be read; name a readable file, or - for "
+                     "standard input");
+  }
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+int Main(int argc, char** argv) {
+  std::vector<char*> rest = {argv[0]};
+  std::string visit;
+  std::string catalogue;
+  bool describe = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    if (flag == "--help" || flag == "-h") {
+      std::cout << kHelp << "\nGoogle Benchmark's own flags:\n\n"
+                << BenchmarkFlagsHelp();
+      return 0;
+    }
+    if (flag == "--describe") {
+      describe = true;
+    } else if (flag.starts_with("--visit=")) {
+      visit = flag.substr(8);
+      if (visit.empty()) {
+        throw InputError("--visit= names no file; give one, or - for standard "
+                         "input");
+      }
+    } else if (flag == "--visit" || flag == "--catalogue") {
+      throw InputError(std::string(flag) + " needs a file; write " +
+                       std::string(flag) + "=FILE");
+    } else if (flag.starts_with("--catalogue=")) {
+      catalogue = flag.substr(12);
+    } else if (flag.starts_with("--benchmark_") || flag.starts_with("--v=")) {
+      rest.push_back(argv[i]);
+    } else {
+      throw InputError("unknown argument \"" + std::string(flag) +
+                       "\"; see --help");
+    }
+  }
+  SteadyAllocator();
+  if (describe) {
+    std::cout << Describe().dump(1) << "\n";
+    return 0;
+  }
+  if (!visit.empty()) {
+    if (rest.size() > 1) {
+      throw InputError("--visit and \"" + std::string(rest[1]) +
+                       "\" exclude each other; leave one out");
+    }
+    return RunVisit(VisitRequest::Parse(ReadAll(visit)), std::cout);
+  }
+  return RunBenchmarks(catalogue, rest);
+}
+
+}  // namespace
+}  // namespace cmap::experiments
+
+int main(int argc, char** argv) {
+  try {
+    return cmap::experiments::Main(argc, argv);
+  } catch (const cmap::experiments::InputError& error) {
+    std::cerr << "worker: " << error.what() << "\n";
+    return cmap::experiments::kExitBadInput;
+  } catch (const cmap::experiments::InvalidError& error) {
+    std::cerr << "worker: " << error.what() << "\n";
+    return cmap::experiments::kExitInvalid;
+  } catch (const std::exception& error) {
+    std::cerr << "worker: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/registry.h"
+
+#include <algorithm>
+#include <map>
+#include <new>
+#include <utility>
+
+#include "experiments/worker/errors.h"
+
+namespace cmap::experiments {
+namespace {
+
+using FactoryKey = std::pair<std::string, workloads::KeyType>;
+
+// Function-local, so that registration before main() finds them constructed.
+std::vector<StrategyInfo>& MutableStrategies() {
+  static auto* strategies = new std::vector<StrategyInfo>;
+  return *strategies;
+}
+std::map<FactoryKey, ContestantFactory>& Factories() {
+  static auto* factories = new std::map<FactoryKey, ContestantFactory>;
+  return *factories;
+}
+
+std::string DidYouMean(std::string_view word,
+                       const std::vector<std::string>& candidates) {
+  const std::string nearest = Nearest(word, candidates);
+  return nearest.empty() ? "" : "did you mean " + nearest + "? ";
+}
+
+}  // namespace
+
+bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
+                      ContestantFactory factory) {
+  std::vector<StrategyInfo>& strategies = MutableStrategies();
+  const auto at = std::lower_bound(
+      strategies.begin(), strategies.end(), info,
+      [](const StrategyInfo& a, const StrategyInfo& b) {
+        return a.name < b.name;
+      });
+  if (at == strategies.end() || at->name != info.name) {
+    strategies.insert(at, info);
+  }
+  Factories()[{info.name, keys}] = factory;
+  return true;
+}
+
+const std::vector<StrategyInfo>& Strategies() { return MutableStrategies(); }
+
+std::vector<std::string> StrategyNames() {
+  std::vector<std::string> names;
+  for (const StrategyInfo& info : Strategies()) names.push_back(info.name);
+  return names;
+}
+
+const StrategyInfo& FindStrategy(const ContestantSpec& spec) {
+  for (const StrategyInfo& info : Strategies()) {
+    if (info.name != spec.name) continue;
+    std::vector<std::string> names;
+    for (const TunableInfo& t : info.tunables) names.push_back(t.name);
+    for (const auto& [name, value] : spec.tunables) {
+      const auto tunable =
+          std::find_if(info.tunables.begin(), info.tunables.end(),
+                       [&](const TunableInfo& t) { return t.name == name; });
+      if (tunable == info.tunables.end()) {
+        throw InputError(
+            "strategy " + info.name + " has no tunable \"" + name + "\"; " +
+            (names.empty() ? "it has none at all"
+                           : DidYouMean(name, names) + "it has " + Join(names)));
+      }
+      if (value < tunable->min || value > tunable->max) {
+        throw InputError("tunable " + name + " of " + info.name + " is " +
+                         std::to_string(value) + "; choose a value from " +
+                         std::to_string(tunable->min) + " to " +
+                         std::to_string(tunable->max));
+      }
+    }
+    return info;
+  }
+  const std::vector<std::string> names = StrategyNames();
+  throw InputError("unknown strategy \"" + spec.name + "\"; " +
+                   DidYouMean(spec.name, names) + "known are " + Join(names));
+}
+
+std::unique_ptr<Contestant> MakeContestant(const ContestantSpec& spec,
+                                           workloads::KeyType keys) {
+  const StrategyInfo& info = FindStrategy(spec);
+  const auto factory = Factories().find({info.name, keys});
+  if (factory == Factories().end()) {
+    throw InputError("strategy " + info.name +
+                     " is not compiled in for this key type; use another "
+                     "\"key_type\"");
+  }
+  std::unique_ptr<Contestant> contestant = factory->second(spec);
+  // Some options are only wrong together; the map itself is the judge.
+  void* place = ::operator new(contestant->object_bytes(),
+                               std::align_val_t{std::max<std::size_t>(
+                                   64, contestant->object_alignment())});
+  const auto free_place = [&] {
+    ::operator delete(place, std::align_val_t{std::max<std::size_t>(
+                                 64, contestant->object_alignment())});
+  };
+  try {
+    contestant->Create(place);
+  } catch (...) {
+    free_place();
+    throw;
+  }
+  contestant->Destroy();
+  free_place();
+  return contestant;
+}
+
+std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
+                  int threads) {
+  const StrategyInfo& info = FindStrategy(spec);
+  const Traits& traits = info.traits;
+  if (workload.value_type != workloads::ValueType::kU64) {
+    return "this worker measures 64-bit values only; set \"value_type\" to "
+           "\"u64\"";
+  }
+  if (traits.max_threads > 0 && threads > traits.max_threads) {
+    return info.name + " allows at most " +
+           std::to_string(traits.max_threads) + " thread" +
+           (traits.max_threads == 1 ? "" : "s") + ", the workload has " +
+           std::to_string(threads) + "; leave it out";
+  }
+  if (!traits.keeps_every_key) {
+    return info.name +
+           " may evict keys, so that its results cannot be held against those "
+           "of a complete map; leave it out";
+  }
+  for (std::size_t i = 0; i < workloads::kPointOps; ++i) {
+    const Op op = static_cast<Op>(i);
+    if (workload.share(op) > 0 && traits.unsupported.contains(op)) {
+      return info.name + " does not support " + std::string(OpName(op)) +
+             (traits.unsupported_reason.empty()
+                  ? ""
+                  : " (" + std::string(traits.unsupported_reason) + ")") +
+             "; leave it or the operation out";
+    }
+  }
+  if (spec.batch) {
+    if (traits.unsupported.contains(Op::kStoreBatch)) {
+      return info.name + " does not support store_batch; leave @batch out";
+    }
+    if (workload.share(Op::kStore) <= 0) {
+      return "\"" + spec.text +
+             "\" asks for batches and the mix has no store; leave @batch out";
+    }
+  }
+  return "";
+}
+
+}  // namespace cmap::experiments

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/request.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "experiments/worker/errors.h"
+#include "experiments/worker/registry.h"
+#include "workloads/tape.h"
+
+namespace cmap::experiments {
+namespace {
+
+using nlohmann::json;
+
+const std::vector<std::string>& Fields() {
+  static const auto* fields = new std::vector<std::string>{
+      "visit",   "seed",           "contestants", "workload",
+      "threads", "slice_ms",       "seconds",     "warmup_seconds",
+      "pin",     "oversubscribed", "timed",       "max_blocks"};
+  return *fields;
+}
+
+[[noreturn]] void Wrong(const std::string& field, const std::string& wanted,
+                        const json& found) {
+  throw InputError("visit field \"" + field + "\" must be " + wanted +
+                   ", it is " + found.dump());
+}
+
+std::int64_t Integer(const json& object, const char* field, std::int64_t lo,
+                     std::int64_t hi, std::int64_t otherwise) {
+  if (!object.contains(field)) return otherwise;
+  const json& value = object[field];
+  const std::string wanted = "an integer from " + std::to_string(lo) + " to " +
+                             std::to_string(hi);
+  if (!value.is_number_integer()) Wrong(field, wanted, value);
+  if (value.is_number_unsigned() &&
+      value.get<std::uint64_t>() > static_cast<std::uint64_t>(hi)) {
+    Wrong(field, wanted, value);
+  }
+  const auto number = value.get<std::int64_t>();
+  if (number < lo || number > hi) Wrong(field, wanted, value);
+  return number;
+}
+
+double Positive(const json& object, const char* field, double otherwise,
+                bool zero_allowed) {
+  if (!object.contains(field)) return otherwise;
+  const json& value = object[field];
+  const char* wanted = zero_allowed ? "a number of at least 0, at most 86400000"
+                                    : "a number above 0, at most 86400000";
+  if (!value.is_number()) Wrong(field, wanted, value);
+  const double number = value.get<double>();
+  if (!(number >= 0) || number > 86'400'000 || (number == 0 && !zero_allowed)) {
+    Wrong(field, wanted, value);
+  }
+  return number;
+}
+
+bool Flag(const json& object, const char* field, bool otherwise) {
+  if (!object.contains(field)) return otherwise;
+  if (!object[field].is_boolean()) {
+    Wrong(field, "true or false", object[field]);
+  }
+  return object[field].get<bool>();
+}
+
+}  // namespace
+
+VisitRequest VisitRequest::FromJson(const json& object) {
+  if (!object.is_object()) {
+    throw InputError("a visit is a JSON object, this is " + object.dump());
+  }
+  for (const auto& [name, unused] : object.items()) {
+    bool known = false;
+    for (const std::string& field : Fields()) known = known || field == name;
+    if (known) continue;
+    const std::string nearest = Nearest(name, Fields());
+    throw InputError(
+        "unknown visit field \"" + name + "\"; " +
+        (nearest.empty() ? "" : "did you mean \"" + nearest + "\"? ") +
+        "known are " + Join(Fields()));
+  }
+  VisitRequest request;
+  request.visit = Integer(object, "visit", 0, std::int64_t{1} << 53, 0);
+  if (object.contains("seed")) {
+    if (!object["seed"].is_number_unsigned()) {
+      Wrong("seed", "an integer from 0 to 2^64 - 1", object["seed"]);
+    }
+    request.seed = object["seed"].get<std::uint64_t>();
+  }
+  if (!object.contains("contestants") || !object["contestants"].is_array() ||
+      object["contestants"].empty() || object["contestants"].size() > 16) {
+    throw InputError(
+        "visit field \"contestants\" must be a list of 1 to 16 contestants, "
+        "such as [\"mutex_map\", \"sharded_map:shards=64\"]");
+  }
+  for (const json& text : object["contestants"]) {
+    if (!text.is_string()) Wrong("contestants", "a list of strings", text);
+    request.contestants.push_back(
+        ContestantSpec::Parse(text.get<std::string>()));
+  }
+  if (!object.contains("workload")) {
+    throw InputError("visit field \"workload\" is missing; give a workload, "
+                     "such as {\"keys\": {\"stream\": \"uniform\"}, \"mix\": "
+                     "{\"load\": 80, \"store\": 20}, \"population\": 10000, "
+                     "\"prefill\": 1.0, \"regime\": \"stationary\"}");
+  }
+  try {
+    request.workload = workloads::Spec::FromJson(object["workload"]);
+  } catch (const workloads::SpecError& error) {
+    throw InputError(error.what());
+  }
+  request.threads = static_cast<int>(
+      Integer(object, "threads", 1, workloads::kMaxThreads, 1));
+  request.slice_ms = Positive(object, "slice_ms", request.slice_ms, false);
+  request.seconds = Positive(object, "seconds", request.seconds, true);
+  request.warmup_seconds =
+      Positive(object, "warmup_seconds", request.warmup_seconds, true);
+  if (object.contains("pin")) {
+    const json& pin = object["pin"];
+    if (!pin.is_array()) Wrong("pin", "a list of CPU numbers", pin);
+    for (const json& cpu : pin) {
+      if (!cpu.is_number_integer() || cpu < 0 || cpu > 1023) {
+        Wrong("pin", "a list of CPU numbers from 0 to 1023", pin);
+      }
+      request.pin.push_back(cpu.get<int>());
+    }
+  }
+  request.oversubscribed = Flag(object, "oversubscribed", false);
+  request.timed = Flag(object, "timed", true);
+  request.max_blocks =
+      static_cast<int>(Integer(object, "max_blocks", 0, 1'000'000, 0));
+  CheckContestants(request);
+  return request;
+}
+
+VisitRequest VisitRequest::Parse(std::string_view text) {
+  json object;
+  try {
+    object = json::parse(text);
+  } catch (const json::parse_error& error) {
+    throw InputError("the visit is not JSON (at byte " +
+                     std::to_string(error.byte) +
+                     "); pass one object, see --help");
+  }
+  return FromJson(object);
+}
+
+void CheckContestants(const VisitRequest& request) {
+  for (const ContestantSpec& spec : request.contestants) {
+    const std::string why = Unfit(spec, request.workload, request.threads);
+    if (!why.empty()) throw InputError(why);
+  }
+}
+
+}  // namespace cmap::experiments

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a visit is asked to do, checked.
+//
+//   {"visit": 12, "seed": 123, "contestants": ["mutex_map", "sync_map"],
+//    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
+//    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
+//    "timed": true, "max_blocks": 0}
+//
+// `contestants` and `workload` (workloads/spec.h) are required. An unknown
+// field is an error: a misspelt one would silently measure something else.
+#ifndef CMAP_EXPERIMENTS_WORKER_REQUEST_H_
+#define CMAP_EXPERIMENTS_WORKER_REQUEST_H_
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/worker/contestant_spec.h"
+#include "workloads/spec.h"
+
+namespace cmap::experiments {
+
+struct VisitRequest {
+  std::int64_t visit = 0;
+  std::uint64_t seed = 1;
+  std::vector<ContestantSpec> contestants;
+  workloads::Spec workload;
+  int threads = 1;
+  double slice_ms = 10;        // wall time aimed at
+  double seconds = 0.6;        // of measured blocks
+  double warmup_seconds = 0.2;  // of discarded ones
+  std::vector<int> pin;        // CPUs; empty: those this process may use
+  bool oversubscribed = false;
+  bool timed = true;           // false: run and verify, read no clock
+  int max_blocks = 0;          // 0: as many as fit
+
+  // Throws InputError: syntax, unknown or missing fields, ranges, unknown
+  // strategies, contestants unfit for the workload.
+  static VisitRequest FromJson(const nlohmann::json& json);
+  static VisitRequest Parse(std::string_view text);
+};
+
+// Throws InputError unless every contestant exists and can run the workload.
+void CheckContestants(const VisitRequest& request);
+
+}  // namespace cmap::experiments
+
+#endif  // CMAP_EXPERIMENTS_WORKER_REQUEST_H_

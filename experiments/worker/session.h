@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the blocks of a visit work with: the threads, the arena, the contestants,
+// and the one place where a slice is timed and verified.
+#ifndef CMAP_EXPERIMENTS_WORKER_SESSION_H_
+#define CMAP_EXPERIMENTS_WORKER_SESSION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/worker/arena.h"
+#include "experiments/worker/contestant.h"
+#include "experiments/worker/request.h"
+#include "experiments/worker/threads.h"
+#include "workloads/expectation.h"
+
+namespace cmap::experiments {
+
+// Fixes the thresholds that glibc's malloc otherwise moves while a process
+// runs: heap memory given back to the system by one slice would be faulted in
+// again, at the kernel's price, by the next, and the more so the earlier in the
+// visit. Called once, before any map exists.
+void SteadyAllocator();
+
+struct Slice {
+  std::uint64_t ops = 0;  // all threads, all repeats
+  int repeats = 1;        // fresh maps the slice consists of
+  RunTime time;
+  workloads::SliceResult result;
+
+  Slice& operator+=(const Slice& other);
+};
+
+class Session {
+ public:
+  // Throws InputError (CPUs, options).
+  explicit Session(const VisitRequest& request);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  const VisitRequest& request() const { return request_; }
+  int contestants() const { return static_cast<int>(contestants_.size()); }
+  int threads() const { return request_.threads; }
+  Contestant& contestant(int c) {
+    return *contestants_[static_cast<std::size_t>(c)];
+  }
+  const std::string& name(int c) const {
+    return request_.contestants[static_cast<std::size_t>(c)].text;
+  }
+  const Team& team() const { return team_; }
+
+  // A seed of its own for each purpose of the visit.
+  std::uint64_t Seed(std::uint64_t purpose) const;
+
+  // All contestants play `material` from now on.
+  void Use(const Material& material);
+
+  // A new, empty map for contestant c at a random slot of the arena.
+  void Place(int c);
+  void Remove(int c);
+
+  // The timed region: n operations of every thread from `position`.
+  Slice Play(int c, std::size_t position, std::size_t n);
+
+  // Throws InvalidError when the slice, or `final_size` unless it is
+  // Expected::kUnknownSize, is not what the tape demands.
+  void Verify(int c, const Slice& slice, const workloads::Expected& expected,
+              std::uint64_t final_size) const;
+
+  // Reads contestant c's whole map in two ways; throws InvalidError when they
+  // disagree with each other or with the possible sizes.
+  Audit VerifyContent(int c, workloads::Bounds size);
+
+ private:
+  struct alignas(64) PaddedResult {
+    workloads::SliceResult result;
+    std::exception_ptr error;
+  };
+
+  VisitRequest request_;
+  Arena arena_;
+  Team team_;
+  std::vector<std::unique_ptr<Contestant>> contestants_;
+  std::vector<PaddedResult> results_;
+};
+
+}  // namespace cmap::experiments
+
+#endif  // CMAP_EXPERIMENTS_WORKER_SESSION_H_

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/threads.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <string>
+
+#include "experiments/worker/errors.h"
+#include "maps/internal/atomics.h"
+
+namespace cmap::experiments {
+namespace {
+
+void SetAffinity(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &set);
+  // Cannot fail for CPUs that AllowedCpus() names, except under an emulator
+  // without affinity, where nothing is timed.
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+std::int64_t ReadRunDelay(int file) {
+  if (file < 0) return 0;
+  char text[128];
+  const ssize_t length = pread(file, text, sizeof text, 0);
+  if (length <= 0) return 0;
+  return ParseRunDelay({text, static_cast<std::size_t>(length)}).value_or(0);
+}
+
+}  // namespace
+
+std::int64_t NowNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+RunTime Combine(std::span<const ThreadTime> threads) {
+  RunTime run;
+  if (threads.empty()) return run;
+  std::int64_t first_start = threads[0].start, last_start = threads[0].start;
+  std::int64_t first_end = threads[0].end, last_end = threads[0].end;
+  for (const ThreadTime& t : threads) {
+    first_start = std::min(first_start, t.start);
+    last_start = std::max(last_start, t.start);
+    first_end = std::min(first_end, t.end);
+    last_end = std::max(last_end, t.end);
+    run.run_delay = std::max(run.run_delay, t.run_delay);
+  }
+  run.wall = last_end - first_start;
+  run.together = std::max<std::int64_t>(0, first_end - last_start);
+  return run;
+}
+
+std::optional<std::int64_t> ParseRunDelay(std::string_view schedstat) {
+  const std::size_t space = schedstat.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const char* begin = schedstat.data() + space + 1;
+  const char* end = schedstat.data() + schedstat.size();
+  std::int64_t value = 0;
+  const auto [rest, error] = std::from_chars(begin, end, value);
+  if (error != std::errc() || rest == end || (*rest != ' ' && *rest != '\n')) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::vector<int> AllowedCpus() {
+  std::vector<int> cpus;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(static_cast<std::size_t>(cpu), &set)) cpus.push_back(cpu);
+    }
+  }
+  if (cpus.empty()) cpus.push_back(0);
+  return cpus;
+}
+
+Team::Team(int threads, const std::vector<int>& cpus, bool oversubscribed)
+    : times_(static_cast<std::size_t>(threads)),
+      cpus_(cpus),
+      oversubscribed_(oversubscribed),
+      former_cpus_(AllowedCpus()) {
+  if (cpus_.empty()) cpus_ = former_cpus_;
+  for (int cpu : cpus_) {
+    if (!std::binary_search(former_cpus_.begin(), former_cpus_.end(), cpu)) {
+      throw InputError("this process may not run on CPU " +
+                       std::to_string(cpu) + "; pin to others (it may use " +
+                       std::to_string(former_cpus_.size()) +
+                       ", the first of them number " +
+                       std::to_string(former_cpus_[0]) + ")");
+    }
+  }
+  const std::set<int> distinct(cpus_.begin(), cpus_.end());
+  if (!oversubscribed_ && distinct.size() < times_.size()) {
+    throw InputError(
+        std::to_string(threads) + " threads need as many CPUs of their own and " +
+        std::to_string(distinct.size()) +
+        " are given; use fewer threads or set \"oversubscribed\": true");
+  }
+  threads_.reserve(times_.size());
+  for (int t = 1; t < threads; ++t) {
+    threads_.emplace_back([this, t] { Loop(t); });
+  }
+  Pin(0);
+  times_[0].schedstat = open("/proc/thread-self/schedstat", O_RDONLY);
+  counts_run_delay_ = times_[0].schedstat >= 0;
+}
+
+Team::~Team() {
+  stop_.store(true, std::memory_order_relaxed);
+  // (1) release: the threads see stop_ once they see the new round (2).
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  for (const PaddedTime& time : times_) {
+    if (time.schedstat >= 0) close(time.schedstat);
+  }
+  SetAffinity(former_cpus_);
+}
+
+void Team::Pin(int thread) const {
+  SetAffinity({cpus_[static_cast<std::size_t>(thread) % cpus_.size()]});
+}
+
+void Team::Loop(int thread) {
+  Pin(thread);
+  times_[static_cast<std::size_t>(thread)].schedstat =
+      open("/proc/thread-self/schedstat", O_RDONLY);
+  std::uint32_t seen = 0;
+  while (true) {
+    round_.wait(seen, std::memory_order_relaxed);
+    // (2) acquire, pairs with the releases (1) and (3).
+    const std::uint32_t round = round_.load(std::memory_order_acquire);
+    if (round == seen) continue;
+    seen = round;
+    if (stop_.load(std::memory_order_relaxed)) return;
+    Part(thread);
+    // (4) release: what the slice wrote is visible to the main thread at (5).
+    if (done_.fetch_add(1, std::memory_order_release) + 1 == size() - 1) {
+      done_.notify_one();
+    }
+  }
+}
+
+void Team::Part(int thread) {
+  PaddedTime& mine = times_[static_cast<std::size_t>(thread)];
+  const std::int64_t delay_before = ReadRunDelay(mine.schedstat);
+  // (6) acq_rel: every thread arrives with its preparations behind it and
+  // leaves after all others' (pairs with itself and with the load below).
+  ready_.fetch_add(1, std::memory_order_acq_rel);
+  // A few hundred microseconds of spinning cover the wake-up of a sleeping
+  // thread; beyond that, and whenever threads share CPUs, give the CPU away.
+  int spins = oversubscribed_ ? 0 : 20'000;
+  while (ready_.load(std::memory_order_acquire) < size()) {
+    if (spins > 0) {
+      --spins;
+      NativeAtomics::Pause();
+    } else {
+      NativeAtomics::Yield();
+    }
+  }
+  mine.time.start = NowNs();
+  call_(context_, thread);
+  mine.time.end = NowNs();
+  mine.time.run_delay = ReadRunDelay(mine.schedstat) - delay_before;
+}
+
+RunTime Team::RunErased(Call call, void* context) {
+  call_ = call;
+  context_ = context;
+  ready_.store(0, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  if (size() > 1) {
+    // (3) release: call_, context_ and the counters are visible at (2).
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+  }
+  Part(0);
+  if (size() > 1) {
+    int done;
+    // (5) acquire, pairs with (4).
+    while ((done = done_.load(std::memory_order_acquire)) < size() - 1) {
+      done_.wait(done, std::memory_order_acquire);
+    }
+  }
+  std::vector<ThreadTime> times;
+  times.reserve(times_.size());
+  for (const PaddedTime& time : times_) times.push_back(time.time);
+  return Combine(times);
+}
+
+}  // namespace cmap::experiments

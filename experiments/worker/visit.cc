@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/visit.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "experiments/worker/changepoint.h"
+#include "experiments/worker/course.h"
+#include "experiments/worker/design.h"
+#include "experiments/worker/errors.h"
+#include "experiments/worker/limits.h"
+#include "experiments/worker/memory_check.h"
+#include "experiments/worker/quality.h"
+#include "experiments/worker/session.h"
+
+namespace cmap::experiments {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Five significant digits: shares are not known better.
+double Rounded(double value) {
+  if (value == 0 || !std::isfinite(value)) return 0;
+  const double scale = std::pow(10.0, 4 - std::floor(std::log10(std::abs(value))));
+  return std::round(value * scale) / scale;
+}
+
+double SecondsSince(std::int64_t start_ns) {
+  return static_cast<double>(NowNs() - start_ns) * 1e-9;
+}
+
+class Visit {
+ public:
+  Visit(const VisitRequest& request, std::ostream& out)
+      : request_(request),
+        out_(out),
+        session_(request),
+        course_(MakeCourse(session_)),
+        orders_(session_.contestants(), session_.Seed(4)) {}
+
+  void Run() {
+    const std::int64_t start = NowNs();
+    course_->Prepare();
+    Write({{"t", "realised"},
+           {"figures", Json(course_->figures().ToJson())}});
+    if (request_.timed) {
+      for (int i = 0; i < kLeastWarmUpBlocks ||
+                      SecondsSince(start) < request_.warmup_seconds;
+           ++i) {
+        Block(/*warm_up=*/true);
+      }
+    }
+    Measure();
+    for (int c = 0; c < session_.contestants(); ++c) Conclude(c);
+    Write({{"t", "end"},
+           {"visit", request_.visit},
+           {"blocks", accepted_},
+           {"rejected", rejected_},
+           {"changepoint",
+            HasChangepoint(BlockSeries(ns_per_op_), session_.Seed(5))},
+           {"placement", course_->placement()},
+           {"run_delay", session_.team().counts_run_delay()}});
+    out_.flush();
+  }
+
+ private:
+  void Write(const Json& line) { out_ << line.dump() << '\n'; }
+
+  void Measure() {
+    const std::int64_t start = NowNs();
+    const int most = request_.max_blocks > 0 ? request_.max_blocks
+                     : request_.timed        ? 0
+                                             : kUntimedBlocks;
+    while (most == 0 || accepted_ + rejected_ < most) {
+      if (most == 0) {
+        const double used = SecondsSince(start);
+        const bool enough = accepted_ >= kLeastBlocks;
+        const bool hopeless =
+            accepted_ + rejected_ >= kLeastBlocks &&
+            used >= kPatience * std::max(request_.seconds, 0.1);
+        if ((enough && used >= request_.seconds) || hopeless) return;
+      }
+      Block(/*warm_up=*/false);
+    }
+  }
+
+  void Block(bool warm_up) {
+    const auto contestants = static_cast<std::size_t>(session_.contestants());
+    int position = -session_.contestants();
+    course_->BeginBlock([&](int c, const Slice& slice) {
+      WriteSlice(position++, c, slice, /*discarded=*/true);
+    });
+    std::vector<RunTime> times(contestants);
+    std::vector<double> ops(contestants, 0);
+    position = 0;
+    for (const int c : orders_.Next()) {
+      const Slice slice = course_->Play(c);
+      WriteSlice(position++, c, slice, warm_up);
+      times[static_cast<std::size_t>(c)] += slice.time;
+      ops[static_cast<std::size_t>(c)] += static_cast<double>(slice.ops);
+    }
+    course_->EndBlock();
+    if (!warm_up) Judge(times, ops);
+    ++block_;
+    out_.flush();
+  }
+
+  void Judge(const std::vector<RunTime>& times, const std::vector<double>& ops) {
+    if (request_.timed) {
+      if (const auto rejection = JudgeBlock(times, request_.oversubscribed)) {
+        Write({{"t", "reject"},
+               {"b", block_},
+               {"why", rejection->why},
+               {"value", Rounded(rejection->value)}});
+        ++rejected_;
+        return;
+      }
+      std::vector<double> ns;
+      for (std::size_t c = 0; c < ops.size(); ++c) {
+        ns.push_back(static_cast<double>(times[c].wall) / ops[c]);
+      }
+      ns_per_op_.push_back(std::move(ns));
+    }
+    ++accepted_;
+  }
+
+  void WriteSlice(int position, int c, const Slice& slice, bool discarded) {
+    Json line = {{"t", "slice"}, {"b", block_}, {"p", position},
+                 {"c", c},       {"n", slice.ops}};
+    if (slice.repeats > 1) line["k"] = slice.repeats;
+    if (request_.timed) line["ns"] = slice.time.wall;
+    if (discarded) line["w"] = 1;
+    if (request_.timed) {
+      line["rd"] = Rounded(slice.time.run_delay_share());
+      line["ov"] = Rounded(slice.time.overlap());
+    }
+    line["hits"] = slice.result.hits + slice.result.loaded;
+    Write(line);
+  }
+
+  // The last word on contestant c: its content, what it counted, what it holds.
+  void Conclude(int c) {
+    const workloads::Bounds size = course_->Settle(c);
+    Contestant& it = session_.contestant(c);
+    const std::vector<Counter> counters = it.Counters();
+    if (!counters.empty()) {
+      Json values = Json::object();
+      for (const Counter& counter : counters) {
+        values[std::string(counter.name)] = counter.value;
+      }
+      Write({{"t", "counters"}, {"c", c}, {"counters", values}});
+    }
+    const Audit audit = session_.VerifyContent(c, size);
+    Write({{"t", "memory"},
+           {"c", c},
+           {"bytes", it.MemoryBytes()},
+           {"entries", audit.size}});
+    session_.Remove(c);
+  }
+
+  const VisitRequest& request_;
+  std::ostream& out_;
+  Session session_;
+  std::unique_ptr<Course> course_;
+  BlockOrders orders_;
+  int block_ = 0;
+  int accepted_ = 0;
+  int rejected_ = 0;
+  std::vector<std::vector<double>> ns_per_op_;
+};
+
+}  // namespace
+
+std::vector<std::vector<double>> BlockSeries(
+    std::span<const std::vector<double>> blocks) {
+  std::vector<std::vector<double>> series;
+  if (blocks.empty()) return series;
+  const std::size_t contestants = blocks[0].size();
+  for (std::size_t c = contestants == 1 ? 0 : 1; c < contestants; ++c) {
+    std::vector<double> one;
+    for (const std::vector<double>& block : blocks) {
+      one.push_back(std::log(block[c]) -
+                    (contestants == 1 ? 0.0 : std::log(block[0])));
+    }
+    series.push_back(std::move(one));
+  }
+  return series;
+}
+
+int RunVisit(const VisitRequest& request, std::ostream& out) {
+  const auto last_line = [&](const Json& line, int code) {
+    out << line.dump() << '\n';
+    out.flush();
+    return code;
+  };
+  try {
+    CheckMemory(request.workload,
+                static_cast<int>(request.contestants.size()), request.threads,
+                AvailableBytes());
+    Visit(request, out).Run();
+    return 0;
+  } catch (const InvalidError& error) {
+    return last_line({{"t", "invalid"},
+                      {"c", error.contestant()},
+                      {"what", error.what()}},
+                     kExitInvalid);
+  } catch (const RefusedError& error) {
+    return last_line({{"t", "refused"}, {"why", error.what()}}, kExitRefused);
+  } catch (const std::bad_alloc&) {
+    return last_line({{"t", "refused"},
+                      {"why", "memory ran out; use fewer keys or fewer "
+                              "contestants"}},
+                     kExitRefused);
+  } catch (const workloads::SpecError& error) {
+    throw InputError(error.what());
+  }
+}
+
+}  // namespace cmap::experiments
