@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "maps/internal/epoch.h"
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/internal/atomics.h"
+
+namespace cmap::internal {
+namespace {
+
+using Reclaimer = EpochReclaimer<NativeAtomics>;
+using Record = Reclaimer::Record;
+
+// An object that counts its lives and knows when it is used after them.
+struct Tracked {
+  explicit Tracked(std::atomic<int>* count) : alive(count) {
+    alive->fetch_add(1);
+  }
+  ~Tracked() {
+    mark.store(0);
+    alive->fetch_sub(1);
+  }
+  static void Delete(void* object) { delete static_cast<Tracked*>(object); }
+
+  std::atomic<std::uint32_t> mark{0xfeedbeef};
+  std::atomic<int>* alive;
+};
+
+void RetireNew(Reclaimer& epochs, Record& record, std::atomic<int>& alive) {
+  epochs.Enter(record);
+  epochs.Prepare(record, 1);
+  epochs.Retire(record, new Tracked(&alive), &Tracked::Delete);
+  epochs.Exit(record);
+}
+
+TEST(EpochTest, NothingIsFreedBeforeThreeAdvances) {
+  std::atomic<int> alive = 0;
+  Reclaimer epochs;
+  Record* writer = epochs.Acquire();
+  epochs.Enter(*writer);
+  epochs.Retire(*writer, new Tracked(&alive), &Tracked::Delete);
+  // Own guard included: at most one advance is possible, so nothing is freed.
+  EXPECT_FALSE(epochs.Drain(*writer));
+  EXPECT_EQ(alive, 1);
+  EXPECT_LE(epochs.Counters().advances, 1u);
+  epochs.Exit(*writer);
+  EXPECT_EQ(alive, 1);
+  EXPECT_TRUE(epochs.Drain(*writer));
+  EXPECT_EQ(alive, 0);
+  EXPECT_GE(epochs.Counters().advances, Reclaimer::kGrace);
+}
+
+TEST(EpochTest, AReaderHoldsWhatItCouldHaveFound) {
+  std::atomic<int> alive = 0;
+  Reclaimer epochs;
+  Record* reader = epochs.Acquire();
+  Record* writer = epochs.Acquire();
+  for (int i = 0; i < 10; ++i) RetireNew(epochs, *writer, alive);
+  epochs.Enter(*reader);
+  for (int i = 0; i < 10'000; ++i) RetireNew(epochs, *writer, alive);
+  // A stalled reader stops reclamation of all that is retired after it came:
+  // what epochs are known for.
+  EXPECT_FALSE(epochs.Drain(*writer));
+  EXPECT_GE(alive, 10'000);
+  epochs.Exit(*reader);
+  EXPECT_TRUE(epochs.Drain(*writer));
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(EpochTest, NestedGuardsEndWithTheOutermost) {
+  std::atomic<int> alive = 0;
+  Reclaimer epochs;
+  Record* reader = epochs.Acquire();
+  Record* writer = epochs.Acquire();
+  epochs.Enter(*reader);
+  epochs.Enter(*reader);
+  EXPECT_TRUE(reader->guarded());
+  RetireNew(epochs, *writer, alive);
+  epochs.Exit(*reader);
+  EXPECT_TRUE(reader->guarded());
+  EXPECT_FALSE(epochs.Drain(*writer));
+  EXPECT_EQ(alive, 1);
+  epochs.Exit(*reader);
+  EXPECT_FALSE(reader->guarded());
+  EXPECT_TRUE(epochs.Drain(*writer));
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(EpochTest, GarbageIsBoundedWithoutReaders) {
+  std::atomic<int> alive = 0;
+  Reclaimer epochs;
+  Record* writer = epochs.Acquire();
+  for (std::uint64_t i = 0; i < 100 * Reclaimer::kBatch; ++i) {
+    RetireNew(epochs, *writer, alive);
+    ASSERT_LE(alive, static_cast<int>(4 * Reclaimer::kBatch));
+  }
+  const EpochCounters counters = epochs.Counters();
+  EXPECT_EQ(counters.retired, 100 * Reclaimer::kBatch);
+  EXPECT_EQ(counters.retired - counters.freed,
+            static_cast<std::uint64_t>(alive.load()));
+  // One attempt per batch, not per object.
+  EXPECT_EQ(counters.attempts, 100u);
+  EXPECT_EQ(counters.advances, 100u);
+}
+
+TEST(EpochTest, LargeObjectsCountByTheirSize) {
+  std::atomic<int> alive = 0;
+  Reclaimer epochs;
+  Record* writer = epochs.Acquire();
+  for (int i = 0; i < 100; ++i) {
+    epochs.Enter(*writer);
+    epochs.Retire(*writer, new Tracked(&alive), &Tracked::Delete,
+                  Reclaimer::kBatch * Reclaimer::kUnitBytes);
+    epochs.Exit(*writer);
+    ASSERT_LE(alive, 4);
+  }
+}
+
+TEST(EpochTest, RetireDoesNotAllocateWithinWhatWasPrepared) {
+  Reclaimer epochs;
+  Record* writer = epochs.Acquire();
+  int object = 0;
+  epochs.Enter(*writer);
+  epochs.Prepare(*writer, 10'000);
+  for (int i = 0; i < 10'000; ++i) {
+    epochs.Retire(*writer, &object, [](void* p) { ++*static_cast<int*>(p); });
+  }
+  epochs.Exit(*writer);
+  EXPECT_TRUE(epochs.Drain(*writer));
+  EXPECT_EQ(object, 10'000);
+}
+
+TEST(EpochTest, ARecordAndItsGarbageAreTakenOver) {
+  std::atomic<int> alive = 0;
+  Reclaimer epochs;
+  Record* reader = epochs.Acquire();
+  Record* ended = epochs.Acquire();
+  epochs.Enter(*reader);
+  for (int i = 0; i < 5; ++i) RetireNew(epochs, *ended, alive);
+  epochs.Release(*ended);
+  EXPECT_EQ(alive, 5);
+  // The next thread gets the same record; there are still two.
+  Record* next = epochs.Acquire();
+  EXPECT_EQ(next, ended);
+  EXPECT_EQ(epochs.Counters().records, 2u);
+  epochs.Release(*next);
+  epochs.Exit(*reader);
+  // Nobody owns the garbage now; whoever drains frees it.
+  EXPECT_TRUE(epochs.Drain(*reader));
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(EpochTest, OrdinaryWorkFreesTheGarbageOfEndedThreads) {
+  std::atomic<int> alive = 0;
+  std::atomic<int> other = 0;
+  Reclaimer epochs;
+  Record* reader = epochs.Acquire();
+  Record* ended = epochs.Acquire();
+  epochs.Enter(*reader);
+  for (int i = 0; i < 5; ++i) RetireNew(epochs, *ended, alive);
+  epochs.Release(*ended);
+  epochs.Exit(*reader);
+  for (std::uint64_t i = 0; i < 5 * Reclaimer::kBatch; ++i) {
+    RetireNew(epochs, *reader, other);
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(EpochTest, TheDestructorFreesEverything) {
+  std::atomic<int> alive = 0;
+  {
+    Reclaimer epochs;
+    Record* one = epochs.Acquire();
+    Record* two = epochs.Acquire();
+    for (int i = 0; i < 5; ++i) RetireNew(epochs, *one, alive);
+    for (int i = 0; i < 5; ++i) RetireNew(epochs, *two, alive);
+    EXPECT_EQ(alive, 10);
+  }
+  EXPECT_EQ(alive, 0);
+}
+
+using Domain = EpochDomain<NativeAtomics>;
+
+// A destructor that is itself a user of the domain, as values that contain maps.
+struct Chain {
+  static inline std::atomic<int> alive = 0;
+  explicit Chain(int n) : left(n) { ++alive; }
+  ~Chain() {
+    --alive;
+    if (left == 0) return;
+    Domain::Guard guard;
+    guard.Prepare(1);
+    guard.Retire(new Chain(left - 1));
+  }
+  int left;
+};
+
+TEST(EpochDomainTest, DeletersMayRetire) {
+  {
+    Domain::Guard guard;
+    guard.Prepare(1);
+    guard.Retire(new Chain(1000));
+  }
+  EXPECT_EQ(Chain::alive, 1);
+  EXPECT_TRUE(Domain::Drain());
+  EXPECT_EQ(Chain::alive, 0);
+}
+
+TEST(EpochDomainTest, ThreadsShareRecordsOneAfterAnother) {
+  std::atomic<int> alive = 0;
+  const std::uint64_t before = Domain::Counters().records;
+  for (int i = 0; i < 200; ++i) {
+    std::thread([&] {
+      for (int j = 0; j < 10; ++j) {
+        Domain::Guard guard;
+        guard.Prepare(1);
+        guard.Retire(new Tracked(&alive));
+      }
+    }).join();
+  }
+  EXPECT_LE(Domain::Counters().records, before + 2);
+  EXPECT_TRUE(Domain::Drain());
+  EXPECT_EQ(alive, 0);
+}
+
+TEST(EpochDomainTest, AThreadMayUseTheDomainWhileItEnds) {
+  std::atomic<int> alive = 0;
+  std::thread([&] {
+    struct AtEnd {
+      std::atomic<int>* alive = nullptr;
+      ~AtEnd() {
+        Domain::Guard guard;
+        guard.Prepare(1);
+        guard.Retire(new Tracked(alive));
+      }
+    };
+    // Constructed before the thread's first guard, so destroyed after its record
+    // has been given back.
+    static thread_local AtEnd at_end;
+    at_end.alive = &alive;
+    Domain::Guard guard;
+  }).join();
+  // That record keeps its garbage; but it blocks nobody else.
+  std::atomic<int> others = 0;
+  {
+    Domain::Guard guard;
+    guard.Prepare(1);
+    guard.Retire(new Tracked(&others));
+  }
+  EXPECT_TRUE(Domain::Drain());
+  EXPECT_EQ(others, 0);
+}
+
+// Writers replace the objects in a few slots; readers use what they find there.
+TEST(EpochDomainTest, ReadersNeverSeeFreedObjects) {
+  constexpr int kSlots = 4;
+  constexpr int kRounds = 20'000;
+  std::atomic<int> alive = 0;
+  std::atomic<Tracked*> slots[kSlots];
+  for (auto& slot : slots) slot = new Tracked(&alive);
+  std::atomic<std::uint64_t> bad = 0;
+  std::atomic<std::uint64_t> good = 0;
+  std::atomic<int> writing = 2;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kRounds; ++i) {
+        Domain::Guard guard;
+        guard.Prepare(1);
+        auto* fresh = new Tracked(&alive);
+        guard.Retire(slots[(i + t) % kSlots].exchange(
+            fresh, std::memory_order_acq_rel));
+      }
+      --writing;
+    });
+    threads.emplace_back([&, t] {
+      std::uint64_t seen = 0;
+      for (int i = t; writing.load() != 0; ++i) {
+        Domain::Guard guard;
+        Tracked* found =
+            slots[i % kSlots].load(std::memory_order_acquire);
+        if (i % 64 == 0) std::this_thread::yield();
+        if (found->mark.load() == 0xfeedbeef) {
+          ++seen;
+        } else {
+          ++bad;
+        }
+      }
+      good += seen;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(bad, 0u);
+  EXPECT_GT(good, 0u);
+  for (auto& slot : slots) delete slot.load();
+  EXPECT_TRUE(Domain::Drain());
+  EXPECT_EQ(alive, 0);
+}
+
+}  // namespace
+}  // namespace cmap::internal
