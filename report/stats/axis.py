@@ -53,13 +53,15 @@ class Axis:
             raise ValueError(f"axis {name!r} is log2 but begins at {lo}; begin above 0 or use 'linear'.")
         if not values:
             values = _default_values(lo, hi, scale)
+            if _is_integer(raw.get("field", "")):
+                values = tuple(sorted({float(round(v)) for v in values}))
         return cls(name, raw.get("field", ""), scale, lo, hi, raw.get("unit", "") or "", values,
                    entry.get("kind") == "discrete" or bool(raw.get("discrete", False)))
 
     @property
     def integer(self):
         """Whether only whole values can be measured."""
-        return self.field in _INTEGER_FIELDS or self.field.startswith("tunable:")
+        return _is_integer(self.field)
 
     def to_unit(self, x):
         """The coordinate in [0, 1] of the value x (values outside lo..hi fall outside [0, 1])."""
@@ -104,6 +106,10 @@ class Axis:
         if self.discrete:
             return f"between {self.format(low)} and {self.format(high)}"
         return f"{self.format(low)} to {self.format(high)}"
+
+
+def _is_integer(field):
+    return field in _INTEGER_FIELDS or field.startswith("tunable:")
 
 
 def format_count(x):

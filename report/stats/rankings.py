@@ -11,7 +11,6 @@ import itertools
 import math
 
 import numpy as np
-from scipy import stats
 
 from report.stats import cells
 
@@ -52,16 +51,28 @@ def holm(p_values):
 
 
 def wilcoxon(effects):
-    """Two-sided signed-rank p-value of effects about zero; nan below two finite effects, 1 when all are zero."""
+    """Two-sided signed-rank p-value of effects about zero; nan below two finite effects, 1 when all are zero.
+
+    Zeros are dropped. The distribution is exact, with mid-ranks for ties: O(n^3) steps, some thousands for 60 visits.
+    """
     y = cells.finite(effects)
     if len(y) < 2:
         return math.nan
     y = y[y != 0]
     if len(y) == 0:
         return 1.0
-    # Exact while it can be: small, and no two of one size.
-    exact = len(y) <= 50 and len(np.unique(np.abs(y))) == len(y)
-    return float(stats.wilcoxon(y, mode="exact" if exact else "approx").pvalue)
+    size = np.abs(y)
+    # Twice the mid-rank is an integer.
+    twice = np.array([int(np.sum(size < s)) * 2 + int(np.sum(size == s)) + 1 for s in size])
+    ways = np.zeros(int(twice.sum()) + 1)
+    ways[0] = 1.0
+    for t in twice:
+        # Each visit's sign is a fair coin under the null hypothesis.
+        shifted = np.zeros_like(ways)
+        shifted[t:] = ways[:-t]
+        ways = (ways + shifted) / 2
+    positive = int(twice[y > 0].sum())
+    return float(min(1.0, 2 * min(ways[: positive + 1].sum(), ways[positive:].sum())))
 
 
 def rank(effects, level=0.05):

@@ -137,3 +137,26 @@ def study_cell(effect, sd, threads, runs, seed):
         float(np.mean([e.half_width for e, _ in results])),
         float(np.mean([e.visits for e, _ in results])),
     )
+
+
+def repeat(pairs, seed):
+    """Two runs of one study: `pairs` random curves and as many random cells, each searched twice with fresh noise.
+
+    A third of the contestants are equal to within 1 %, the rest differ by up to a factor of some; the SD of a visit is
+    between 0.6 and 3 %. Returns two verdicts.json-like objects for `compare`; deterministic in the seed.
+    """
+    runs = ({"crossovers": [], "cells": []}, {"crossovers": [], "cells": []})
+    for i in range(pairs):
+        rng = np.random.default_rng([seed, i])
+        threads = int(rng.integers(1, 3))
+        sd = float(rng.uniform(0.006, 0.012) if threads == 1 else rng.uniform(0.01, 0.03))
+        scale = 0.01 if rng.random() < 1 / 3 else float(rng.uniform(0.1, 1.0))
+        shift, slope, bend = (float(v) for v in rng.uniform(-1, 1, 3))
+        curve = Shape("random", lambda x: scale * (shift + slope * (x - 0.5) + bend * x * x), "")
+        effect = scale * shift
+        for run in runs:
+            found = search(curve, sd, cells.delta_for(threads), rng)
+            run["crossovers"].append({"experiment": f"curve {i}", "verdict": found.verdict, "low": found.low,
+                                      "high": found.high, "rising": found.rising})
+            run["cells"].append({"experiment": f"cell {i}", "verdict": cell(effect, sd, threads, rng)[1]})
+    return runs
