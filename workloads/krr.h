@@ -107,6 +107,13 @@ class KrrStream {
     return std::max<std::uint64_t>(whole, 1);
   }
 
+  // The most requests that ask for no more than `distinct` keys. Requires
+  // reuse < 1.
+  static std::uint64_t RequestsFor(std::uint64_t distinct, double reuse) {
+    const auto product = static_cast<unsigned __int128>(distinct) * kOne;
+    return static_cast<std::uint64_t>(product / Scaled(1 - reuse));
+  }
+
  private:
   // Fixed point: sums of rates are exact, however long the sequence.
   static constexpr std::uint64_t kOne = std::uint64_t{1} << 62;

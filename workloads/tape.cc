@@ -246,7 +246,7 @@ void FillThreads(const Request& request, Tape& tape) {
       break;
     case Stream::kKrr:
       if (spec.PairsDeletes()) {
-        tape.pairs_deletes = keys.reuse < 1;
+        tape.pairs_deletes = true;
         if (keys.sharing == Sharing::kPrivate) {
           FillPrivateChurn(request, tape);
         } else {
@@ -306,8 +306,8 @@ std::uint64_t SliceOps(const Spec& spec, int threads, double jitter) {
     // A private sequence reaches its part of the keys by itself.
     const std::uint64_t parts = shared ? 1 : t;
     const std::uint64_t distinct = std::max<std::uint64_t>(spec.ops / parts, 1);
-    const auto n = static_cast<std::uint64_t>(std::floor(
-        static_cast<double>(distinct) / (1 - spec.keys.reuse) + 1e-6));
+    const std::uint64_t n =
+        KrrStream::RequestsFor(distinct, spec.keys.reuse);
     return shared ? std::max(n / t, std::uint64_t{1}) * t : n * t;
   }
   const double n = static_cast<double>(spec.ops) * DetExp(jitter * kLn2);

@@ -53,7 +53,8 @@ struct Tape {
   std::uint32_t universe = 0;
   // Bit `op` is set when the operation occurs on some thread's tape.
   std::uint32_t op_set = 0;
-  // Every new key is preceded by a delete (Spec::PairsDeletes).
+  // Every new key is preceded by a delete (Spec::PairsDeletes), and these are
+  // the only deletes.
   bool pairs_deletes = false;
 
   std::size_t length() const { return threads.empty() ? 0 : threads[0].size(); }
