@@ -40,6 +40,10 @@ STRATEGIES = [
     strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>"),
     strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
+    strategy("sync_map", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics>"),
+    strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>"),
+    strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
+    strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
 ]
 
 _HEADER = """// Generated from maps/strategies.bzl.
@@ -114,6 +118,9 @@ def declare_strategies():
         )
         cross_test(
             name = test + "_" + CROSS_ARCH,
+            size = "medium",
+            # Emulated code is several times slower; the checks are the same.
+            env = {"CMAP_TEST_SCALE": "0.5"},
             test = ":" + test,
         )
 

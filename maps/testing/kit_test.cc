@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kit is itself tested: a map without a mistake passes every check, and each
+// deliberate mistake is found by the check that is there to find it.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/testing/adaptor.h"
+#include "maps/testing/checks.h"
+#include "maps/testing/flawed_map.h"
+#include "maps/testing/harness.h"
+#include "maps/testing/life_counted.h"
+
+namespace cmap::testing {
+namespace {
+
+const Check& Named(std::string_view name) {
+  for (const auto& checks :
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+    for (const Check& check : checks) {
+      if (check.name == name) return check;
+    }
+  }
+  throw std::invalid_argument("no check is named " + std::string(name));
+}
+
+// A concurrent check that has missed a mistake once is given other seeds.
+template <class K, class V, Flaw kFlaw>
+void ExpectCaught(std::string_view check) {
+  const Subject subject =
+      MakeSubject<FlawedMap<K, V, kFlaw>>("flawed", HashKind::kGood);
+  Outcome outcome{Outcome::kPassed, ""};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    outcome = RunCheck(Named(check), subject, seed);
+    if (outcome.kind != Outcome::kPassed) break;
+  }
+  EXPECT_EQ(outcome.kind, Outcome::kFailed)
+      << check << " does not find the mistake; " << outcome.text;
+  if (outcome.kind == Outcome::kFailed) {
+    EXPECT_NE(outcome.text.find("CMAP_TEST_SEED="), std::string::npos)
+        << outcome.text;
+    EXPECT_NE(outcome.text.find(std::string(check)), std::string::npos);
+  }
+}
+
+template <Flaw kFlaw>
+void ExpectCaught(std::string_view check) {
+  ExpectCaught<std::uint64_t, std::uint64_t, kFlaw>(check);
+}
+template <Flaw kFlaw>
+void ExpectCaughtByLives(std::string_view check) {
+  ExpectCaught<std::uint64_t, LifeCounted, kFlaw>(check);
+}
+
+template <class K, class V>
+void ExpectFlawless() {
+  const Subject subject =
+      MakeSubject<FlawedMap<K, V, Flaw::kNone>>("flawless", HashKind::kGood);
+  for (const auto& checks :
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+    for (const Check& check : checks) {
+      if (!Applies(check, subject)) continue;
+      const Outcome outcome = RunCheck(check, subject);
+      EXPECT_EQ(outcome.kind, Outcome::kPassed)
+          << check.name << ": " << outcome.text;
+    }
+  }
+}
+
+TEST(KitTest, AFlawlessMapPassesEverything) {
+  ExpectFlawless<std::uint64_t, std::uint64_t>();
+  ExpectFlawless<std::string, std::string>();
+  ExpectFlawless<std::uint64_t, LifeCounted>();
+}
+
+TEST(KitTest, SplitCompareAndSwap) {
+  ExpectCaught<Flaw::kSplitCompareAndSwap>("shared_compare_and_swap");
+  ExpectCaught<Flaw::kSplitCompareAndSwap>("transfers_keep_the_sum");
+  ExpectCaught<Flaw::kSplitCompareAndSwap>("values_come_out_once");
+}
+
+TEST(KitTest, SplitLoadOrStore) {
+  ExpectCaught<Flaw::kSplitLoadOrStore>("reservation");
+  ExpectCaught<Flaw::kSplitLoadOrStore>("size_adds_up");
+  ExpectCaught<Flaw::kSplitLoadOrStore>("values_come_out_once");
+}
+
+TEST(KitTest, SplitLoadAndDelete) {
+  ExpectCaught<Flaw::kSplitLoadAndDelete>("shared_load_and_delete");
+  ExpectCaught<Flaw::kSplitLoadAndDelete>("values_come_out_once");
+}
+
+TEST(KitTest, SplitCompareAndDelete) {
+  ExpectCaught<Flaw::kSplitCompareAndDelete>("shared_compare_and_delete");
+  ExpectCaught<Flaw::kSplitCompareAndDelete>("values_come_out_once");
+}
+
+TEST(KitTest, SplitSwap) {
+  ExpectCaught<Flaw::kSplitSwap>("values_come_out_once");
+}
+
+TEST(KitTest, SplitDelete) {
+  ExpectCaught<Flaw::kSplitDelete>("shared_delete");
+  ExpectCaught<Flaw::kSplitDelete>("size_adds_up");
+}
+
+TEST(KitTest, ComputesOutsideLock) {
+  ExpectCaught<Flaw::kComputesOutsideLock>("load_or_compute_once");
+}
+
+TEST(KitTest, CasOnAbsentSucceeds) {
+  ExpectCaught<Flaw::kCasOnAbsentSucceeds>("compare_and_swap_absent");
+}
+
+TEST(KitTest, CadOnAbsentSucceeds) {
+  ExpectCaught<Flaw::kCadOnAbsentSucceeds>("compare_and_delete_absent");
+}
+
+TEST(KitTest, CasIgnoresExpected) {
+  ExpectCaught<Flaw::kCasIgnoresExpected>("compare_and_swap");
+  ExpectCaught<Flaw::kCasIgnoresExpected>("matches_model_few_keys");
+}
+
+TEST(KitTest, StoreKeepsOld) {
+  ExpectCaught<Flaw::kStoreKeepsOld>("store_overwrites");
+  ExpectCaught<Flaw::kStoreKeepsOld>("matches_model_many_keys");
+}
+
+TEST(KitTest, DeleteAlwaysTrue) {
+  ExpectCaught<Flaw::kDeleteAlwaysTrue>("delete");
+  ExpectCaught<Flaw::kDeleteAlwaysTrue>("load_empty");
+}
+
+TEST(KitTest, LoadOrStoreReturnsNew) {
+  ExpectCaught<Flaw::kLoadOrStoreReturnsNew>("load_or_store");
+}
+
+TEST(KitTest, SwapReturnsNew) { ExpectCaught<Flaw::kSwapReturnsNew>("swap"); }
+
+TEST(KitTest, RangeVisitsTwice) {
+  ExpectCaught<Flaw::kRangeVisitsTwice>("range_visits_each_once");
+  ExpectCaught<Flaw::kRangeVisitsTwice>("concurrent_range");
+  ExpectCaught<Flaw::kRangeVisitsTwice>("grows_and_empties");
+}
+
+TEST(KitTest, RangeSkipsLast) {
+  ExpectCaught<Flaw::kRangeSkipsLast>("range_visits_each_once");
+  ExpectCaught<Flaw::kRangeSkipsLast>("range_nested_calls");
+}
+
+TEST(KitTest, RangeIgnoresStop) {
+  ExpectCaught<Flaw::kRangeIgnoresStop>("range_stops");
+}
+
+TEST(KitTest, RangeIsNoSnapshot) {
+  ExpectCaught<Flaw::kRangeHoldsCopyTooLong>("range_is_snapshot");
+}
+
+TEST(KitTest, ClearKeepsOne) {
+  ExpectCaught<Flaw::kClearKeepsOne>("clear_simple");
+  ExpectCaught<Flaw::kClearKeepsOne>("concurrent_clear");
+  ExpectCaught<Flaw::kClearKeepsOne>("range_nested_clear");
+}
+
+TEST(KitTest, ClearInSteps) {
+  ExpectCaught<Flaw::kClearInSteps>("clear_is_atomic");
+}
+
+TEST(KitTest, BatchInSteps) {
+  ExpectCaught<Flaw::kBatchInSteps>("batch_is_atomic");
+}
+
+TEST(KitTest, BatchFirstWins) {
+  ExpectCaught<Flaw::kBatchFirstWins>("store_batch_in_order");
+}
+
+TEST(KitTest, SizeDrifts) {
+  ExpectCaught<Flaw::kSizeDrifts>("size_adds_up");
+  ExpectCaught<Flaw::kSizeDrifts>("matches_model_few_keys");
+}
+
+TEST(KitTest, SizeCountsRaced) {
+  ExpectCaught<Flaw::kSizeCountsRaced>("size_adds_up");
+}
+
+TEST(KitTest, ReserveClears) {
+  ExpectCaught<Flaw::kReserveClears>("reserve_is_invisible");
+}
+
+// Checks that look at something else find leaks too.
+TEST(KitTest, Leaks) {
+  ExpectCaughtByLives<Flaw::kLeaksOnDelete>("deleted_values_are_destroyed");
+  ExpectCaughtByLives<Flaw::kLeaksOnDelete>("delete");
+  ExpectCaughtByLives<Flaw::kLeaksOnClear>("clear_simple");
+  ExpectCaughtByLives<Flaw::kLeaksOnClear>("concurrent_clear");
+}
+
+TEST(KitTest, RetainsDeleted) {
+  ExpectCaughtByLives<Flaw::kRetainsDeleted>("deleted_values_are_destroyed");
+}
+
+TEST(KitTest, UsesDestroyedValue) {
+  ExpectCaughtByLives<Flaw::kUsesDestroyedValue>("load_and_delete");
+}
+
+TEST(KitTest, ThrowLosesValue) {
+  ExpectCaughtByLives<Flaw::kThrowLosesValue>("throwing_copies");
+}
+
+TEST(KitTest, MemoryBytes) {
+  ExpectCaught<Flaw::kMemoryConstant>("memory_bytes_plausible");
+  ExpectCaught<std::string, std::string, Flaw::kMemoryForgetsStrings>(
+      "memory_bytes_counts_strings");
+}
+
+TEST(KitTest, Options) {
+  ExpectCaught<Flaw::kIgnoresOptions>("tunables");
+  ExpectCaught<Flaw::kTunableBreaks>("tunables");
+}
+
+TEST(KitTest, LosesKeysOnGrowth) {
+  ExpectCaught<Flaw::kLosesKeysOnGrowth>("grows_and_empties");
+  ExpectCaught<Flaw::kLosesKeysOnGrowth>("growth_loses_nothing");
+}
+
+// A check that needs what a strategy lacks is skipped, and says why.
+TEST(KitTest, SkipsWithReason) {
+  Subject subject = MakeSubject<FlawedMap<std::uint64_t, std::uint64_t, Flaw::kNone>>(
+      "flawless", HashKind::kGood);
+  subject.traits.max_threads = 1;
+  subject.traits.unsupported = OpSet(Op::kSwap);
+  subject.traits.unsupported_reason = "two keys would have to change at once";
+  EXPECT_EQ(RunCheck(Named("reservation"), subject).kind, Outcome::kSkipped);
+  const Outcome swap = RunCheck(Named("swap"), subject);
+  EXPECT_EQ(swap.kind, Outcome::kSkipped);
+  EXPECT_NE(swap.text.find("two keys"), std::string::npos) << swap.text;
+  EXPECT_EQ(RunCheck(Named("matches_model_few_keys"), subject).kind,
+            Outcome::kPassed);
+  EXPECT_EQ(RunCheck(Named("throwing_copies"), subject).kind, Outcome::kSkipped);
+}
+
+// A check is found by its name, so names are unique.
+TEST(KitTest, ChecksHaveUniqueNames) {
+  EXPECT_THROW(Named("no such check"), std::invalid_argument);
+  std::vector<std::string_view> names;
+  for (const auto& checks :
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+    for (const Check& check : checks) {
+      for (const std::string_view name : names) EXPECT_NE(name, check.name);
+      names.push_back(check.name);
+    }
+  }
+}
+
+// The first exception of a thread reaches the check.
+TEST(KitTest, ThreadsReportFailures) {
+  const Subject subject =
+      MakeSubject<FlawedMap<std::uint64_t, std::uint64_t, Flaw::kNone>>(
+          "flawless", HashKind::kGood);
+  const Context context(subject, 1);
+  EXPECT_THROW(context.InThreads(3,
+                                 [](int me) {
+                                   if (me == 2) Fail("thread ", me);
+                                 }),
+               CheckFailure);
+}
+
+// Codes are bijections: what comes back is what went in, anything else is refused.
+TEST(KitTest, Codes) {
+  for (const Number n : {0ull, 1ull, 2ull, 77ull, 1000ull, ~0ull, ~0ull - 1}) {
+    EXPECT_EQ(Code<std::string>::Decode(Code<std::string>::Encode(n)), n);
+    EXPECT_EQ(Code<LifeCounted>::Decode(Code<LifeCounted>::Encode(n)), n);
+  }
+  EXPECT_EQ(Code<std::string>::Encode(0), std::string());
+  EXPECT_THROW(Code<std::string>::Decode("7x"), std::runtime_error);
+  EXPECT_THROW(Code<std::string>::Decode("8"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace cmap::testing
