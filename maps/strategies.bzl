@@ -40,10 +40,6 @@ STRATEGIES = [
     strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>"),
     strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
-    strategy("sync_map", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics>"),
-    strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>"),
-    strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
-    strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
 ]
 
 _HEADER = """// Generated from maps/strategies.bzl.
