@@ -3,10 +3,11 @@ import unittest
 
 from report.stats.axis import Axis, format_count
 
-REUSE = {"kind": "sweep", "axis": {"name": "key reuse rate", "field": "keys.reuse", "scale": "linear", "lo": 0.0, "hi": 0.99,
-                                   "values": [0.0, 0.5, 0.83, 0.99]}}
+REUSE = {"kind": "sweep", "axis": {"name": "key reuse rate", "field": "keys.reuse", "scale": "linear",
+                                   "lo": 0.0, "hi": 0.99, "values": [0.0, 0.5, 0.83, 0.99]}}
 KEYS = {"kind": "sweep", "axis": {"name": "keys", "field": "population", "scale": "log2", "lo": 1024, "hi": 1048576}}
-SHARDS = {"kind": "discrete", "axis": {"name": "shards", "field": "tunable:shards", "scale": "log2", "values": [16, 1, 8]}}
+SHARDS = {"kind": "discrete", "axis": {"name": "shards", "field": "tunable:shards", "scale": "log2",
+                                       "values": [16, 1, 8]}}
 
 
 class AxisTest(unittest.TestCase):

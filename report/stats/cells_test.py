@@ -42,7 +42,8 @@ class EstimateTest(unittest.TestCase):
 
 class VerdictTest(unittest.TestCase):
     def test_words(self):
-        for low, high, word in ((0.021, 0.5, cells.FASTER), (-0.5, -0.021, cells.SLOWER), (-0.019, 0.019, cells.EQUIVALENT),
+        for low, high, word in ((0.021, 0.5, cells.FASTER), (-0.5, -0.021, cells.SLOWER),
+                                (-0.019, 0.019, cells.EQUIVALENT),
                                 (0.019, 0.5, cells.UNDECIDED), (-0.021, 0.0, cells.UNDECIDED), (-1, 1, cells.UNDECIDED),
                                 (0.001, 0.019, cells.EQUIVALENT), (math.nan, math.nan, cells.UNDECIDED)):
             found = cells.Estimate(10, 0.0, low, high, 0.01)

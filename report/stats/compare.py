@@ -7,8 +7,8 @@ Exit status: 0, 1 when a verdict of one run contradicts the other's, 2 when a fi
 
 Of two decided verdicts on the same thing:
   agree          the same word (for crossovers also: intervals that overlap, in the same direction)
-  differ         another word that names no other winner (equivalent against faster; several against crossover; crossover
-                 intervals that only just miss one another, as 0.6 % of faithful repeats do)
+  differ         another word that names no other winner (equivalent against faster; several against crossover;
+                 crossover intervals that only just miss one another, as 0.6 % of faithful repeats do)
   contradictory  another winner: faster against slower, a throughout against b throughout or against a crossover,
                  crossovers in opposite directions or well apart, supported against contradicted
 """
@@ -69,7 +69,7 @@ def outcome_of(x, y):
         return CONTRADICTORY if {v, w} in _OPPOSITES else DIFFER
     if v != "crossover":
         return AGREE
-    if None not in (x.get("rising"), y.get("rising")) and x["rising"] != y["rising"]:
+    if None not in (x.get("left"), y.get("left")) and x["left"] != y["left"]:
         return CONTRADICTORY
     return _intervals(x, y)
 
@@ -146,8 +146,8 @@ def main(argv=None):
         print(f"{row.outcome:16} {row.section:11} {row.what}: {row.first} | {row.second}")
     found = totals(rows)
     percent = {k: "none" if found[k] is None else f"{100 * found[k]:.1f} %" for k in ("agreement", "undecided_share")}
-    print(f"{found[AGREE]} agree, {found[DIFFER]} differ, {found[CONTRADICTORY]} contradictory, {found[UNDECIDED]} undecided "
-          f"in at least one, {found[ONE_SIDED]} in one run only; agreement among decided {percent['agreement']}, "
+    print(f"{found[AGREE]} agree, {found[DIFFER]} differ, {found[CONTRADICTORY]} contradictory, "
+          f"{found[UNDECIDED]} undecided in at least one, {found[ONE_SIDED]} in one run only; agreement among decided {percent['agreement']}, "
           f"undecided {percent['undecided_share']}")
     return 1 if found[CONTRADICTORY] else 0
 

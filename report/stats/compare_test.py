@@ -25,11 +25,12 @@ class OutcomeTest(unittest.TestCase):
             self.assertEqual(compare.outcome_of(entry(w), entry(v)), outcome, (w, v))
 
     def test_crossovers(self):
-        here = entry("crossover", low=0.80, high=0.84, rising=True)
-        for low, high, rising, outcome in ((0.83, 0.87, True, compare.AGREE), (0.85, 0.89, True, compare.DIFFER),
-                                           (0.90, 0.94, True, compare.CONTRADICTORY), (0.80, 0.84, False, compare.CONTRADICTORY),
+        here = entry("crossover", low=0.80, high=0.84, left="b")
+        for low, high, left, outcome in ((0.83, 0.87, "b", compare.AGREE), (0.85, 0.89, "b", compare.DIFFER),
+                                           (0.90, 0.94, "b", compare.CONTRADICTORY),
+                                           (0.80, 0.84, "a", compare.CONTRADICTORY),
                                            (None, None, None, compare.AGREE)):
-            self.assertEqual(compare.outcome_of(here, entry("crossover", low=low, high=high, rising=rising)), outcome)
+            self.assertEqual(compare.outcome_of(here, entry("crossover", low=low, high=high, left=left)), outcome)
 
 
 class CompareTest(unittest.TestCase):
@@ -37,7 +38,8 @@ class CompareTest(unittest.TestCase):
         first = {"schema": 1, "cells": [entry("faster"), entry("slower", threads=2), entry("faster", threads=4)]}
         second = {"schema": 1, "cells": [entry("slower", threads=2), entry("faster"), entry("undecided", threads=8)]}
         rows = compare.compare_runs(first, second)
-        self.assertEqual([r.outcome for r in rows], [compare.AGREE, compare.AGREE, compare.ONE_SIDED, compare.ONE_SIDED])
+        self.assertEqual([r.outcome for r in rows],
+                         [compare.AGREE, compare.AGREE, compare.ONE_SIDED, compare.ONE_SIDED])
         found = compare.totals(rows)
         self.assertEqual((found["agreement"], found["undecided_share"]), (1.0, 0.0))
 

@@ -84,7 +84,8 @@ def analyse(axis, visits, delta, level=0.0):
     band = _band(axis, grid, value, value - half, value + half, level)
     regions = _regions(axis, grid, value - half, value + half, delta)
     crossings = tuple(
-        tuple(axis.from_unit(min(max(p, 0.0), 1.0)) for p in (c.at, *curves.interval(curve, c))) for c in curve.crossings
+        tuple(axis.from_unit(min(max(p, 0.0), 1.0)) for p in (c.at, *curves.interval(curve, c)))
+        for c in curve.crossings
     )
     sd = curve.sd if math.isfinite(curve.sd) else None
     common = {"visits": len(u), "curve": band, "strict": strict, "regions": regions, "sd": sd}
@@ -119,7 +120,8 @@ def _analyse_discrete(axis, u, y, delta, level):
         rising = runs[1][0] > 0
         _, x_low, x_high = between[0]
         return CrossoverResult(CROSSOVER, None, x_low, x_high, rising=rising, crossings=between,
-                               reason=f"{'a' if rising else 'b'} is faster from a value {axis.format_interval(x_low, x_high)} on", **common)
+                               reason=f"{'a' if rising else 'b'} is faster from a value "
+                                      f"{axis.format_interval(x_low, x_high)} on", **common)
     shown = between if verdict == SEVERAL else ()
     return CrossoverResult(verdict, None, None, None, crossings=shown,
                            reason=_reason(verdict, strict, None, delta), **common)

@@ -11,7 +11,8 @@ from report.stats.axis import Axis
 REUSE = Axis.from_entry({"kind": "sweep", "axis": {
     "name": "key reuse rate", "field": "keys.reuse", "lo": 0.0, "hi": 0.99,
     "values": [0.0, 0.165, 0.33, 0.495, 0.66, 0.825, 0.99]}})
-KEYS = Axis.from_entry({"kind": "sweep", "axis": {"name": "keys", "field": "population", "scale": "log2", "lo": 1e3, "hi": 1e7}})
+KEYS = Axis.from_entry({"kind": "sweep", "axis": {
+    "name": "keys", "field": "population", "scale": "log2", "lo": 1e3, "hi": 1e7}})
 SHARDS = Axis.from_entry({"kind": "discrete", "axis": {
     "name": "shards", "field": "tunable:shards", "scale": "log2", "values": [1, 2, 4, 8, 16, 32]}})
 
@@ -87,7 +88,8 @@ class ContinuousTest(unittest.TestCase):
         self.assertEqual(found.regions[-1].word, "a")
 
     def test_equivalent_and_several(self):
-        self.assertEqual(crossover.analyse(REUSE, search(REUSE, lambda x: 0.0, sd=0.008), 0.02).verdict, crossover.EQUIVALENT)
+        found = crossover.analyse(REUSE, search(REUSE, lambda x: 0.0, sd=0.008), 0.02)
+        self.assertEqual(found.verdict, crossover.EQUIVALENT)
         found = crossover.analyse(REUSE, search(REUSE, lambda x: 0.2 * math.cos(2 * math.pi * x / 0.99)), 0.02)
         self.assertEqual(found.verdict, crossover.SEVERAL)
         self.assertEqual(len(found.crossings), 2)
@@ -145,7 +147,8 @@ class EdgeTest(unittest.TestCase):
         visits = search(REUSE, line, budget=12)
         self.assertEqual(len(visits), 12)
         crossover.analyse(REUSE, visits, 0.02)
-        two = crossover.analyse(REUSE, [(0.0, -0.3)] * 3 + [(0.0, -0.31)] * 3 + [(0.99, 0.3)] * 3 + [(0.99, 0.31)] * 3, 0.02)
+        ends = [(0.0, -0.3), (0.0, -0.31), (0.99, 0.3), (0.99, 0.31)] * 3
+        two = crossover.analyse(REUSE, ends, 0.02)
         self.assertEqual(two.verdict, crossover.CROSSOVER)
 
 
@@ -208,7 +211,8 @@ class DiscreteTest(unittest.TestCase):
         self.assertEqual((round(found.low), round(found.high)), (2, 16))
 
     def test_other_words(self):
-        for effect, word in ((lambda x: 0.1 * x, crossover.A), (lambda x: -1.0, crossover.B), (lambda x: 0.0, crossover.EQUIVALENT),
+        for effect, word in ((lambda x: 0.1 * x, crossover.A), (lambda x: -1.0, crossover.B),
+                             (lambda x: 0.0, crossover.EQUIVALENT),
                              (lambda x: 0.3 if x in (1, 32) else -0.3, crossover.SEVERAL)):
             found = crossover.analyse(SHARDS, search(SHARDS, effect, sd=0.005, budget=200), 0.02)
             self.assertEqual(found.verdict, word)

@@ -15,7 +15,7 @@ from report.stats import cells, curve as curves, words
 
 SCREEN_VISITS = 3
 ROUND = 6
-BUDGET = 60
+BUDGET = 60  # most pairs are decided with it; 100 halves what is left undecided
 DONE_WIDTH = 0.02  # of the axis
 MIN_ZOOM = 18  # visits inside the bracket before its interval may end the search
 EVIDENCE = 9  # visits at points beyond delta before "faster somewhere" may end the search

@@ -157,6 +157,6 @@ def repeat(pairs, seed):
         for run in runs:
             found = search(curve, sd, cells.delta_for(threads), rng)
             run["crossovers"].append({"experiment": f"curve {i}", "verdict": found.verdict, "low": found.low,
-                                      "high": found.high, "rising": found.rising})
+                                      "high": found.high, "left": {True: "b", False: "a"}.get(found.rising)})
             run["cells"].append({"experiment": f"cell {i}", "verdict": cell(effect, sd, threads, rng)[1]})
     return runs

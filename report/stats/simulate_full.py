@@ -35,8 +35,8 @@ def main():
     if arguments.only:
         return
     found = compare.totals(compare.compare_runs(*simulate.repeat(arguments.runs, arguments.seed)))
-    print(f"\nTwo runs of {arguments.runs} random curves and as many random cells: {found['contradictory']} contradictory, "
-          f"agreement among decided {100 * found['agreement']:.1f} %, undecided {100 * found['undecided_share']:.1f} %",
+    print(f"\nTwo runs of {arguments.runs} random curves and as many random cells: {found['contradictory']} "
+          f"contradictory, agreement among decided {100 * found['agreement']:.1f} %, undecided {100 * found['undecided_share']:.1f} %",
           flush=True)
     print("\n| true effect | SD of a visit | threads | faster | equivalent | slower | undecided | coverage "
           "| mean half-width | visits |")

@@ -3,6 +3,8 @@
 
 import unittest
 
+import numpy as np
+
 from report.stats import cells, compare, crossover, simulate
 
 
@@ -40,7 +42,7 @@ class SearchStudy(unittest.TestCase):
         # A curve whose smallest value lies near the margin: the hardest case for two runs to agree on.
         for low in (-0.03, -0.025, -0.02, -0.015, -0.01):
             shape = simulate.Shape("near the margin", lambda x, low=low: low + 0.3 * x * x, crossover.A)
-            seen = {simulate.search(shape, 0.01, 0.02, simulate.np.random.default_rng([9, i])).verdict for i in range(12)}
+            seen = {simulate.search(shape, 0.01, 0.02, np.random.default_rng([9, i])).verdict for i in range(12)}
             self.assertFalse({crossover.A, crossover.CROSSOVER} <= seen, (low, seen))
             self.assertFalse({crossover.B, crossover.EQUIVALENT, crossover.SEVERAL} & seen, (low, seen))
 

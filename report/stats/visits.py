@@ -95,7 +95,7 @@ def read_visit(records, contestants):
 def changepoint(series, level=0.02):
     """Whether a series has a shift in location, by Pettitt's (1979) rank test; False below eight values.
 
-    The p-value is his approximation 2 exp(-6 K^2 / (n^3 + n^2)), at which a clean step in the middle of 14 blocks is seen.
+    The p-value is his approximation 2 exp(-6 K^2 / (n^3 + n^2)): a clean step in the middle of 14 blocks is seen.
     """
     series = np.asarray(series, float)
     n = len(series)

@@ -7,7 +7,8 @@ from report.stats import visits
 
 def slices(block, times, operations=1000, **more):
     """An ABBA block: times is a list of (contestant, ns)."""
-    return [{"t": "slice", "b": block, "p": p, "c": c, "n": operations, "ns": ns, **more} for p, (c, ns) in enumerate(times)]
+    return [{"t": "slice", "b": block, "p": p, "c": c, "n": operations, "ns": ns, **more}
+            for p, (c, ns) in enumerate(times)]
 
 
 END = {"t": "end", "visit": 1, "blocks": 3, "changepoint": False}
@@ -49,7 +50,8 @@ class VisitsTest(unittest.TestCase):
 
     def test_cut_off_and_failed_visits_have_no_effect(self):
         block = slices(0, [(0, 1000), (1, 1500)])
-        for tail in ([], [END, {"t": "visit_end", "v": 1, "status": "crashed"}], [{"t": "invalid", "c": 1, "what": ""}, END],
+        for tail in ([], [END, {"t": "visit_end", "v": 1, "status": "crashed"}],
+                     [{"t": "invalid", "c": 1, "what": ""}, END],
                      [{"t": "visit_end", "v": 1, "status": "ok"}]):
             visit = visits.read_visit(block + tail, 2)
             self.assertFalse(visit.complete)
