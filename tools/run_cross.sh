@@ -23,7 +23,7 @@ case "${arch}" in
     ;;
 esac
 
-if [[ "${arch}" == "${HOSTTYPE}" ]]; then
+if [[ "${arch}" == "$(uname -m)" ]]; then
   exec "$@"
 fi
 

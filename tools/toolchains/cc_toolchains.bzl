@@ -55,7 +55,7 @@ cc_toolchain(
 )
 
 toolchain(
-    name = "{name}_toolchain",
+    name = "{compiler}_{nearness}_toolchain",
     exec_compatible_with = ["@platforms//cpu:{host}", "@platforms//os:linux"],
     target_compatible_with = ["@platforms//cpu:{arch}", "@platforms//os:linux"],
     toolchain = ":{name}",
@@ -133,6 +133,7 @@ def _toolchain(rctx, compiler, arch, host):
         include_directories = directories,
         link_flags = link_flags,
         name = name,
+        nearness = "native" if arch == host else "cross",
         tool_paths = tools,
         triple = triple,
         unfiltered_compile_flags = no_prefixes + [
@@ -163,7 +164,7 @@ def _cc_toolchains_impl(rctx):
 
 cc_toolchains = repository_rule(
     implementation = _cc_toolchains_impl,
-    doc = """Toolchains <compiler>_<arch>_toolchain for compilers gcc and clang, architectures x86_64 and aarch64.
+    doc = """Toolchains {gcc,clang}_{native,cross}_toolchain: for this machine's architecture, and for the other one.
 
 A compiler that is not installed is replaced by a program that says which package to install.""",
     # Looked at again whenever Bazel's server starts: compilers come and go with the system's packages.
