@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the conclusions of two runs: do they agree, and how much is undecided?
 
-    python3 -m report.stats.compare results/RUN_A/report/verdicts.json results/RUN_B/report/verdicts.json
+    bazel run //report/stats:compare -- results/RUN_A results/RUN_B
+
+Either argument is a run's directory or a verdicts.json.
 
 Exit status: 0, 1 when a verdict of one run contradicts the other's, 2 when a file cannot be compared.
 
@@ -17,6 +19,8 @@ import argparse
 import collections
 import dataclasses
 import json
+import os
+import pathlib
 import sys
 
 SECTIONS = ("crossovers", "thresholds", "cells", "claims")
@@ -117,23 +121,27 @@ def _text(entry):
     return f"{entry.get('verdict')}{where}"
 
 
-def _load(path):
+def _load(name):
+    # `bazel run` starts programs elsewhere; names are relative to where it was called.
+    path = pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), name)
+    if path.is_dir():
+        path = path / "report" / "verdicts.json"
     try:
         with open(path, encoding="utf-8") as file:
             parsed = json.load(file)
     except OSError as error:
-        raise CompareError(f"cannot read {path}: {error.strerror}; name two verdicts.json files.") from error
+        raise CompareError(f"cannot read {path}: {error.strerror}; name two runs or verdicts.json files.") from error
     except ValueError as error:
         raise CompareError(f"{path} is not JSON ({error}); write its report again.") from error
     if not isinstance(parsed, dict):
-        raise CompareError(f"{path} is not a verdicts.json: it holds no object; name two verdicts.json files.")
+        raise CompareError(f"{path} is not a verdicts.json: it holds no object; name two runs or verdicts.json files.")
     return parsed
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("first", help="verdicts.json of one run")
-    parser.add_argument("second", help="verdicts.json of the other")
+    parser.add_argument("first", help="one run: its directory, or its verdicts.json")
+    parser.add_argument("second", help="the other run")
     parser.add_argument("--all", action="store_true", help="also list what agrees")
     arguments = parser.parse_args(argv)
     try:
@@ -147,7 +155,8 @@ def main(argv=None):
     found = totals(rows)
     percent = {k: "none" if found[k] is None else f"{100 * found[k]:.1f} %" for k in ("agreement", "undecided_share")}
     print(f"{found[AGREE]} agree, {found[DIFFER]} differ, {found[CONTRADICTORY]} contradictory, "
-          f"{found[UNDECIDED]} undecided in at least one, {found[ONE_SIDED]} in one run only; agreement among decided {percent['agreement']}, "
+          f"{found[UNDECIDED]} undecided in at least one, {found[ONE_SIDED]} in one run only; "
+          f"agreement among decided {percent['agreement']}, "
           f"undecided {percent['undecided_share']}")
     return 1 if found[CONTRADICTORY] else 0
 

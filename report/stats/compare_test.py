@@ -74,6 +74,16 @@ class CommandTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertTrue(out.startswith("contradictory"))
 
+    def test_takes_the_directory_of_a_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            report = pathlib.Path(folder, "report")
+            report.mkdir()
+            (report / "verdicts.json").write_text(json.dumps({"schema": 1, "cells": [entry("faster")]}))
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                self.assertEqual(compare.main([folder, folder]), 0)
+            self.assertIn("1 agree", out.getvalue())
+
     def test_bad_input(self):
         for first, second, text in ((None, {}, "cannot read"), ("{", {}, "not JSON"), ("[]", {}, "no object"),
                                     ({"schema": 1}, {"schema": 2}, "different schemas")):

@@ -44,6 +44,8 @@ SHAPES = (
           0.4 + 0.08 * math.atanh(-0.5)),
     Shape("convex", lambda x: 0.5 * (x**3 - 0.6**3), crossover.CROSSOVER, 0.6),
     Shape("saturating", lambda x: 0.3 * (math.exp(-4 * 0.22) - math.exp(-4 * x)), crossover.CROSSOVER, 0.22),
+    # Time of a in proportion to the share of new keys: the curve that a sweep of the key reuse rate gives.
+    Shape("cost of new keys", lambda x: -math.log(2 * (1 - x) + 0.5), crossover.CROSSOVER, 0.75),
     Shape("crossing near the end", lambda x: 0.6 * (x - 0.9), crossover.CROSSOVER, 0.9),
     Shape("line, noisier to the right", lambda x: 0.4 * (x - 0.6), crossover.CROSSOVER, 0.6, lambda x: 0.5 + x),
     Shape("two crossings", lambda x: 0.2 * math.cos(2 * math.pi * x), crossover.SEVERAL),
