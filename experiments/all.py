@@ -43,9 +43,10 @@ def main() -> int:
     # What the Bazel target fixes; the rest is the caller's.
     fixed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     fixed.add_argument("--target", default="all")
+    fixed.add_argument("--preset", action="append", default=[])
     fixed.add_argument("--cross-arch", default="x86_64" if os.uname().machine == "aarch64" else "aarch64")
     known, rest = fixed.parse_known_args()
-    return cli.main(rest, _tools(known.cross_arch), name=known.target)
+    return cli.main(rest, _tools(known.cross_arch), name=known.target, preset=known.preset)
 
 
 if __name__ == "__main__":

@@ -47,13 +47,13 @@ def _krr(ops):
 
 # Reads and overwrites of keys that are all present: nothing is inserted, so
 # the map keeps its size and every load hits.
-def _present(population, load, theta = 0.0):
+def _present(population, reads, theta = 0.0):
     keys = {"stream": "zipf", "theta": theta} if theta else {"stream": "uniform"}
     mix = {}
-    if load > 0:
-        mix["load"] = load
-    if load < 100:
-        mix["store"] = 100 - load
+    if reads > 0:
+        mix["load"] = reads
+    if reads < 100:
+        mix["store"] = 100 - reads
     return {
         "keys": keys,
         "mix": mix,

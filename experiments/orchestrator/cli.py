@@ -10,9 +10,10 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from experiments.orchestrator import catalogue, environment, plan, session, store, visit
@@ -142,18 +143,25 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
     return p
 
 
-def main(argv: list[str], tools: Tools, *, name: str = "all", out=None) -> int:
-    """Runs the command. Returns the exit code; never raises for what the caller did wrong."""
+def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[str] = (), out=None) -> int:
+    """Runs the command. Returns the exit code; never raises for what the caller did wrong.
+
+    name: the Bazel target it is run as; preset: arguments that the target fixes
+    """
     started = time.monotonic()
     out = out or sys.stdout
     try:
-        return _main(parser(name).parse_args(argv), argv, tools, name, started, out)
+        args = parser(name).parse_args([*preset, *argv])
+        command = shlex.join(["bazel", "run", f"//experiments:{name}", *(["--", *argv] if argv else [])])
+        return _main(args, command, tools, started, out)
+    except KeyboardInterrupt:  # before anything was measured
+        return 128 + signal.SIGINT
     except UserError as error:
         print(f"experiments: {error}", file=sys.stderr)
         return EXIT_USAGE
 
 
-def _main(args: argparse.Namespace, argv: list[str], tools: Tools, name: str, started: float, out: Any) -> int:
+def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, out: Any) -> int:
     results = _results(args, tools)
     if args.report_only:
         path = store.find(results, args.report_only)
@@ -172,7 +180,7 @@ def _main(args: argparse.Namespace, argv: list[str], tools: Tools, name: str, st
     if args.resume:
         run = _resume(args, results, native)
     else:
-        run = _create(args, argv, tools, name, results, known, native, cross)
+        run = _create(args, command, tools, results, known, native, cross)
     meta = run.meta
     profile = meta["settings"]
     smoke = _smoke(known, meta, cross) if cross else None
@@ -234,7 +242,7 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
     return native, cross
 
 
-def _create(args: argparse.Namespace, argv: list[str], tools: Tools, name: str, results: pathlib.Path,
+def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathlib.Path,
             known: catalogue.Catalogue, native: session.Worker | None, cross: session.Worker | None) -> store.RunStore:
     profile = args.profile or "default"
     settings = known.profiles[profile]
@@ -250,8 +258,7 @@ def _create(args: argparse.Namespace, argv: list[str], tools: Tools, name: str, 
             workers[worker.arch]["emulator"] = environment.emulator_version(
                 environment.emulator(worker.arch) or worker.command)
     return store.RunStore.create(results, {
-        "command": shlex.join(["bazel", "run", f"//experiments:{name}", *(["--", *argv] if argv else [])]),
-        "profile": profile, "settings": settings, "budget_s": args.budget or settings["budget_s"],
+        "command": command, "profile": profile, "settings": settings, "budget_s": args.budget or settings["budget_s"],
         "seed": 1 if args.seed is None else args.seed, "revision": head, "dirty": dirty,
         "started": store.now(), "finished": None, "status": "running", "note": "",
         "environment": environment.environment(), "workers": workers,

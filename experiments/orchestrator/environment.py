@@ -113,6 +113,14 @@ def environment() -> dict[str, Any]:
     }
 
 
+def at_end(before: dict[str, Any]) -> dict[str, Any]:
+    """What has changed by the end of a run."""
+    stolen, first = steal_ticks(), before.get("steal_ticks_at_start")
+    return {"load_at_end": list(os.getloadavg()),
+            "steal_s": None if stolen is None or first is None
+            else round((stolen - first) / os.sysconf("SC_CLK_TCK"), 2)}
+
+
 def sha256(path: str | pathlib.Path) -> str:
     """The hash of a file."""
     digest = hashlib.sha256()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import catalogue, evidence, gate, plan, store, validate, visit
+from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, validate, visit
 from experiments.orchestrator.errors import UserError
 from experiments.orchestrator.evidence import Place
 from experiments.orchestrator.progress import Progress
@@ -78,7 +78,7 @@ class Session:
         self._progress, self._stop, self._started = progress, stop, started
         self._gate = the_gate or gate.Gate(profile["gate_wait_s"], stop=stop)
         self._free_bytes = free_bytes
-        self._next_visit, self._meta_written = run.next_visit, 0.0
+        self._meta_written = 0.0
         self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
         self._decided: set[evidence.Goal] = set()  # goals with a verdict as things stand
         self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
@@ -131,6 +131,7 @@ class Session:
             self._progress.say(note)
             meta["note"] = f"{meta.get('note', '')} {note}.".strip()
         meta.update(status=status, finished=store.now())
+        meta["environment"].update(environment.at_end(meta["environment"]))
         self._write_meta()
         return status
 
@@ -256,7 +257,7 @@ class Session:
 
     def _replay(self) -> None:
         """Takes the visits of earlier sittings into the plan."""
-        for record in self._run.visits:
+        for record in self._run.replay():
             head, end = record["visit"], record["end"]
             if not head["timed"]:
                 if end["status"] == "ok":
@@ -274,7 +275,7 @@ class Session:
             effects = evidence.effects(record["lines"], len(planned.contestants)) if end["status"] == "ok" else []
             self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()))
             self._took.setdefault(question["name"], []).append(end["seconds"] + gate.WINDOW_S)
-        self._run.visits.clear()  # the lines of a long run are large, and now in the evidence
+        self._next_visit = self._run.next_visit
 
     # Telling.
 

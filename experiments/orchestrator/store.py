@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 from experiments.orchestrator.errors import UserError
@@ -34,9 +35,10 @@ def free_bytes(path: pathlib.Path) -> int:
 class RunStore:
     """One results directory, held by one process at a time."""
 
-    def __init__(self, path: pathlib.Path, meta: dict[str, Any], visits: list[dict[str, Any]]):
-        """Use create or resume. `visits`: for every complete visit {"visit":, "lines":, "end":}."""
-        self.path, self.meta, self.visits = path, meta, visits
+    def __init__(self, path: pathlib.Path, meta: dict[str, Any]):
+        """Use create or resume."""
+        self.path, self.meta = path, meta
+        self.next_visit = 1  # number of the next visit; none is ever used twice
         self._file = open(path / "samples.jsonl", "ab")
         self._lock()
 
@@ -60,7 +62,7 @@ class RunStore:
             path = _fresh(results)
         except OSError as error:
             raise UserError(f"cannot write to {results} ({error.strerror}); give another --out.") from None
-        store = cls(path, {"schema": SCHEMA, "run": path.name, **meta}, [])
+        store = cls(path, {"schema": SCHEMA, "run": path.name, **meta})
         store.write_meta()
         _point(results / "latest", path.name)
         return store
@@ -71,16 +73,40 @@ class RunStore:
         meta = read_meta(path)
         samples = path / "samples.jsonl"
         samples.touch()
-        store = cls(path, meta, [])
+        store = cls(path, meta)
         cut = _trim(samples)
         if cut:
             # The line was never whole, so no sample is lost; the paper shows that it happened.
             meta["cut_lines"] = meta.get("cut_lines", 0) + 1
-        store.visits, store.next_visit = _read_visits(samples)
         _point(path.parent / "latest", path.name)
         return store
 
-    next_visit = 1  # number of the next visit; never used twice
+    def replay(self) -> Iterator[dict[str, Any]]:
+        """The complete visits on disk in order, one in memory at a time: {"visit":, "lines":, "end":}.
+
+        Afterwards next_visit is a number that no visit has, complete or cut off. Raises UserError.
+        """
+        samples = self.path / "samples.jsonl"
+        current: dict[str, Any] = {}
+        with open(samples, "rb") as file:
+            for number, text in enumerate(file, 1):
+                try:
+                    line = json.loads(text)
+                    v, kind = line["v"], line["t"]
+                except (ValueError, KeyError, TypeError):
+                    raise UserError(f"{samples} line {number} is not a record; restore the file or "
+                                    "start a new run.") from None
+                self.next_visit = max(self.next_visit, v + 1)
+                if kind == "visit":
+                    current = {"visit": line, "lines": []}
+                elif not current or current["visit"]["v"] != v:
+                    raise UserError(f"{samples} line {number} belongs to visit {v}, which never began; "
+                                    "restore the file or start a new run.")
+                elif kind == "visit_end":
+                    yield {**current, "end": line}
+                    current = {}
+                else:
+                    current["lines"].append(line)
 
     def append(self, line: dict[str, Any]) -> None:
         """One line, given to the system at once; `sync` makes it last."""
@@ -164,28 +190,3 @@ def _trim(samples: pathlib.Path) -> bool:
         return False
     os.truncate(samples, keep)
     return True
-
-
-def _read_visits(samples: pathlib.Path) -> tuple[list[dict[str, Any]], int]:
-    """The complete visits in order, and the first visit number never used."""
-    visits: dict[int, dict[str, Any]] = {}
-    highest = 0
-    with open(samples, "rb") as file:
-        for number, text in enumerate(file, 1):
-            try:
-                line = json.loads(text)
-                v = line["v"]
-            except (ValueError, KeyError, TypeError):
-                raise UserError(f"{samples} line {number} is not a record; restore the file or "
-                                "start a new run.") from None
-            highest = max(highest, v)
-            if line.get("t") == "visit":
-                visits[v] = {"visit": line, "lines": [], "end": None}
-            elif v not in visits:
-                raise UserError(f"{samples} line {number} belongs to visit {v}, which never began; "
-                                "restore the file or start a new run.")
-            elif line.get("t") == "visit_end":
-                visits[v]["end"] = line
-            else:
-                visits[v]["lines"].append(line)
-    return [v for v in visits.values() if v["end"]], highest + 1

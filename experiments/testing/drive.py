@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the command line with the simulated worker and a short report, as a process of its own.
 
-    python3 -m experiments.testing.drive WORKSPACE [arguments of the experiments]
+    python3 -m experiments.testing.drive WORKSPACE CATALOGUE [arguments of the experiments]
 
 For tests that kill it or interrupt it, and for trying the orchestrator without building anything.
 """
@@ -15,11 +15,6 @@ from experiments.orchestrator import cli
 HERE = pathlib.Path(__file__).absolute().parent
 
 
-def catalogue_path() -> pathlib.Path:
-    """The catalogue that Bazel generated beside this package."""
-    return HERE.parents[1] / "experiments/catalogue.json"
-
-
 def brief_report(run: pathlib.Path) -> pathlib.Path:
     """In place of the paper: that it was written, and of what."""
     meta = json.loads((run / "run.json").read_text(encoding="utf-8"))
@@ -29,12 +24,11 @@ def brief_report(run: pathlib.Path) -> pathlib.Path:
     return page
 
 
-def tools(workspace: pathlib.Path, catalogue: pathlib.Path | None = None) -> cli.Tools:
-    """The simulated worker as the native one and as the other architecture's."""
+def tools(workspace: pathlib.Path, catalogue: pathlib.Path, cross: bool = False) -> cli.Tools:
+    """The simulated worker as the native one and, if asked, as the other architecture's."""
     fake = [sys.executable, str(HERE / "fake_worker.py")]
-    return cli.Tools(catalogue or catalogue_path(), fake, [sys.executable, "-B", fake[1], ], "aarch64", workspace,
-                     brief_report)
+    return cli.Tools(catalogue, fake, fake if cross else None, "aarch64", workspace, brief_report)
 
 
 if __name__ == "__main__":
-    sys.exit(cli.main(sys.argv[2:], tools(pathlib.Path(sys.argv[1]))))
+    sys.exit(cli.main(sys.argv[3:], tools(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))))

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows from a catalogue entry.
+
+  //experiments:<name>           measures this question here and writes its paper
+  //experiments:<name>_<arch>    the same question, small, on the other architecture under
+                                 qemu-user: every result is checked, nothing is timed
+  //experiments:all              all of them, in one run and one paper
+
+Arguments after `--` reach the program: `bazel run //experiments:all -- --help`.
+"""
+
+load("@host_arch//:host.bzl", "CROSS_ARCH")
+load("//tools:cross.bzl", "cross_binary")
+
+_CROSS_WORKER = "worker_" + CROSS_ARCH
+
+def _json_impl(ctx):
+    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content + "\n")
+    return [DefaultInfo(files = depset([ctx.outputs.out]))]
+
+_json = rule(
+    implementation = _json_impl,
+    attrs = {
+        "content": attr.string(mandatory = True),
+        "out": attr.output(mandatory = True),
+    },
+)
+
+def json_file(name, content, **kwargs):
+    """The file <name>.json with a Starlark value."""
+    _json(
+        name = name,
+        out = name + ".json",
+        content = json.encode_indent(content, indent = "  "),
+        **kwargs
+    )
+
+def experiment(question):
+    """The targets of one catalogue entry: here, and on the other architecture."""
+    name = question["name"]
+    only = "--only=" + name
+    _run(name, ["//experiments/worker"], [only, "--arch=native"])
+    _run(name + "_" + CROSS_ARCH, [_CROSS_WORKER], [only, "--arch=cross", "--profile=smoke"])
+
+def experiments(questions):
+    """The targets of a whole catalogue. Called once, by experiments/BUILD."""
+    cross_binary(
+        name = _CROSS_WORKER,
+        arch = CROSS_ARCH,
+        binary = "//experiments/worker",
+    )
+    _run("all", ["//experiments/worker", _CROSS_WORKER], [])
+    for question in questions:
+        experiment(question)
+
+def _run(name, workers, preset):
+    native.py_binary(
+        name = name,
+        srcs = ["all.py"],
+        args = ["--target=" + name, "--cross-arch=" + CROSS_ARCH] + ["--preset=" + p for p in preset],
+        data = ["catalogue.json", "//tools:run_cross.sh"] + workers,
+        main = "all.py",
+        deps = [
+            "//experiments/orchestrator",
+            "//report",
+        ],
+    )

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The catalogue is sound, and narrowing it does what the command line promises."""
+
+import copy
+import json
+import unittest
+
+from experiments.orchestrator import catalogue, contestants, validate
+from experiments.orchestrator.errors import UserError
+from experiments.testing import support
+
+QUESTIONS = ["reuse_threshold", "read_share", "standard_cells", "batch_init", "key_count", "skew", "shards",
+             "threads"]
+# Fields that workloads/spec.h knows; an unknown one would stop the worker.
+WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
+                   "value_bytes"}
+KEY_FIELDS = {"uniform": set(), "zipf": {"theta"}, "sequential_new": set(),
+              "krr": {"reuse", "choice", "sharing"}, "hot_set": {"hot_fraction", "hot_share"}}
+
+
+class Entries(unittest.TestCase):
+
+    def setUp(self):
+        self.catalogue = support.real_catalogue()
+
+    def test_is_sound(self):
+        self.assertEqual(catalogue.problems(self.catalogue), [])
+        self.assertEqual(self.catalogue.names(), QUESTIONS)
+
+    def test_strategies_exist(self):
+        known = set(support.generated("strategies.json"))
+        for q in self.catalogue.questions:
+            overrides = [o for o in q["profiles"].values() if isinstance(o, dict)]
+            for entry in [q, *overrides]:
+                for spec in [*entry.get("baselines", []), *entry.get("contestants", [])]:
+                    if spec != catalogue.EVERY_STRATEGY:
+                        self.assertIn(contestants.strategy_of(spec), known, q["name"])
+            for item in q["excludes"]:
+                self.assertIn(item["strategy"], known)
+
+    def test_sweeps_screen_seven_points_over_the_whole_range(self):
+        for q in self.catalogue.questions:
+            if q["kind"] == "sweep":
+                self.assertEqual(len(q["axis"]["values"]), 7, q["name"])
+                self.assertEqual(q["axis"]["values"][0], q["axis"]["lo"])
+                self.assertEqual(q["axis"]["values"][-1], q["axis"]["hi"])
+
+    def test_workloads_have_only_fields_the_worker_knows(self):
+        for profile in ("smoke", "full"):
+            for q in support.narrow(profile).questions:
+                for workload in _expanded(q):
+                    self.assertLessEqual(set(workload), WORKLOAD_FIELDS)
+                    keys = dict(workload["keys"])
+                    self.assertEqual(set(keys), KEY_FIELDS[keys.pop("stream")] | {"stream"})
+                    self.assertAlmostEqual(sum(workload["mix"].values()), 100)
+
+    def test_every_profile_asks_or_says_why(self):
+        smoke, full = support.narrow("smoke"), support.narrow("full")
+        self.assertEqual([q["name"] for q in smoke.questions], QUESTIONS)
+        self.assertEqual([q["name"] for q in full.questions], QUESTIONS)
+        default = support.narrow("default")
+        self.assertEqual({q["name"] for q in default.questions} | {n["question"] for n in default.not_asked},
+                         set(QUESTIONS))
+        for item in default.not_asked:
+            self.assertIn("--only " + item["question"], item["why"])
+
+    def test_levels_and_claims(self):
+        level = self.catalogue.questions[0]["levels"][0]
+        self.assertEqual((level["speedup"], level["claimed"], level["tolerance"]), (1.47, 0.83, 0.02))
+
+    def test_problems_are_found(self):
+        def broken(change):
+            questions = copy.deepcopy(self.catalogue.questions)
+            change(questions[0])
+            return " ".join(catalogue.problems(catalogue.Catalogue(self.catalogue.profiles, questions)))
+
+        self.assertIn("do not ascend", broken(lambda q: q["axis"]["values"].reverse()))
+        self.assertIn("outside lo to hi", broken(lambda q: q["axis"].update(hi=0.5)))
+        self.assertIn("malformed claim", broken(lambda q: q["claims"].append("C1")))
+        self.assertIn("sums to 99", broken(lambda q: q["workload"].update(mix={"load": 99})))
+        self.assertIn("lacks prose", broken(lambda q: q.pop("prose")))
+        self.assertIn("unknown kind", broken(lambda q: q.update(kind="scan")))
+        self.assertIn("unknown field 'thread'", broken(lambda q: q["profiles"]["smoke"].update(thread=[1])))
+        self.assertIn("neither asks", broken(lambda q: q["profiles"].update(smoke=None)))
+        self.assertIn("not a contestant", broken(lambda q: q["contestants"].append("Sync Map")))
+
+    def test_json_is_plain(self):
+        json.dumps(support.generated("catalogue.json"), allow_nan=False)
+
+
+def _expanded(q):
+    for regime in q["regimes"]:
+        if q["kind"] == "cells":
+            yield from (catalogue.resolve(q, None, c["name"], regime) for c in q["cells"])
+        else:
+            yield from (catalogue.resolve(q, v, None, regime) for v in q["axis"]["values"])
+
+
+class Resolve(unittest.TestCase):
+
+    def setUp(self):
+        self.by_name = {q["name"]: q for q in support.narrow("full").questions}
+
+    def test_fields(self):
+        reuse = catalogue.resolve(self.by_name["reuse_threshold"], 0.83, None, "reserved")
+        self.assertEqual((reuse["keys"]["reuse"], reuse["regime"]), (0.83, "reserved"))
+        keys = catalogue.resolve(self.by_name["key_count"], 4642.0, None, "stationary")
+        self.assertEqual((keys["population"], type(keys["population"])), (4642, int))
+        self.assertEqual(catalogue.resolve(self.by_name["skew"], 1.2, None, "stationary")["keys"]["theta"], 1.2)
+
+    def test_the_rest_of_the_mix(self):
+        share = self.by_name["read_share"]
+        self.assertEqual(catalogue.resolve(share, 95.7, None, "stationary")["mix"], {"load": 95.7, "store": 4.3})
+        self.assertEqual(catalogue.resolve(share, 100, None, "stationary")["mix"], {"load": 100})
+
+    def test_the_entry_is_not_changed(self):
+        before = copy.deepcopy(self.by_name["reuse_threshold"])
+        catalogue.resolve(self.by_name["reuse_threshold"], 0.1, None, "growth")
+        self.assertEqual(self.by_name["reuse_threshold"], before)
+
+    def test_tunable(self):
+        q = self.by_name["shards"]
+        self.assertEqual(catalogue.fill("sharded_map:shards={}", q, 64.0), "sharded_map:shards=64")
+        self.assertEqual(catalogue.fill("mutex_map", q, 64.0), "mutex_map")
+
+
+class Narrow(unittest.TestCase):
+
+    def test_only_asks_what_the_profile_would_not(self):
+        asked = support.narrow(only=["skew"])
+        self.assertEqual([q["name"] for q in asked.questions], ["skew"])
+        self.assertEqual(len(asked.not_asked), len(QUESTIONS) - 1)
+
+    def test_unknown_question_gets_the_nearest(self):
+        with self.assertRaisesRegex(UserError, "did you mean 'reuse_threshold'"):
+            support.narrow(only=["reuse_treshold"])
+
+    def test_every_strategy_takes_part_and_the_unfit_are_skipped_with_a_reason(self):
+        asked = support.narrow("full")
+        reuse = asked.questions[0]
+        self.assertIn("sharded_map_packed", reuse["contestants"])
+        self.assertIn("unsynchronised_map", reuse["contestants"])
+        self.assertNotIn("null", reuse["contestants"])
+        self.assertNotIn("snapshot_map", reuse["contestants"])
+        why = {s["contestant"]: s["why"] for s in asked.skipped if s["question"] == "reuse_threshold"}
+        self.assertIn("copies the whole map", why["snapshot_map"])
+        self.assertIn("harness", why["null"])
+
+    def test_a_strategy_that_the_question_does_not_list_joins(self):
+        asked = support.narrow(only=["read_share"], strategies=["sharded_map:shards=256", "sync_map"])
+        self.assertEqual(asked.questions[0]["contestants"], ["sync_map", "sharded_map:shards=256"])
+
+    def test_unknown_strategy_and_tunable(self):
+        with self.assertRaisesRegex(UserError, "did you mean 'sync_map'"):
+            support.narrow(strategies=["sink_map"])
+        with self.assertRaisesRegex(UserError, "unknown tunable of sharded_map"):
+            support.narrow(strategies=["sharded_map:shard=3"])
+        with self.assertRaisesRegex(UserError, "out of range"):
+            support.narrow(strategies=["sharded_map:shards=0"])
+
+    def test_nothing_left(self):
+        with self.assertRaisesRegex(UserError, "no question is left"):
+            support.narrow(only=["reuse_threshold"], strategies=["snapshot_map"])
+
+    def test_one_cpu_moves_two_thread_questions_out(self):
+        asked = support.narrow(cpus=1)
+        why = {n["question"]: n["why"] for n in asked.not_asked}
+        self.assertIn("2 threads", why["read_share"])
+        reuse = next(q for q in asked.questions if q["name"] == "reuse_threshold")
+        self.assertEqual(reuse["threads"], [1])
+        self.assertTrue(any(s["question"] == "reuse_threshold" and "2 CPUs" in s["why"] for s in asked.skipped))
+
+    def test_threads_replace(self):
+        asked = support.narrow(only=["read_share", "threads"], threads=[4, 1])
+        self.assertEqual(asked.questions[0]["threads"], [1, 4])
+        self.assertEqual(asked.questions[1]["axis"]["values"], [1, 4])
+
+    def test_unfit(self):
+        traits = {"unsupported": ["swap"], "unsupported_reason": "one word", "max_threads": 1}
+        self.assertIn("swap: one word", contestants.unfit(traits, {"mix": {"swap": 100}}, 1))
+        self.assertIn("1 thread ", contestants.unfit(traits, {"mix": {"load": 100}}, 2))
+        self.assertIsNone(contestants.unfit(traits, {"mix": {"load": 100}}, 1))
+        self.assertIn("evict", contestants.unfit({"keeps_every_key": False}, {"mix": {}}, 1))
+
+    def test_contestants_round_trip(self):
+        for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "sharded_map:shards=4,x=1@batch"):
+            self.assertEqual(str(contestants.parse(spec)), spec)
+        for spec in ("", "Sync", "sharded_map:", "sharded_map:shards", "a@b", "sharded_map:shards=x"):
+            with self.assertRaises(UserError, msg=spec):
+                contestants.parse(spec)
+
+
+class Validation(unittest.TestCase):
+
+    def test_every_contestant_of_every_question_is_checked_untimed(self):
+        run = support.narrow("full").questions
+        made = validate.requests(support.narrow("smoke"), run, 2, support.DESCRIBED)
+        for q in run:
+            mine = [r for h, r in made if h["question"] == q["name"]]
+            checked = {contestants.strategy_of(c) for r in mine for c in r["contestants"]}
+            expected = {contestants.strategy_of(c) for c in q["contestants"]} - {"unsynchronised_map"}
+            self.assertLessEqual(expected, checked, q["name"])
+        self.assertFalse(any(r["timed"] for _, r in made))
+        self.assertTrue(all(len(r["contestants"]) <= 4 for _, r in made))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: what it refuses, and how it says so."""
+
+import argparse
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
+import unittest
+from unittest import mock
+
+from experiments.orchestrator import cli, environment, progress, store
+from experiments.testing import drive, support
+
+
+class CliTest(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.workspace = pathlib.Path(folder.name)
+
+    def refused(self, *args, tools=None):
+        """The one sentence with which a command is refused."""
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            if tools:
+                code = cli.main(list(args), tools, out=io.StringIO())
+            else:
+                code, _ = support.run_cli(self.workspace, *args)
+        self.assertEqual(code, 2, err.getvalue())
+        lines = err.getvalue().strip().splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertRegex(lines[0], r"^experiments: .*[.?]$")
+        self.assertEqual(list(self.workspace.glob("results/2*")), [])
+        return lines[0]
+
+    def test_names(self):
+        self.assertIn("did you mean 'reuse_threshold'", self.refused("--only", "reuse_treshold"))
+        self.assertIn("known: batch_init", self.refused("--only", "xyz"))
+        self.assertIn("did you mean 'sync_map'", self.refused("--strategies", "sync_mpa"))
+        self.assertIn("did you mean 'default'", self.refused("--profile", "defalt"))
+        self.assertIn("did you mean --budget", self.refused("--budgt", "20m"))
+        self.assertIn("not a contestant", self.refused("--strategies", "Sync Map"))
+
+    def test_values(self):
+        for args in (("--budget", "soon"), ("--budget", "0s"), ("--budget", "-5m"), ("--threads", "two"),
+                     ("--threads", "0"), ("--seed", "-1"), ("--seed", "x"), ("--only", ","), ("--budget",),
+                     ("--visit-timeout", "x"), ("--arch", "arm"), ("extra",), ("--resume", "--report-only", "latest")):
+            self.refused(*args)
+
+    def test_runs_that_are_not_there(self):
+        self.assertIn("there is none", self.refused("--resume"))
+        self.assertIn("there is none", self.refused("--report-only", "latest"))
+
+    def test_resume_takes_no_other_questions(self):
+        support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--resume", "--only", "skew")
+        self.assertEqual(code, 2)
+        self.assertIn("--only belongs to a new run", err.getvalue())
+
+    def test_resume_refuses_another_worker_and_another_schema(self):
+        support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
+        run = support.newest(self.workspace)
+        samples = (run / "samples.jsonl").read_bytes()
+        for change, what in ((lambda m: m["workers"].clear(), "worker has changed"),
+                             (lambda m: m.update(schema=7), "schema 7")):
+            meta = support.meta(run)
+            change(meta)
+            (run / "run.json").write_text(json.dumps(meta), encoding="utf-8")
+            err = io.StringIO()
+            with contextlib.redirect_stderr(err):
+                code, _ = support.run_cli(self.workspace, "--resume")
+            self.assertEqual(code, 2)
+            self.assertIn(what, err.getvalue())
+        self.assertEqual((run / "samples.jsonl").read_bytes(), samples)
+
+    def test_missing_worker_and_catalogue(self):
+        path = support.quick_catalogue(self.workspace / "catalogue.json")
+        tools = drive.tools(self.workspace, path)
+        self.assertIn("cannot be run", self.refused(tools=cli.dataclasses.replace(tools, native=["/no/worker"])))
+        self.assertIn("no native worker", self.refused(tools=cli.dataclasses.replace(tools, native=None)))
+        self.assertIn("no worker for another", self.refused("--arch", "cross", tools=tools))
+        self.assertIn("catalogue", self.refused(tools=cli.dataclasses.replace(
+            tools, catalogue=self.workspace / "none.json")))
+        path.write_text('{"schema": 9}', encoding="utf-8")
+        self.assertIn("schema 9", self.refused(tools=tools))
+
+    def test_no_emulator(self):
+        path = support.quick_catalogue(self.workspace / "catalogue.json")
+        with mock.patch.object(environment, "emulator", return_value=None):
+            self.assertIn("qemu-aarch64 is not installed",
+                          self.refused("--arch", "cross", tools=drive.tools(self.workspace, path, cross=True)))
+            code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew", cross=True)
+        self.assertEqual(code, 0)
+        self.assertIn("nothing is validated on aarch64", said)
+
+    def test_full_disk(self):
+        with mock.patch.object(store, "free_bytes", return_value=1 << 20):
+            self.assertIn("1 MiB free", self.refused("--profile", "smoke"))
+
+    def test_one_cpu(self):
+        with mock.patch.object(environment, "cpus", return_value=[0]):
+            code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "read_share,batch_init")
+            self.assertEqual(code, 0, said)
+        meta = support.meta(support.newest(self.workspace))
+        why = {n["question"]: n["why"] for n in meta["not_asked"]}
+        self.assertIn("2 threads on one core each need 2 CPUs", why["read_share"])
+        self.assertEqual([q["name"] for q in meta["questions"]], ["batch_init"])
+
+    def test_list(self):
+        code, said = support.run_cli(self.workspace, "--list")
+        self.assertEqual(code, 0)
+        for q in support.real_catalogue().questions:
+            self.assertIn(q["title"], said)
+        for name in support.DESCRIBED:
+            self.assertIn(f"  {name} ", said)
+        self.assertIn("shards=32, 1 to 65536", said)
+        self.assertFalse((self.workspace / "results").exists())
+
+    def test_help_teaches(self):
+        text = cli.parser("all").format_help()
+        for word in ("--resume", "--report-only", "--only reuse_threshold --budget 20m", "Ctrl-C", "exit code"):
+            self.assertIn(word, text)
+
+    def test_out(self):
+        with mock.patch.dict("os.environ", {"BUILD_WORKING_DIRECTORY": str(self.workspace)}):
+            code, _ = support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew", "--out", "elsewhere")
+        self.assertEqual(code, 0)
+        self.assertTrue((self.workspace / "elsewhere/latest/run.json").exists())
+
+    def test_durations(self):
+        for text, seconds in (("90", 90), ("90s", 90), ("20m", 1200), ("1h30m", 5400), ("0.5h", 1800), ("1m30s", 90)):
+            self.assertEqual(cli.parse_duration(text), seconds)
+        for text in ("", "m", "1d", "-1", "1m2h"):
+            with self.assertRaises(argparse.ArgumentTypeError, msg=text):
+                cli.parse_duration(text)
+
+    def test_strategies_with_tunables(self):
+        self.assertEqual(cli._strategies("sync_map,sharded_map:shards=4,x=1@batch,mutex_map"),
+                         ["sync_map", "sharded_map:shards=4,x=1@batch", "mutex_map"])
+
+
+class ProgressTest(unittest.TestCase):
+
+    def update(self, shown, **kwargs):
+        shown.update(**{"fraction": 0.5, "left_s": 65, "visits": 1, "decided": 2, "goals": 9, "doing": "q: a against b",
+                        **kwargs})
+
+    def test_plain_lines_now_and_then(self):
+        out, now = io.StringIO(), [0.0]
+        shown = progress.Progress(out, clock=lambda: now[0])
+        for now[0] in (0.0, 1.0, 5.0, 11.0):
+            self.update(shown)
+        self.assertEqual(out.getvalue(), " 50 %, 1:05 left, 1 visit, 2 of 9 decided; q: a against b\n" * 2)
+
+    def test_bar_on_a_terminal(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        out = Terminal()
+        shown = progress.Progress(out, columns=60)
+        self.update(shown)
+        self.update(shown, fraction=1.7)
+        shown.say("done")
+        bars = out.getvalue().split("\r")
+        self.assertTrue(bars[1].startswith("[############............]  50 %"))
+        self.assertIn("[########################] 100 %", bars[2])
+        self.assertTrue(all(len(bar) < 60 for bar in bars))
+        self.assertTrue(out.getvalue().endswith("\rdone\n"))
+
+    def test_durations(self):
+        self.assertEqual([progress.duration(s) for s in (-1, 0, 59, 60, 3661)], ["0 s", "0 s", "59 s", "1:00", "1:01:01"])
+
+
+class EnvironmentTest(unittest.TestCase):
+
+    def test_this_machine(self):
+        found = environment.environment()
+        self.assertGreaterEqual(found["cores"], 1)
+        self.assertGreater(found["memory_bytes"], 1 << 20)
+        self.assertEqual(sorted(found["usable_cpus"]), sorted(environment.os.sched_getaffinity(0)))
+        json.dumps(found)
+
+    def test_one_cpu_of_each_core_first(self):
+        topology = {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}
+
+        def text(path):
+            cpu = str(path).split("/cpu")[-1].split("/")[0]
+            return topology[int(cpu)]
+
+        with mock.patch.object(environment.os, "sched_getaffinity", return_value={0, 1, 2, 3}):
+            with mock.patch.object(environment, "_text", text):
+                self.assertEqual(environment.cpus(), [0, 1, 2, 3])
+                topology.update({0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"})
+                self.assertEqual(environment.cpus(), [0, 2, 1, 3])
+
+    def test_revision_outside_a_checkout(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(environment.revision(pathlib.Path(folder)), ("unknown", None))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole runs with the simulated worker, in this process."""
+
+import json
+import os
+import pathlib
+import tempfile
+import time
+import unittest
+from unittest import mock
+
+from experiments.orchestrator import environment, session, store
+from experiments.testing import support
+
+BUDGET = ("--budget", "12s")
+
+
+class RunTest(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.workspace = pathlib.Path(folder.name)
+
+    def go(self, *args, fake=None, **kwargs):
+        with mock.patch.dict(os.environ, {"FAKE_WORKER": json.dumps(fake or {})}):
+            code, said = support.run_cli(self.workspace, *args, **kwargs)
+        self.run_path = support.newest(self.workspace)
+        return code, said
+
+    def statuses(self):
+        return {line["status"] for line in support.samples(self.run_path, "visit_end")}
+
+
+class Complete(RunTest):
+
+    def test_smoke_asks_everything_and_validates_the_other_architecture(self):
+        with mock.patch.object(environment, "emulator", return_value=["true"]):
+            code, said = self.go("--profile", "smoke", cross=True)
+        self.assertEqual(code, 0, said)
+        meta = support.meta(self.run_path)
+        self.assertEqual((meta["status"], meta["not_asked"]), ("complete", []))
+        visits = support.samples(self.run_path, "visit")
+        asked = {q["name"] for q in meta["questions"]}
+        self.assertEqual({v["question"] for v in visits if v["timed"]}, asked | {"harness"})
+        emulated = [v for v in visits if not v["timed"]]
+        self.assertEqual({v["question"] for v in emulated}, asked)
+        self.assertEqual({(v["arch"], v["purpose"]) for v in emulated}, {("aarch64", "validate")})
+        numbers = {v["v"] for v in emulated}
+        self.assertFalse(any("ns" in s for s in support.samples(self.run_path, "slice") if s["v"] in numbers))
+        self.assertFalse(meta["workers"]["aarch64"]["timed"])
+        self.assertEqual((self.run_path / "report/index.html").read_text(encoding="utf-8"), "complete")
+        self.assertIn(f"paper: {self.run_path}", said.replace(str(self.workspace / "results/latest"),
+                                                             str(self.run_path)))
+
+    def test_what_run_json_holds(self):
+        self.go("--profile", "smoke", "--only", "shards,skew", "--seed", "3")
+        meta = support.meta(self.run_path)
+        self.assertEqual(meta["command"],
+                         "bazel run //experiments:all -- --profile smoke --only shards,skew --seed 3")
+        self.assertEqual((meta["schema"], meta["profile"], meta["seed"], meta["run"]),
+                         (1, "smoke", 3, self.run_path.name))
+        self.assertEqual([q["name"] for q in meta["questions"]], ["skew", "shards"])
+        self.assertEqual(len(meta["not_asked"]), 6)
+        self.assertEqual(meta["rules"]["delta"], {"1": 0.02, "2": 0.03})
+        worker = next(w for w in meta["workers"].values() if w["timed"])
+        self.assertEqual(len(worker["sha256"]), 64)
+        for field in ("cpu", "cores", "siblings", "smt", "kernel", "thp", "aslr", "governor", "memory_bytes",
+                      "hypervisor", "os", "load_at_start", "load_at_end", "clock_source"):
+            self.assertIn(field, meta["environment"])
+
+    def test_visits_are_well_formed(self):
+        self.go("--profile", "smoke", "--only", "threads,shards,standard_cells")
+        visits = support.samples(self.run_path, "visit")
+        seeds = [v["seed"] for v in visits]
+        self.assertEqual(len(set(seeds)), len(seeds))
+        self.assertEqual([v["v"] for v in visits], list(range(1, len(visits) + 1)))
+        cpus = len(os.sched_getaffinity(0))
+        for v in visits:
+            self.assertEqual(len(v["pin"]), v["threads"])
+            self.assertEqual(v["oversubscribed"], v["threads"] > cpus)
+            self.assertFalse(any("{}" in c for c in v["contestants"]), v)
+            self.assertEqual(v["cell"]["regime"], v["workload"]["regime"])
+            self.assertEqual(set(v["gate"]), {"waited_s", "other_cpu", "quiet"})
+        shards = [v for v in visits if v["question"] == "shards"]
+        self.assertTrue(all(f"sharded_map:shards={v['cell']['axis']}" in v["contestants"] for v in shards))
+
+    def test_seeds_are_those_of_run_and_number(self):
+        self.assertEqual(session.visit_seed(1, 5), session.visit_seed(1, 5))
+        self.assertEqual(len({session.visit_seed(s, n) for s in range(5) for n in range(50)}), 250)
+        self.assertLess(max(session.visit_seed(s, 1) for s in range(100)), 1 << 53)
+
+
+class Budget(RunTest):
+
+    def test_is_kept(self):
+        started = time.monotonic()
+        code, said = self.go("--budget", "6s", fake={"mode": "slow", "seconds": 0.2})
+        self.assertLess(time.monotonic() - started, 6.5)
+        self.assertEqual(code, 0, said)
+        meta = support.meta(self.run_path)
+        self.assertEqual((meta["status"], meta["budget_s"]), ("out_of_budget", 6.0))
+        # Screening goes round: with a dozen visits every question has some.
+        self.assertEqual({v["question"] for v in support.samples(self.run_path, "visit")} - {"harness"},
+                         {q["name"] for q in meta["questions"]})
+
+    def test_reserve_is_for_the_paper(self):
+        self.assertGreaterEqual(session.REPORT_RESERVE_S, 15)
+
+    def test_resume_adds_time_and_continues(self):
+        self.go("--budget", "4s", "--only", "read_share")
+        before = support.samples(self.run_path, "visit")
+        code, said = self.go("--resume", "--budget", "4s")
+        self.assertEqual(code, 0, said)
+        after = support.samples(self.run_path, "visit")
+        self.assertEqual(after[:len(before)], before)
+        self.assertGreater(len(after), len(before))
+        self.assertEqual(len({v["v"] for v in after}), len(after))
+        self.assertEqual(len(support.meta(self.run_path)["sittings"]), 1)
+
+
+class Accidents(RunTest):
+
+    def test_wrong_results_withhold_the_strategy_and_fail_the_run(self):
+        code, said = self.go("--only", "batch_init,standard_cells", *BUDGET, fake={"mode": "invalid", "of": "sync_map"})
+        self.assertEqual(code, 1)
+        self.assertIn("WITHHELD: sync_map", said)
+        self.assertIn("FAILED: sync_map returned wrong results", said)
+        withheld = support.meta(self.run_path)["withheld"]
+        self.assertEqual([w["contestant"] for w in withheld], ["sync_map"])
+        self.assertIn("final size 99", withheld[0]["what"])
+        ends = support.samples(self.run_path, "visit_end")
+        self.assertEqual([e["status"] for e in ends].count("invalid"), 1)
+        self.assertIn("ok", self.statuses())
+
+    def test_wrong_results_on_the_other_architecture(self):
+        with mock.patch.object(environment, "emulator", return_value=["true"]):
+            code, said = self.go("--only", "skew", "--arch", "cross", "--profile", "smoke", cross=True,
+                                 fake={"mode": "invalid", "of": "sync_map"})
+        self.assertEqual(code, 1, said)
+        self.assertIn("on aarch64", support.meta(self.run_path)["withheld"][0]["what"])
+
+    def test_a_crashing_contestant_is_given_up_and_the_rest_is_measured(self):
+        code, said = self.go("--only", "batch_init", *BUDGET, fake={"mode": "crash", "of": "hash_trie_map"})
+        self.assertEqual(code, 1)
+        self.assertIn("GIVEN UP: hash_trie_map in batch_init", said)
+        meta = support.meta(self.run_path)
+        self.assertEqual(meta["withheld"], [])
+        self.assertTrue(any(s["contestant"] == "hash_trie_map" for s in meta["skipped"]))
+        self.assertEqual(self.statuses(), {"ok", "crashed"})
+
+    def test_a_hanging_contestant(self):
+        code, said = self.go("--only", "batch_init", "--budget", "20s", "--visit-timeout", "1s",
+                             fake={"mode": "hang", "of": "hash_trie_map"})
+        self.assertEqual(code, 1, said)
+        self.assertEqual(self.statuses(), {"ok", "hung"})
+        self.assertLessEqual(said.count(" hung: "), 1 + 3)
+
+    def test_too_little_memory_is_skipped_with_the_reason_and_no_failure(self):
+        code, said = self.go("--only", "batch_init", *BUDGET, fake={"mode": "refused", "of": "hash_trie_map"})
+        self.assertEqual(code, 0, said)
+        self.assertTrue(any("12.1 GiB" in s["why"] for s in support.meta(self.run_path)["skipped"]))
+
+    def test_a_disk_that_fills_up_keeps_what_is_there(self):
+        free = iter([10 << 30] * 12)
+        with mock.patch.object(store, "free_bytes", side_effect=lambda path: next(free, 1 << 20)):
+            with mock.patch.object(session.Session.__init__, "__kwdefaults__",
+                                   {**session.Session.__init__.__kwdefaults__, "free_bytes": store.free_bytes}):
+                code, said = self.go("--only", "read_share", *BUDGET)
+        self.assertIn("1 MiB are free", said)
+        self.assertEqual(code, 0)
+        meta = support.meta(self.run_path)
+        self.assertEqual(meta["status"], "interrupted")
+        self.assertIn("--resume", meta["note"])
+        self.assertEqual(len(support.samples(self.run_path, "visit_end")), 11)
+
+    def test_a_write_that_fails_ends_the_run_and_the_paper_is_still_written(self):
+        real, count = store.RunStore.append, []
+
+        def append(self, line):
+            count.append(1)
+            if len(count) > 200:
+                raise OSError(28, "No space left on device")
+            real(self, line)
+
+        with mock.patch.object(store.RunStore, "append", append):
+            code, said = self.go("--only", "read_share", *BUDGET)
+        self.assertEqual(code, 0)
+        self.assertIn("No space left", said)
+        self.assertEqual(support.meta(self.run_path)["status"], "interrupted")
+        self.assertTrue((self.run_path / "report/index.html").exists())
+
+    def test_a_paper_that_fails_loses_nothing(self):
+        from experiments.testing import drive
+        with mock.patch.object(drive, "brief_report", side_effect=ValueError("no ink")):
+            code, _ = self.go("--profile", "smoke", "--only", "skew")
+        self.assertEqual(code, 1)
+        self.assertEqual(support.meta(self.run_path)["status"], "complete")
+        code, said = self.go("--report-only", "latest")
+        self.assertEqual(code, 0, said)
+
+
+if __name__ == "__main__":
+    unittest.main()

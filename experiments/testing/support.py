@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the orchestrator's tests share."""
+
+import io
+import json
+import pathlib
+from typing import Any
+
+from experiments.orchestrator import catalogue, cli
+from experiments.testing import drive, fake_worker
+
+EXPERIMENTS = pathlib.Path(__file__).absolute().parents[1]
+DESCRIBED = {s["name"]: s for s in fake_worker.describe("x86_64")["strategies"]}
+
+
+def generated(name: str) -> Any:
+    """A file that the build made from Starlark: from the runfiles, or from the last build of a checkout."""
+    for root in (EXPERIMENTS, EXPERIMENTS.parent / "bazel-bin/experiments"):
+        if (root / name).exists():
+            return json.loads((root / name).read_text(encoding="utf-8"))
+    raise FileNotFoundError(f"{name}: run bazel build //experiments:{name}")
+
+
+def real_catalogue() -> catalogue.Catalogue:
+    raw = generated("catalogue.json")
+    return catalogue.Catalogue(raw["profiles"], raw["questions"])
+
+
+def narrow(profile: str = "default", **kwargs: Any) -> catalogue.Asked:
+    """The real catalogue narrowed as for the simulated worker on a machine with two CPUs."""
+    options = {"only": None, "strategies": None, "threads": None, "cpus": 2, "described": DESCRIBED, **kwargs}
+    return catalogue.narrow(real_catalogue(), profile, **options)
+
+
+def quick_catalogue(path: pathlib.Path, **profile: Any) -> pathlib.Path:
+    """Writes the real catalogue with a default profile that never waits for a quiet machine."""
+    raw = generated("catalogue.json")
+    raw["profiles"]["default"].update({"gate_wait_s": 0, **profile})
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    return path
+
+
+def run_cli(workspace: pathlib.Path, *args: str, catalogue_path: pathlib.Path | None = None,
+            cross: bool = False) -> tuple[int, str]:
+    """The command line in this process, with the simulated worker: (exit code, what it printed)."""
+    path = catalogue_path or quick_catalogue(workspace / "catalogue.json")
+    out = io.StringIO()
+    return cli.main(list(args), drive.tools(workspace, path, cross), out=out), out.getvalue()
+
+
+def newest(workspace: pathlib.Path) -> pathlib.Path:
+    return (workspace / "results/latest").resolve()
+
+
+def meta(run: pathlib.Path) -> dict[str, Any]:
+    return json.loads((run / "run.json").read_text(encoding="utf-8"))
+
+
+def samples(run: pathlib.Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """The lines of a run, of one kind or all; half a line at the end is left out."""
+    lines = []
+    for text in (run / "samples.jsonl").read_bytes().split(b"\n")[:-1]:
+        lines.append(json.loads(text))
+    return [line for line in lines if kind in (None, line["t"])]
