@@ -7,6 +7,7 @@ answers NOT_ASKED when the run did not measure what the claim is about, and
 UNDECIDED when it did but no interval was narrow enough.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,7 +36,18 @@ def percent(x: float) -> str:
     return f"{100 * x:.1f} %"
 
 
+def interval_in(row: Row, low: float, high: float) -> str:
+    """Whether a row's interval lies inside [low, high], outside it, or across an end."""
+    if row["low"] is None or row["high"] is None:
+        return UNDECIDED
+    if low <= row["low"] and row["high"] <= high:
+        return SUPPORTED
+    return CONTRADICTED if row["high"] < low or row["low"] > high else UNDECIDED
+
+
 def _ratio(row: Row) -> str:
+    if row["low"] is None or row["high"] is None:
+        return f"too few visits ({row['visits']})"
     return f"{row['ratio']:.2f}x ({row['low']:.2f} to {row['high']:.2f}, {row['visits']} visits)"
 
 
@@ -67,10 +79,10 @@ def reuse_level(conclusions: Mapping[str, Any]) -> Decision:
     for row in found:
         claimed, tolerance = row["claimed"], row["tolerance"]
         if row["verdict"] == "crossover":
-            inside = claimed - tolerance <= row["low"] and row["high"] <= claimed + tolerance
-            disjoint = row["high"] < claimed - tolerance or row["low"] > claimed + tolerance
-            verdicts.append(SUPPORTED if inside else CONTRADICTED if disjoint else UNDECIDED)
-            parts.append(f"{where(row)}: +47 % is reached at {percent(row['estimate'])} "
+            within = interval_in(row, claimed - tolerance, claimed + tolerance)
+            verdicts.append(within if row["left"] == "b" else CONTRADICTED)
+            direction = "reached" if row["left"] == "b" else "lost"
+            parts.append(f"{where(row)}: +47 % is {direction} at {percent(row['estimate'])} "
                          f"({percent(row['low'])} to {percent(row['high'])})")
         elif row["verdict"] in _OPEN:
             verdicts.append(UNDECIDED)
@@ -94,7 +106,7 @@ def low_reuse_costs(conclusions: Mapping[str, Any]) -> Decision:
             verdicts.append(SUPPORTED)
             parts.append(f"{where(row)}: the lock is faster at every rate")
         elif row["verdict"] == "crossover":
-            left = row.get("left", "b")
+            left = row["left"]
             verdicts.append(SUPPORTED if left == "b" else CONTRADICTED)
             parts.append(f"{where(row)}: {'the lock' if left == 'b' else 'sync_map'} is faster "
                          f"below {percent(row['estimate'])}")
@@ -121,11 +133,10 @@ def cell_ratio(experiment: str, cell: str, a: str, b: str, low: float, high: flo
             return _not_asked(what)
         verdicts = []
         for row in found:
-            inside = low <= row["low"] and row["high"] <= high
-            disjoint = row["high"] < low or row["low"] > high
-            verdicts.append(SUPPORTED if inside else CONTRADICTED if disjoint else UNDECIDED)
-        claimed = f"claimed between {low:.2f}x and {high:.2f}x" if high < 1e6 else (
-            f"claimed at least {low:.2f}x")
+            verdicts.append(interval_in(row, low, high))
+        claimed = (f"claimed above {low:.2f}x" if high == math.inf
+                   else f"claimed below {high:.2f}x" if low == 0
+                   else f"claimed between {low:.2f}x and {high:.2f}x")
         return Decision(combine(verdicts), f"Speed relative to {b}, {claimed}: "
                         + _joined(f"{where(row)}: {_ratio(row)}" for row in found))
 
@@ -140,9 +151,7 @@ def write_share_rule(conclusions: Mapping[str, Any]) -> Decision:
     verdicts, parts = [], []
     for row in found:
         if row["verdict"] == "crossover":
-            disjoint = row["high"] < 88.0 or row["low"] > 92.0
-            inside = 88.0 <= row["low"] and row["high"] <= 92.0
-            verdicts.append(SUPPORTED if inside else CONTRADICTED if disjoint else UNDECIDED)
+            verdicts.append(interval_in(row, 88.0, 92.0) if row["left"] == "b" else CONTRADICTED)
             parts.append(f"{where(row)}: they cross at {row['estimate']:.1f} % reads "
                          f"({row['low']:.1f} to {row['high']:.1f})")
         elif row["verdict"] in _OPEN:
@@ -177,7 +186,6 @@ def key_cliff(conclusions: Mapping[str, Any]) -> Decision:
     return Decision(combine(verdicts), _joined(parts))
 
 
-ANY = float("inf")
 CLAIMS = (
     Claim("000-C01", "LoadOrStore of sync.Map gains 47 %, but only when more than 83 % of the "
           "requests reuse a key.", reuse_level),
@@ -202,6 +210,6 @@ CLAIMS = (
           cell_ratio("batch_init", "fill_10k", "unsynchronised_map@reserve", "unsynchronised_map",
                      4.0, 5.0, "the presized native map against the growing one")),
     Claim("003-C31", "Committing writes in batches beats writing them one by one.",
-          cell_ratio("batch_init", "fill_10k", "mutex_map@batch", MUTEX, 1.0, ANY,
+          cell_ratio("batch_init", "fill_10k", "mutex_map@batch", MUTEX, 1.0, math.inf,
                      "batched against single stores")),
 )
