@@ -11,9 +11,13 @@
 #include "experiments/worker/registry.h"
 #include "experiments/worker/threads.h"
 
-// The build passes the flags that are not visible in predefined macros.
-#ifndef CMAP_COMPILE_FLAGS
-#define CMAP_COMPILE_FLAGS ""
+// -O2 and -O3 look alike from inside; the build tells.
+#ifndef CMAP_OPTIMISATION
+#if defined(__OPTIMIZE__)
+#define CMAP_OPTIMISATION "(optimised)"
+#else
+#define CMAP_OPTIMISATION "-O0"
+#endif
 #endif
 
 namespace cmap::experiments {
@@ -40,24 +44,26 @@ constexpr const char* kCompiler =
 #endif
 
 std::string Flags() {
-  std::string flags = CMAP_COMPILE_FLAGS;
-  const auto add = [&](const char* flag) {
-    if (!flags.empty()) flags += ' ';
-    flags += flag;
-  };
-#if defined(__OPTIMIZE__)
-  add("(optimised)");
-#else
-  add("(not optimised)");
+  std::string flags = "-std=c++20 " CMAP_OPTIMISATION;
+  const auto add = [&](const char* flag) { flags += std::string(" ") + flag; };
+#if defined(NDEBUG)
+  add("-DNDEBUG");
 #endif
-#if !defined(NDEBUG)
-  add("(assertions on)");
+#if defined(__PIE__)
+  add("-fPIE");
 #endif
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  add("(sanitizer)");
+#if defined(__SANITIZE_THREAD__)
+  add("-O1 -fsanitize=thread");
+#elif defined(__SANITIZE_ADDRESS__)
+  add("-O1 -fsanitize=address");
+#endif
+#if defined(__AVX2__)
+  add("(AVX2)");
 #endif
 #if defined(__ARM_FEATURE_ATOMICS)
   add("(LSE atomics)");
+#elif defined(__aarch64__)
+  add("(outlined atomics)");
 #endif
   return flags;
 }

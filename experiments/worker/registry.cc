@@ -126,7 +126,7 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
            (traits.max_threads == 1 ? "" : "s") + ", the workload has " +
            std::to_string(threads) + "; leave it out";
   }
-  if (!traits.keeps_every_key) {
+  if (!traits.keeps_every_key && traits.returns_results) {
     return info.name +
            " may evict keys, so that its results cannot be held against those "
            "of a complete map; leave it out";

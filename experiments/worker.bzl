@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's registration of strategies, from the list in //maps:strategies.bzl.
+
+One generated file and library per strategy and key type: a change in one strategy recompiles two small files.
+"""
+
+load("@rules_cc//cc:defs.bzl", "cc_library")
+load("//maps:strategies.bzl", "STRATEGIES")
+
+# Names in targets -> types.
+_KEY_TYPES = {
+    "u64": "std::uint64_t",
+    "string": "std::string",
+}
+
+_REGISTRATION = """// Generated from maps/strategies.bzl.
+#include <cstdint>
+#include <string>
+
+#include "experiments/worker/contestant_for.h"
+#include "maps/strategies/{name}.h"
+
+[[maybe_unused]] static const bool kRegistered =
+    cmap::experiments::Register<cmap::strategies::{name}, {key}>();
+"""
+
+def _write_impl(ctx):
+    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content)
+
+_write = rule(
+    implementation = _write_impl,
+    attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
+)
+
+def strategy_registrations(name):
+    """Declares the library `name`: whatever links it knows every strategy.
+
+    Args:
+      name: the library; its parts are <name>_<strategy>_<key type>.
+    """
+    parts = []
+    for s in STRATEGIES:
+        for key, type in _KEY_TYPES.items():
+            part = "%s_%s_%s" % (name, s.name, key)
+            _write(
+                name = part + "_source",
+                out = part + ".cc",
+                content = _REGISTRATION.format(name = s.name, key = type),
+            )
+            cc_library(
+                name = part,
+                srcs = [part + ".cc"],
+                deps = [":contestant_for", "//maps:" + s.name],
+                alwayslink = True,
+            )
+            parts.append(":" + part)
+    cc_library(
+        name = name,
+        deps = parts,
+    )

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/catalogue.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "experiments/worker/errors.h"
+
+namespace cmap::experiments {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kTunable = "tunable:";
+constexpr std::string_view kEveryStrategy = "*";
+
+[[noreturn]] void Wrong(const std::string& question, const std::string& what) {
+  throw InputError("catalogue question \"" + question + "\": " + what +
+                   "; mend experiments/catalogue.bzl");
+}
+
+// A required field; `why` is part of the message.
+const json& Field(const json& object, const char* field,
+                  const std::string& question) {
+  if (!object.is_object() || !object.contains(field)) {
+    Wrong(question, "\"" + std::string(field) + "\" is missing");
+  }
+  return object[field];
+}
+
+std::vector<std::string> Strings(const json& list, const char* field,
+                                 const std::string& question) {
+  std::vector<std::string> strings;
+  if (!list.is_array()) Wrong(question, std::string(field) + " is not a list");
+  for (const json& item : list) {
+    if (!item.is_string()) {
+      Wrong(question, std::string(field) + " holds " + item.dump() +
+                          ", which is not a string");
+    }
+    strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+std::vector<double> Numbers(const json& list, const char* field,
+                            const std::string& question) {
+  std::vector<double> numbers;
+  if (!list.is_array()) Wrong(question, std::string(field) + " is not a list");
+  for (const json& item : list) {
+    if (!item.is_number()) {
+      Wrong(question, std::string(field) + " holds " + item.dump() +
+                          ", which is not a number");
+    }
+    numbers.push_back(item.get<double>());
+  }
+  return numbers;
+}
+
+std::string Underscored(std::string text) {
+  std::replace(text.begin(), text.end(), ' ', '_');
+  return text;
+}
+
+std::string Filled(std::string contestant, double value) {
+  const std::size_t at = contestant.find("{}");
+  if (at != std::string::npos) {
+    contestant.replace(at, 2, ShortNumber(std::trunc(value)));
+  }
+  return contestant;
+}
+
+// One entry of the catalogue while it is expanded.
+class Question {
+ public:
+  explicit Question(const json& entry)
+      : entry_(entry),
+        name_(entry.is_object() ? entry.value("name", "?") : "?"),
+        kind_(Field(entry, "kind", name_).get<std::string>()),
+        regimes_(Strings(Field(entry, "regimes", name_), "regimes", name_)) {
+    for (const char* list : {"baselines", "contestants"}) {
+      for (const std::string& spec :
+           Strings(Field(entry, list, name_), list, name_)) {
+        if (spec != kEveryStrategy &&
+            std::find(contestants_.begin(), contestants_.end(), spec) ==
+                contestants_.end()) {
+          contestants_.push_back(spec);
+        }
+      }
+    }
+    if (entry.contains("excludes")) {
+      for (const json& exclusion : entry["excludes"]) {
+        excluded_.push_back(
+            Field(exclusion, "strategy", name_).get<std::string>());
+      }
+    }
+  }
+
+  void Expand(std::vector<Cell>& cells) const {
+    if (kind_ == "cells") {
+      for (const json& cell : Field(entry_, "cells", name_)) {
+        Add(cells, "cell:" + Field(cell, "name", name_).get<std::string>(),
+            Field(cell, "workload", name_), Threads(), nullptr);
+      }
+      return;
+    }
+    if (kind_ != "sweep" && kind_ != "discrete") {
+      Wrong(name_, "kind \"" + kind_ +
+                       "\" is not sweep, discrete or cells");
+    }
+    const json& axis = Field(entry_, "axis", name_);
+    const std::string field = Field(axis, "field", name_).get<std::string>();
+    const std::string label =
+        Underscored(Field(axis, "name", name_).get<std::string>()) + ":";
+    for (const double value :
+         Numbers(Field(axis, "values", name_), "axis.values", name_)) {
+      std::vector<int> threads;
+      json workload = Field(entry_, "workload", name_);
+      const bool tunable = field.starts_with(kTunable);
+      if (field == "threads") {
+        threads = {static_cast<int>(value)};
+      } else {
+        threads = Threads();
+        if (!tunable) {
+          try {
+            workload =
+                AtAxisValue(workload, field, axis.value("rest", ""), value);
+          } catch (const InputError& error) {
+            Wrong(name_, error.what());
+          }
+        }
+      }
+      Add(cells, label + ShortNumber(value), workload, threads,
+          tunable ? &value : nullptr);
+    }
+  }
+
+ private:
+  std::vector<int> Threads() const {
+    std::vector<int> threads;
+    for (double count : Numbers(Field(entry_, "threads", name_), "threads",
+                                name_)) {
+      threads.push_back(static_cast<int>(count));
+    }
+    return threads;
+  }
+
+  void Add(std::vector<Cell>& cells, const std::string& label, json workload,
+           const std::vector<int>& threads, const double* tunable) const {
+    for (const std::string& regime : regimes_) {
+      workload["regime"] = regime;
+      Cell cell;
+      cell.question = name_;
+      cell.label = label;
+      cell.regime = regimes_.size() > 1 ? regime : "";
+      cell.excluded = excluded_;
+      cell.tunable_axis = tunable != nullptr;
+      try {
+        cell.workload = workloads::Spec::FromJson(workload);
+      } catch (const workloads::SpecError& error) {
+        Wrong(name_, label + ": " + error.what());
+      }
+      for (const std::string& spec : contestants_) {
+        cell.contestants.push_back(tunable ? Filled(spec, *tunable) : spec);
+      }
+      for (const int count : threads) {
+        if (count < 1) {
+          Wrong(name_, std::to_string(count) + " threads cannot run");
+        }
+        cell.threads = count;
+        cells.push_back(cell);
+      }
+    }
+  }
+
+  const json& entry_;
+  std::string name_;
+  std::string kind_;
+  std::vector<std::string> regimes_;
+  std::vector<std::string> contestants_;
+  std::vector<std::string> excluded_;
+};
+
+}  // namespace
+
+std::string ShortNumber(double value) {
+  char text[40];
+  // Whole numbers in full, 100000 rather than 1e+05.
+  const bool whole = value == std::trunc(value) && std::abs(value) < 1e15;
+  const auto result =
+      whole ? std::to_chars(text, text + sizeof text,
+                            static_cast<long long>(value))
+            : std::to_chars(text, text + sizeof text, value);
+  return {text, result.ptr};
+}
+
+json AtAxisValue(const json& workload, const std::string& field,
+                 const std::string& rest, double value) {
+  json changed = workload;
+  if (field == "population") {
+    changed["population"] = std::llround(value);
+  } else if (field.starts_with("keys.")) {
+    changed["keys"][field.substr(5)] = value;
+  } else if (field.starts_with("mix.")) {
+    if (rest.empty()) {
+      throw InputError("axis field \"" + field +
+                       "\" needs \"rest\", the operation that gets the "
+                       "remainder");
+    }
+    // Six decimals, so that 100 - 95.7 is 4.3.
+    const double remainder = std::round((100 - value) * 1e6) / 1e6;
+    changed["mix"] = json::object();
+    if (value > 0) changed["mix"][field.substr(4)] = value;
+    if (remainder > 0) changed["mix"][rest] = remainder;
+  } else {
+    throw InputError("axis field \"" + field + "\" is in no workload");
+  }
+  return changed;
+}
+
+Catalogue Catalogue::FromJson(const json& object) {
+  if (!object.is_object() || !object.contains("questions") ||
+      !object["questions"].is_array()) {
+    throw InputError("the catalogue has no list \"questions\"; build it with "
+                     "bazel build //experiments:catalogue");
+  }
+  Catalogue catalogue;
+  try {
+    for (const json& entry : object["questions"]) {
+      Question(entry).Expand(catalogue.cells);
+    }
+    const json slice_ms = object.value("/profiles/default/slice_ms"_json_pointer,
+                                       json::object());
+    catalogue.slice_ms_one_thread = slice_ms.value("1", 10.0);
+    catalogue.slice_ms_more_threads = slice_ms.value("2", 20.0);
+    catalogue.slice_ms_oversubscribed = slice_ms.value("oversubscribed", 200.0);
+  } catch (const json::exception& error) {
+    // A field of the wrong type that no check above names.
+    throw InputError("the catalogue is malformed (" +
+                     std::string(error.what()) +
+                     "); mend experiments/catalogue.bzl");
+  }
+  return catalogue;
+}
+
+Catalogue Catalogue::Read(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    throw InputError("the catalogue \"" + path +
+                     "\" cannot be read; name one with --catalogue=FILE "
+                     "(bazel build //experiments:catalogue makes it)");
+  }
+  const json object = json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (object.is_discarded()) {
+    throw InputError("the catalogue \"" + path +
+                     "\" is not JSON; rebuild it with bazel build "
+                     "//experiments:catalogue");
+  }
+  return FromJson(object);
+}
+
+}  // namespace cmap::experiments
