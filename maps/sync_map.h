@@ -377,6 +377,12 @@ class alignas(kCacheLine) SyncMap {
             {"locked", locked_}};
   }
 
+  // Where the mutex lies, in bytes behind the pointer to read. For the test of
+  // the layouts.
+  static std::size_t MutexOffset() {
+    return offsetof(SyncMap, mu_) - offsetof(SyncMap, read_);
+  }
+
   // Frees what maps of this kind have put aside, as far as no thread is in a
   // map at the moment.
   static void Quiesce() { Epochs::Drain(); }
