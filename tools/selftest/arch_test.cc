@@ -47,8 +47,7 @@ TEST(ArchTest, ThreadsRunAndJoin) {
 }
 
 TEST(ArchTest, ExceptionsUnwind) {
-  EXPECT_THROW(static_cast<void>(nlohmann::json::parse("{\"half\": ")),
-               nlohmann::json::parse_error);
+  EXPECT_THROW(nlohmann::json::parse("{\"half\": ").size(), nlohmann::json::parse_error);
 }
 
 TEST(ArchTest, JsonAndMatchersAreUsable) {
