@@ -319,8 +319,8 @@ def _curve(setting: Setting, a: str, b: str, read: Effects, analysis_delta,
     cells = []
     for value in sorted(at):
         own = at[value]
-        if value not in by_design and len(own) < 3:
-            continue
+        if value not in by_design:
+            continue  # placed by the search; the curve has it
         cells.append(_cell(
             setting, a, b, [effect[i] for i in own],
             analysis_delta(threads[own[0]]), value=value,

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from report import claims
 from report.analyse import (Analysis, Cell, Curve, Setting, WITHHELD,
                             make_axis, oversubscribed)
 from report.stats import aa as aa_stats
@@ -131,6 +132,9 @@ def rank_all(analysis: Analysis) -> list[Ranked]:
     return result
 
 
+_UNKNOWN = 1e6  # half-width of a band that is not known, as a log ratio
+
+
 def firm_values(analysis: Analysis, setting: Setting) -> list[float]:
     """Axis values with cells that had a core for every thread."""
     return sorted({
@@ -183,7 +187,7 @@ def winners(analysis: Analysis, setting: Setting,
             scores = {baseline: (0.0, 0.0)}
             for c in own:
                 for cell in c.cells:
-                    if cell.value == value and cell.estimate.visits > 1:
+                    if cell.value == value:
                         scores[c.a] = (cell.estimate.effect,
                                        cell.estimate.half_width)
             delta = analysis.delta(max(1, setting.threads))
@@ -191,7 +195,6 @@ def winners(analysis: Analysis, setting: Setting,
                                      _best(scores, delta)))
         return _merge(stretches)
     fits = [(c, *map(np.asarray, c.fit())) for c in own if len(c.fit()[0]) > 1]
-    fits = [f for f in fits if np.all(np.isfinite(f[3]))]
     if not fits:
         return []
     low = max(axis.to_unit(f[1][0]) for f in fits)
@@ -204,7 +207,8 @@ def winners(analysis: Analysis, setting: Setting,
     for c, x, fit, down, up in fits:
         unit = [axis.to_unit(v) for v in x]
         at[c.a] = (np.interp(grid, unit, fit),
-                   np.interp(grid, unit, (up - down) / 2))
+                   np.interp(grid, unit, np.nan_to_num(
+                       (up - down) / 2, nan=_UNKNOWN, posinf=_UNKNOWN)))
     for i in range(points):
         scores = {baseline: (0.0, 0.0)}
         scores.update({n: (float(f[i]), float(h[i]))
@@ -287,26 +291,8 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "low": rounded(_exp(g.estimate.low)),
             "high": rounded(_exp(g.estimate.high)),
             "visits": g.estimate.visits} for g in analysis.aa]}
-    result["claims"] = claims(result)
+    result["claims"] = claims.evaluate(result)
     return result
-
-
-def claims(conclusions: dict[str, Any]) -> list[dict[str, str]]:
-    """What the ledger says of the conclusions.
-
-    Without the ledger's rules, only the claims that a question of the run
-    names beside a level: those this package decides by itself.
-    """
-    try:
-        from report import claims as ledger  # pylint: disable=C0415
-    except ImportError:
-        return [{"id": row["claim"], "kind": "measured",
-                 "text": f"{row['a']} gains {100 * (row['speedup'] - 1):.0f} % "
-                         f"over {row['b']} above {row['claimed']}.",
-                 "verdict": row["claim_verdict"],
-                 "evidence": f"The level crossing is {row['verdict']}."}
-                for row in conclusions["thresholds"] if row["claim"]]
-    return ledger.evaluate(conclusions)
 
 
 def tally(conclusions: dict[str, Any]) -> dict[str, int]:

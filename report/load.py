@@ -120,7 +120,7 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
         raise ResultsError(
             f"{file} has schema {found!r} but this report reads schema "
             f"{SCHEMA}; use the revision that wrote it ("
-            f"{meta.get('revision', 'not recorded') if isinstance(meta, dict) else 'not recorded'}).")
+            f"{meta.get('revision') if found else 'not recorded'}).")
     for field, default in (("questions", []), ("not_asked", []),
                            ("workers", {}), ("environment", {}),
                            ("rules", {}), ("withheld", []), ("skipped", [])):
@@ -130,6 +130,24 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
                 f"{file} has a {field!r} of type {type(value).__name__} where "
                 f"a {type(default).__name__} belongs; it was not written by "
                 "the orchestrator of this revision.")
+    for question in meta["questions"]:
+        if not isinstance(question, dict) or "name" not in question:
+            raise ResultsError(f"{file} has a question without a name; it was "
+                               "not written by the orchestrator of this "
+                               "revision.")
+        for field, default in (
+                ("title", question["name"]), ("prose", ""), ("kind", "cells"),
+                ("axis", None), ("cells", []), ("regimes", ["stationary"]),
+                ("threads", [1]), ("baselines", []), ("contestants", []),
+                ("levels", []), ("claims", []), ("excludes", [])):
+            question.setdefault(field, default)
+    for field, default in (
+            ("run", path.name), ("status", "unknown"), ("note", ""),
+            ("command", "(not recorded)"), ("revision", "not recorded"),
+            ("dirty", None), ("profile", "not recorded"), ("seed", None),
+            ("budget_s", None), ("started", "not recorded"),
+            ("finished", None)):
+        meta.setdefault(field, default)
     return meta
 
 

@@ -113,7 +113,7 @@ def curve_plates(analysis: Analysis, setting: Setting,
         name = slug("fig", question["name"], setting.regime, setting.threads,
                     "" if len({c.b for c in own}) == 1 else b)
         sentences = [words.capital(words.curve_sentence(c, question))
-                     for c in group]
+                     for c in sorted(group, key=words.interest)]
         svg = curve_figure.draw(
             name, " ".join(sentences),
             [_series(c, axis.discrete) for c in group], looks, scales(axis),
@@ -138,7 +138,7 @@ def cell_plates(analysis: Analysis, question: dict[str, Any],
             if cell.b == b:
                 groups.setdefault((cell.cell, cell.regime, cell.threads),
                                   []).append(cell)
-        drawn, sentences = [], []
+        drawn = []
         delta = 0.0
         for (_, regime, threads), cells in groups.items():
             title = words.cell_title(question, cells[0])
@@ -150,17 +150,9 @@ def cell_plates(analysis: Analysis, question: dict[str, Any],
                             c.estimate.low, c.estimate.high, c.verdict,
                             c.estimate.visits) for c in cells]))
             delta = max(delta, analysis.delta(threads))
-            best = max(cells, key=lambda c: c.estimate.effect)
-            if best.verdict == "faster":
-                sentences.append(words.capital(
-                    f"{place}: {words.cell_sentence(best)}"))
-            elif all(c.verdict == "slower" for c in cells):
-                sentences.append(words.capital(
-                    f"{place}: nothing beats {b}"))
         name = slug("fig", question["name"],
                     "" if len({c.b for c in own}) == 1 else b)
-        sentences = sentences or [
-            f"No contestant is clearly faster than {b} in any cell."]
+        sentences = words.cells_sentences(list(groups.values()), question, b)
         svg = forest.draw(name, " ".join(sentences), drawn, looks, b, delta)
         result.append(Plate(name, svg, sentences))
     return result
@@ -233,14 +225,12 @@ def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
         return None
     total = len(strips)
     order = sorted(alone, key=lambda n: (-alone[n], n))
-    text = (f"{words.pretty(order[0])} is alone in front on "
-            f"{100 * alone[order[0]] / total:.0f} % of the length of "
-            f"{words.plural(total, 'strip')}."
-            if order else "No strategy is alone in front anywhere.")
-    if len(order) > 1:
-        text += " Then " + words.join([
-            f"{words.pretty(n)} ({100 * alone[n] / total:.0f} %)"
-            for n in order[1:4]]) + "."
+    shares = words.join([f"{words.pretty(n)} on {100 * alone[n] / total:.0f} %"
+                         for n in order])
+    tied = 100 * (1 - sum(alone.values()) / total)
+    rest = f"; no one on {tied:.0f} %" if tied >= 0.5 else ""
+    text = (f"Alone in front: {shares} of the tested ranges{rest}." if order
+            else "No strategy is alone in front anywhere.")
     return Plate("fig-winners", winners.draw("fig-winners", text, strips,
                                              looks), [text], True)
 

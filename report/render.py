@@ -97,7 +97,7 @@ def compose(analysis: Analysis) -> Paper:
             [s.label or "all settings" for s in own if not s.visits],
             _notes(analysis, question), sum(len(s.visits) for s in own),
             [c["id"] for c in conclusions["claims"]
-             if c["id"] in (question.get("claims") or [])]))
+             if c["id"] in question["claims"]]))
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
                  plates.aa_plate(analysis), plates.timeline_plate(analysis))
@@ -117,11 +117,16 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     notes = [f"{s.get('contestant', s.get('strategy', '?'))} did not take "
              f"part: {s.get('why', 'no reason recorded')}"
              for s in meta["skipped"] if s.get("question") == name]
-    notes += [f"{e.get('strategy')} was left out: {e.get('why')}"
-              for e in question.get("excludes") or []
-              if e.get("strategy") not in {
-                  s.get("contestant") for s in meta["skipped"]
-                  if s.get("question") == name}]
+    named = {s.get("contestant") for s in meta["skipped"]
+             if s.get("question") == name}
+    for e in question["excludes"]:
+        variants = [c for c in question["contestants"]
+                    if re.split("[:@]", c)[0] == e.get("strategy")]
+        if variants:
+            notes.append(f"{e.get('strategy')} takes part only as "
+                         f"{words.join(variants)}: {e.get('why')}")
+        elif e.get("strategy") not in named:
+            notes.append(f"{e.get('strategy')} was left out: {e.get('why')}")
     notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
               for w in meta["withheld"]]
     return [words.capital(n) for n in notes]

@@ -102,12 +102,12 @@ def matrices(analysis: Analysis, anchors: dict[tuple, str]) -> list[Matrix]:
     result = []
     for b in dict.fromkeys(i[0] for i in items):
         own = [i for i in items if i[0] == b]
-        columns = sorted({a for _, _, a, _ in own})
+        columns = sorted({words.pretty(a) for _, _, a, _ in own})
         rows: dict[tuple, dict[str, MatrixCell]] = {}
         for _, key, a, mark in own:
             mark.href = anchors.get((key[0], key[2], key[3], b),
                                     f"q-{key[0]}")
-            rows.setdefault(key, {})[a] = mark
+            rows.setdefault(key, {})[words.pretty(a)] = mark
         shown = []
         for (question, cell, regime, threads), marks in rows.items():
             axis = questions[question].get("axis")
@@ -116,7 +116,7 @@ def matrices(analysis: Analysis, anchors: dict[tuple, str]) -> list[Matrix]:
                 label, words.where(regime, threads), f"q-{question}",
                 [marks.get(a, MatrixCell("none", "", "not measured"))
                  for a in columns]))
-        result.append(Matrix(b, [words.pretty(c) for c in columns], shown))
+        result.append(Matrix(b, columns, shown))
     return result
 
 
@@ -283,7 +283,8 @@ def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
              "governor": "Frequency governor", "clock_source": "Clock source",
              "load_at_start": "Load at start"}
     rows = [(names.get(k, k.replace("_", " ").capitalize()), _plain(k, e[k]))
-            for k in [*names, *sorted(set(e) - set(names))] if k in e]
+            for k in [*names, *sorted(set(e) - set(names))]
+            if k in e and (k in names or e[k] not in (None, ""))]
     arch, worker = analysis.run.worker()
     describe = worker.get("describe") or {}
     if describe:

@@ -24,7 +24,6 @@ class Finding:
     text: str
     href: str
     weight: float
-    where: str = ""  # regime and threads
 
 
 def times(effect: float) -> str:
@@ -60,12 +59,20 @@ def where(regime: str, threads: int) -> str:
     return ", ".join(parts)
 
 
-def _at(axis, x: float) -> str:
-    """A value with the name of its axis: "key reuse rate 62 %"."""
-    value = axis.format(x)
-    name = axis.name
-    return f"{value} {name}" if name in ("keys", "threads", "shards") else (
-        f"{name} {value}")
+def at(axis, x: float) -> str:
+    """A value with its axis: "48.5K keys", "a key reuse rate of 62 %"."""
+    value, name = axis.format(x), axis.name
+    if axis.integer and name.split()[-1].endswith("s"):
+        return f"{value} {name}"
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name} of {value}"
+
+
+def interest(curve: Curve) -> tuple[int, float]:
+    """Sort key: crossings first, then the largest differences."""
+    order = ("crossover", "several", "a_throughout", "b_throughout",
+             "equivalent", "undecided")
+    verdict = curve.result.verdict if curve.result else "undecided"
+    return order.index(verdict), -max(_size(v) for v in curve.reached)
 
 
 def _ends(curve: Curve, axis) -> str:
@@ -90,7 +97,7 @@ def curve_sentence(curve: Curve, question: dict[str, Any]) -> str:
             return (f"{over} overtakes {under} between "
                     f"{axis.format(result.low)} and {axis.format(result.high)}"
                     f" {axis.name} ({a}: {_ends(curve, axis)})")
-        return (f"{over} overtakes {under} at {_at(axis, result.estimate)} "
+        return (f"{over} overtakes {under} at {at(axis, result.estimate)} "
                 f"({axis.format_interval(result.low, result.high)}; "
                 f"{a}: {_ends(curve, axis)})")
     if result.verdict == "a_throughout":
@@ -125,7 +132,7 @@ def level_sentence(curve: Curve, level: Any, question: dict[str, Any]) -> str:
     r = level.result
     if r.verdict == "crossover" and r.estimate is not None:
         verb = "reaches" if r.rising else "loses"
-        return (f"{a} {verb} {gain} over {b} at {_at(axis, r.estimate)} "
+        return (f"{a} {verb} {gain} over {b} at {at(axis, r.estimate)} "
                 f"({axis.format_interval(r.low, r.high)})")
     if r.verdict == "a_throughout" and r.strict:
         return f"{a} exceeds {gain} over {b} throughout"
@@ -140,11 +147,48 @@ def cell_sentence(cell: Cell) -> str:
     interval = (f" ({number(math.exp(e.low))} to {number(math.exp(e.high))})"
                 if math.isfinite(e.low) and math.isfinite(e.high) else "")
     value = f"{times(e.effect)}{interval}"
-    is_times = f"{a} is {times(e.effect)} as fast as {b}{interval}"
+    is_times = f"{a} runs at {times(e.effect)} the speed of {b}{interval}"
     return {
         "faster": is_times, "slower": is_times,
         "equivalent": f"{a} and {b} are equivalent: {value}",
     }.get(cell.verdict, f"{a} against {b} is undecided: {value}")
+
+
+def cells_sentences(groups: list[list[Cell]], question: dict[str, Any],
+                    baseline: str) -> list[str]:
+    """What a forest plot shows: who leads where, and the largest loss."""
+    leaders: dict[str, list[Cell]] = {}
+    for cells in groups:
+        best = max(cells, key=lambda c: c.estimate.effect)
+        if best.verdict == "faster":
+            leaders.setdefault(best.a, []).append(best)
+    result = []
+    total = plural(len(groups), "cell")
+    for name, won in sorted(leaders.items(), key=lambda i: (-len(i[1]), i[0])):
+        effects = sorted(c.estimate.effect for c in won)
+        if len(won) == 1:
+            place = (f" ({_full_title(question, won[0])})"
+                     if len(groups) > 1 else "")
+            result.append(f"{cell_sentence(won[0])}{place}.")
+        else:
+            result.append(
+                f"{pretty(name)} is in front in {len(won)} of {total}, at "
+                f"{span(effects[0], effects[-1])} the speed of {baseline}.")
+    if not leaders:
+        result.append(f"No contestant is clearly faster than {baseline} in "
+                      f"{'the only cell' if len(groups) == 1 else f'any of {total}'}.")
+    losers = [c for cells in groups for c in cells if c.verdict == "slower"]
+    if losers:
+        worst = min(losers, key=lambda c: c.estimate.effect)
+        result.append(f"The largest loss: {cell_sentence(worst)} "
+                      f"({_full_title(question, worst)}).")
+    return result
+
+
+def _full_title(question: dict[str, Any], cell: Cell) -> str:
+    own = where(cell.regime, cell.threads)
+    title = cell_title(question, cell)
+    return f"{title}, {own}" if own else title
 
 
 def cell_title(question: dict[str, Any], cell: Cell) -> str:
@@ -153,7 +197,7 @@ def cell_title(question: dict[str, Any], cell: Cell) -> str:
             return spec.get("title") or spec["name"]
     axis = make_axis(question)
     if axis is not None and cell.value is not None:
-        return _at(axis, cell.value)
+        return at(axis, cell.value)
     return cell.cell or ""
 
 
@@ -168,52 +212,86 @@ def _size(effect: float) -> float:
 
 def findings(analysis: Analysis, anchors: dict[tuple, str],
              claims: list[dict[str, str]], most: int = 9) -> list[Finding]:
-    """The strongest results first, a few of each kind.
+    """The strongest results first; a pair's settings share one sentence.
 
     `anchors` maps (question, regime, threads, b) to the figure that shows it.
     """
     questions = {q["name"]: q for q in analysis.run.questions}
-    found: list[Finding] = []
+    found = [Finding(
+        f"Claim {claim['id']} is {claim['verdict']}: “{claim['text']}”",
+        f"claim-{claim['id']}",
+        {"contradicted": 7.0, "partly": 6.0}.get(claim["verdict"], 5.5))
+        for claim in claims if claim["kind"] == "measured"
+        and claim["verdict"] in ("contradicted", "supported", "partly")]
 
-    def anchor(item: Curve | Cell) -> str:
-        return anchors.get((item.question, item.regime, item.threads, item.b),
-                           f"q-{item.question}")
-
+    groups: dict[tuple, list[tuple[str, str, Curve]]] = {}
     for curve in analysis.curves:
         question = questions[curve.question]
-        note = where(curve.regime, curve.threads)
-        low, high = curve.reached
-        size = max(_size(low), _size(high))
         for level in curve.levels:
             if level.result.verdict == "crossover":
-                found.append(Finding(
-                    capital(level_sentence(curve, level, question)),
-                    anchor(curve), 6 + size, note))
-        if curve.result is None:
-            continue
-        weight = {"crossover": 5, "several": 4, "a_throughout": 2.0,
-                  "b_throughout": 2.0, "equivalent": 2.2}.get(
-                      curve.result.verdict)
+                groups.setdefault(
+                    (6.5, curve.question, curve.a, curve.b,
+                     level.spec["speedup"]), []).append((
+                         level_sentence(curve, level, question),
+                         _level_place(level, question), curve))
+        weight = {"crossover": 5, "several": 4, "a_throughout": 2,
+                  "b_throughout": 2, "equivalent": 2.2}.get(
+                      curve.result.verdict if curve.result else "")
         if weight is not None:
-            found.append(Finding(
-                capital(curve_sentence(curve, question)),
-                anchor(curve), weight + size, note))
-    for cell in analysis.cells:
-        if cell.verdict in ("faster", "slower"):
-            title = cell_title(questions[cell.question], cell)
-            found.append(Finding(
-                capital(f"{title}: {cell_sentence(cell)}"), anchor(cell),
-                2 + _size(cell.estimate.effect),
-                where(cell.regime, cell.threads)))
-    for claim in claims:
-        if (claim.get("kind") == "measured"
-                and claim["verdict"] in ("contradicted", "supported")):
-            weight = 7.0 if claim["verdict"] == "contradicted" else 5.5
-            found.append(Finding(
-                f"Claim {claim['id']} is {claim['verdict']}: “"
-                f"{claim['text']}”", f"claim-{claim['id']}", weight))
+            groups.setdefault(
+                (weight, curve.question, curve.a, curve.b,
+                 curve.result.verdict, curve.result.strict,
+                 curve.result.rising), []).append((
+                     curve_sentence(curve, question),
+                     _curve_place(curve, question), curve))
+    for key, items in groups.items():
+        first, _, curve = items[0]
+        more = "".join(
+            f"; {place} ({where(c.regime, c.threads)})" if c.threads
+            else f"; {place}" for _, place, c in items[1:])
+        own = where(curve.regime, curve.threads)
+        text = f"{first}, {own}{more}" if own else f"{first}{more}"
+        size = max(max(map(_size, c.reached)) for _, _, c in items)
+        found.append(Finding(capital(text), anchors.get(
+            (curve.question, curve.regime, curve.threads, curve.b),
+            f"q-{curve.question}"), key[0] + size))
+    found += _cell_findings(analysis, questions, anchors)
     found.sort(key=lambda f: (-f.weight, f.text))
     return _varied(found, most)
+
+
+def _level_place(level: Any, question: dict[str, Any]) -> str:
+    axis = make_axis(question)
+    r = level.result
+    return (axis.format(r.estimate) if r.estimate is not None
+            else axis.format_interval(r.low, r.high))
+
+
+def _curve_place(curve: Curve, question: dict[str, Any]) -> str:
+    if curve.result.verdict == "crossover":
+        return _level_place(curve, question)
+    return span(*curve.reached)
+
+
+def _cell_findings(analysis: Analysis, questions: dict[str, Any],
+                   anchors: dict[tuple, str]) -> list[Finding]:
+    """Of every named cell, the largest decided difference."""
+    best: dict[tuple, Cell] = {}
+    for cell in analysis.cells:
+        if cell.verdict not in ("faster", "slower"):
+            continue
+        key = (cell.question, cell.cell, cell.verdict)
+        if key not in best or (_size(cell.estimate.effect)
+                               > _size(best[key].estimate.effect)):
+            best[key] = cell
+    result = []
+    for cell in best.values():
+        text = (f"{_full_title(questions[cell.question], cell)}: "
+                f"{cell_sentence(cell)}")
+        result.append(Finding(capital(text), anchors.get(
+            (cell.question, cell.regime, cell.threads, cell.b),
+            f"q-{cell.question}"), 2.5 + _size(cell.estimate.effect)))
+    return result
 
 
 def _varied(found: list[Finding], most: int) -> list[Finding]:

@@ -10,6 +10,9 @@ from typing import Sequence
 from report.figures import style
 
 
+_LEFT, _RIGHT = 1.62, 2.45  # inches beside the plot: names, numbers
+
+
 @dataclasses.dataclass
 class Row:
     """One cell against the baseline; effects are ln(time b / time a)."""
@@ -38,8 +41,9 @@ def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
     width = 7.1
     height = 0.55 + 0.19 * lines
     fig = style.new_figure(width, height)
-    ax = fig.add_axes((1.62 / width, 0.42 / height, (width - 1.62 - 1.95)
-                       / width, 1 - 0.55 / height))
+    inner = width - _LEFT - _RIGHT
+    ax = fig.add_axes((_LEFT / width, 0.42 / height, inner / width,
+                       1 - 0.55 / height))
     values = [v for g in groups for r in g.rows
               for v in (r.low, r.high, r.effect) if math.isfinite(v)]
     low, high = min([*values, -2.5 * delta]), max([*values, 2.5 * delta])
@@ -52,9 +56,10 @@ def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
     y = 0.0
     for group in groups:
         y += 1.0
-        ax.text(-1.6 / (width - 1.62 - 1.95), y, group.title, va="center",
+        ax.text(-_LEFT / inner, y, group.title, va="center",
                 transform=across, ha="left", fontsize=8.5, fontweight="bold",
-                clip_on=False)
+                clip_on=False, zorder=6, bbox={
+                    "facecolor": style.PAPER, "edgecolor": "none", "pad": 1})
         for row in group.rows:
             y += 1.0
             look = looks[row.contestant]
@@ -71,14 +76,14 @@ def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
                     markerfacecolor=(colour if decided and look.filled
                                      else "white"),
                     markeredgecolor=colour, zorder=4)
-            ax.text(1.025, y, f"{style.fine(math.exp(row.effect))}×", transform=across,
+            ax.text(1 + 0.1 / inner, y, f"{style.fine(math.exp(row.effect))}×", transform=across,
                     ha="left", va="center", fontsize=8, clip_on=False)
             span = (f"{style.fine(math.exp(row.low))} to "
                     f"{style.fine(math.exp(row.high))}" if finite
                     else f"{row.visits} visit" + "s" * (row.visits != 1))
-            ax.text(1.172, y, span, transform=across, ha="left", va="center",
+            ax.text(1 + 0.66 / inner, y, span, transform=across, ha="left", va="center",
                     fontsize=8, clip_on=False, color=style.SOFT)
-            ax.text(1.385, y, row.verdict, transform=across, ha="left",
+            ax.text(1 + 1.74 / inner, y, row.verdict, transform=across, ha="left",
                     va="center", fontsize=8, clip_on=False,
                     color=style.INK if decided else style.SOFT)
         y += 0.5

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Callable, Sequence
 
 from report.figures import style
@@ -38,7 +37,8 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
                 ha="right", va="center", fontsize=8.2, clip_on=False)
     ax.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
     ticks = sorted({s * t for t in deltas.values() for s in (-1, 1)} | {0.0})
-    ax.set_xticks(ticks, [f"{100 * t:+.0f} %" if t else "0" for t in ticks])
+    ax.set_xticks(ticks, [f"{100 * t:+.3g} %".replace("-", "−") if t else "0"
+                          for t in ticks])
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     return style.to_svg(fig, name, title)
@@ -109,7 +109,7 @@ def timeline(name: str, title: str, ticks: Sequence[Tick]) -> str:
               color=style.SOFT, linewidth=1)
     ax.plot([t.minute for t in good], [0] * len(good), linestyle="none",
             marker="|", markersize=4, color=style.RULE, zorder=0)
-    top = max([0.1] + [t.rejected for t in good]) * 1.2
+    top = max([0.1] + [t.rejected for t in good]) * 1.15
     seen: dict[str, int] = {}
     for t in ticks:
         if t.status != "ok":
@@ -127,8 +127,9 @@ def timeline(name: str, title: str, ticks: Sequence[Tick]) -> str:
     ax.set_ylim(0, top)
     last = max([t.minute for t in ticks] + [0.1])
     ax.set_xlim(-0.01 * last, last * 1.01)
-    places = [v for v in (0, top / 2, top) if math.isfinite(v)]
-    ax.set_yticks(places[:2], [f"{100 * v:.0f} %" for v in places[:2]])
+    step = next(s for s in (0.05, 0.1, 0.2, 0.25, 0.5, 1) if 3 * s >= top)
+    places = [i * step for i in range(4) if i * step <= min(top, 1)]
+    ax.set_yticks(places, [f"{100 * v:.0f} %" for v in places])
     ax.set_xlabel("minutes since the first visit", loc="left")
     return style.to_svg(fig, name, title)
 

@@ -24,6 +24,7 @@ matplotlib.use("svg")
 from matplotlib import figure as mpl_figure  # noqa: E402
 
 INK = "#1b1b1b"
+PAPER = "#fffefb"  # the page's own
 SOFT = "#6b6b6b"
 RULE = "#c9c6bf"
 STRIP = "#efece4"  # the +-delta strip: "no difference that matters"
@@ -31,10 +32,13 @@ UNDECIDED = "#b9b9b9"
 
 # Distinguishable with the common colour vision deficiencies (after Okabe and
 # Ito, and Tol), all dark enough for a thin line on white.
-_COLOURS = ("#0072b2", "#d55e00", "#00845a", "#aa3377", "#b07800", "#2f2f7f",
-            "#5b8f00", "#882255", "#3d93c9", "#5f5f5f")
+_COLOURS = ("#0072b2", "#b07800", "#00845a", "#aa3377", "#2f2f7f", "#3d93c9",
+            "#5b8f00", "#d55e00", "#6b1a3d", "#5f5f5f")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
 _DASHES = ("solid", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)))
+
+FONTS = ("'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', "
+         "'DejaVu Sans', sans-serif")
 
 RC = {
     "svg.hashsalt": "cmap",
@@ -130,9 +134,8 @@ def to_svg(fig: mpl_figure.Figure, name: str, title: str) -> str:
     text = re.sub(r'(<svg[^>]*?) height="[^"]*pt"', r"\1", text, count=1)
     label = html.escape(title, quote=True)
     text = text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-    # The reader's own sans serif, at the size the layout was made for.
-    return text.replace("'DejaVu Sans'",
-                        "'DejaVu Sans', Verdana, Helvetica, Arial, sans-serif")
+    # The page's sans serif. The layout allows for DejaVu Sans, which is wider.
+    return text.replace("'DejaVu Sans'", FONTS)
 
 
 def ratio_text(effect: float) -> str:

@@ -261,10 +261,9 @@ def _stationary(population: int, load: int, theta: float = 0.0) -> dict:
 
 
 def _entry(name: str, title: str, kind: str, **fields) -> dict:
+    # As in the catalogue: an axis or cells, not both.
     return {"name": name, "title": title, "prose": fields.pop("prose", ""),
-            "kind": kind, "axis": fields.pop("axis", None),
-            "cells": fields.pop("cells", []), "regimes": fields.pop(
-                "regimes", ["stationary"]),
+            "kind": kind, "regimes": fields.pop("regimes", ["stationary"]),
             "threads": fields.pop("threads", [1]),
             "baselines": fields.pop("baselines", ["mutex_map"]),
             "levels": fields.pop("levels", []),
@@ -453,9 +452,9 @@ def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
             team = [c.replace("{}", "8") for c in
                     [question["baselines"][0], *question["contestants"]]]
             w.visit(question["name"], team, work, axis=(
-                question["axis"]["values"][0] if question["axis"] else None),
+                question["axis"]["values"][0] if "axis" in question else None),
                     name=(question["cells"][0]["name"]
-                          if question["cells"] else None),
+                          if "cells" in question else None),
                     arch="aarch64", timed=False, purpose="validate", blocks=2)
     else:
         raise ValueError(f"unknown variant {variant!r}; full, partial, empty")

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole report on synthetic runs whose answers are known.
+
+Golden conclusions: testdata/verdicts.golden.json. After an intended change,
+`UPDATE_GOLDEN=1 python3 -m report.paper_test` writes it anew; read the diff.
+"""
+
+import html.parser
+import json
+import math
+import os
+import pathlib
+import re
+import tempfile
+import unittest
+
+import jinja2
+
+from report import analyse, load, main, render
+from report.testdata import make_testdata
+
+GOLDEN = pathlib.Path(__file__).parent / "testdata/verdicts.golden.json"
+VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+SVG_VOID = {"path", "use", "rect", "circle"}
+
+
+class Page(html.parser.HTMLParser):
+    """Collects ids, links and text; fails on tags that do not nest."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.text: list[str] = []
+        self.stack: list[str] = []
+        self.problems: list[str] = []
+        self._quiet = 0
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self._attributes(attrs, tag)
+        if tag in VOID:
+            return
+        if self.stack and self.stack[-1] == "p" and tag in (
+                "p", "div", "aside", "table", "figure", "ul", "ol", "h2"):
+            self.problems.append(f"<{tag}> inside <p> at {self.getpos()}")
+        self.stack.append(tag)
+        if tag in ("style", "script"):
+            self._quiet += 1
+
+    def handle_startendtag(self, tag, attrs):
+        self._attributes(attrs, tag)
+
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack[-1] != tag:
+            self.problems.append(
+                f"</{tag}> closes {self.stack[-1:]} at {self.getpos()}")
+            return
+        self.stack.pop()
+        if tag in ("style", "script"):
+            self._quiet -= 1
+
+    def handle_data(self, data):
+        if not self._quiet:
+            self.text.append(data)
+
+    def _attributes(self, attrs, tag):
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            elif name in ("href", "xlink:href"):
+                self.links.append(value)
+            elif name in ("src", "srcset", "poster", "action"):
+                self.loads.append(f"{tag} {name}={value}")
+
+
+class Runs(unittest.TestCase):
+    """The papers of all variants, made once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls._directory = tempfile.TemporaryDirectory()
+        cls.root = pathlib.Path(cls._directory.name)
+        cls.pages = {}
+        for variant in ("full", "partial", "empty"):
+            make_testdata.make(cls.root / variant, variant)
+            cls.pages[variant] = main.build(cls.root / variant).read_text(
+                encoding="utf-8")
+        cls.verdicts = json.loads(
+            (cls.root / "full/report/verdicts.json").read_text())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._directory.cleanup()
+
+    def test_pages_are_well_formed(self):
+        for variant, text in self.pages.items():
+            with self.subTest(variant):
+                page = Page(text)
+                self.assertEqual(page.problems, [])
+                self.assertEqual(page.stack, [])
+
+    def test_ids_are_unique_and_links_lead_somewhere(self):
+        for variant, text in self.pages.items():
+            with self.subTest(variant):
+                page = Page(text)
+                self.assertEqual(len(page.ids), len(set(page.ids)))
+                for link in page.links:
+                    if link.startswith("#"):
+                        self.assertIn(link[1:], page.ids)
+                    else:
+                        self.assertTrue(link.startswith("data:"), link)
+
+    def test_nothing_is_requested_from_anywhere(self):
+        for variant, text in self.pages.items():
+            with self.subTest(variant):
+                self.assertEqual(Page(text).loads, [])
+                self.assertNotIn("@import", text)
+                self.assertEqual(
+                    [u for u in re.findall(r"url\(([^)]*)\)", text)
+                     if not u.startswith("#")], [])
+                # Namespaces name things; they are not fetched.
+                for url in re.findall(r'https?://[^"\'<> ]+', text):
+                    self.assertTrue(url.startswith("http://www.w3.org/"), url)
+
+    def test_no_placeholder_reaches_the_reader(self):
+        for variant, text in self.pages.items():
+            with self.subTest(variant):
+                shown = " ".join(Page(text).text)
+                for word in (r"\bnan\b", r"\bNone\b(?! of)", r"\binf\b",
+                             r"Undefined", r"\{\{", r"\bTrue\b", r"\bFalse\b"):
+                    self.assertIsNone(re.search(word, shown), word)
+                self.assertNotIn(">nan<", text.lower())
+
+    def test_second_build_is_identical(self):
+        path = main.build(self.root / "full")
+        self.assertEqual(path.read_text(encoding="utf-8"), self.pages["full"])
+
+    def test_conclusions_equal_the_golden_file(self):
+        found = dict(self.verdicts)
+        found.pop("claims")  # the ledger has its own tests
+        if os.environ.get("UPDATE_GOLDEN"):
+            GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True)
+                              + "\n", encoding="utf-8")
+        self.assertEqual(found, json.loads(GOLDEN.read_text()))
+
+    def test_conclusions_are_true(self):
+        """Decided verdicts agree with what the data were made from."""
+        regimes = {"growth": 0.62, "reserved": 0.56}
+        seen = 0
+        for row in self.verdicts["crossovers"]:
+            if row["experiment"] == "reuse_threshold" and (
+                    row["a"] == "sync_map"):
+                truth = regimes[row["regime"]]
+                self.assertEqual(row["verdict"], "crossover")
+                self.assertLessEqual(row["low"], truth)
+                self.assertGreaterEqual(row["high"], truth)
+                self.assertEqual(row["left"], "b")
+                seen += 1
+            if row["a"] == "hash_trie_map" and (
+                    row["experiment"] == "reuse_threshold"):
+                self.assertEqual(row["verdict"], "b_throughout")
+        self.assertEqual(seen, 3)
+        for row in self.verdicts["cells"]:
+            if row["verdict"] in ("faster", "slower"):
+                truth = math.exp(make_testdata.effect(
+                    row["experiment"], row["a"], row["axis"], row["cell"],
+                    row["regime"], row["threads"]))
+                self.assertEqual(row["verdict"] == "faster", truth > 1, row)
+                self.assertAlmostEqual(row["ratio"] / truth, 1, delta=0.06)
+
+    def test_shards_lie_between_tested_values(self):
+        row, = [r for r in self.verdicts["crossovers"]
+                if r["experiment"] == "shards"]
+        self.assertIsNone(row["estimate"])
+        self.assertIn(row["low"], (1, 4, 8))
+        self.assertIn(row["high"], (16, 64))
+
+    def test_oversubscribed_points_stay_out_of_crossovers(self):
+        for row in self.verdicts["crossovers"]:
+            if row["experiment"] == "threads":
+                self.assertEqual(row["visits"], 24)  # 12 at 1, 12 at 2
+        loose = [r for r in self.verdicts["cells"] if r["oversubscribed"]]
+        self.assertEqual({r["threads"] for r in loose}, {4, 8})
+        self.assertIn("more threads than cores", self.pages["full"])
+
+    def test_rejected_and_lost_are_shown(self):
+        text = self.pages["full"]
+        for word in ("59999 entries", "killed by signal 11",
+                     "the run ended before the visit did"):
+            self.assertIn(word, text)
+
+    def test_emulated_architecture_has_no_speed(self):
+        text = self.pages["full"]
+        self.assertIn("qemu-aarch64 7.2", text)
+        self.assertIn("not timed", text)
+        rows = self.verdicts["crossovers"] + self.verdicts["cells"]
+        untimed = load.load(self.root / "full")
+        self.assertTrue(any(not v.timed for v in untimed.visits))
+        timed = sum(v.timed and v.ok for v in untimed.visits)
+        self.assertTrue(all(r["visits"] <= timed for r in rows))
+
+    def test_unasked_and_unfinished_are_named(self):
+        self.assertIn("the default profile has", self.pages["full"])
+        self.assertIn("No visits yet for: reserved, 2 threads",
+                      self.pages["full"])
+        self.assertIn("No visits yet for this question",
+                      self.pages["partial"])
+        self.assertIn("This run is interrupted", self.pages["partial"])
+        self.assertIn("no results", self.pages["empty"])
+
+    def test_every_claim_is_rendered(self):
+        ids = Page(self.pages["full"]).ids
+        self.assertTrue(self.verdicts["claims"])
+        for claim in self.verdicts["claims"]:
+            self.assertIn(f"claim-{claim['id']}", ids)
+
+    def test_every_finding_leads_to_its_figure(self):
+        found = re.findall(r'<li><a href="#([^"]+)">', self.pages["full"])
+        self.assertGreaterEqual(len(found), 5)
+        self.assertTrue(any(f.startswith("fig-") for f in found))
+
+    def test_figure_command(self):
+        names = main.figures(self.root / "full")
+        self.assertIn("fig-reuse-threshold-growth-1", names)
+        out = self.root / "one.svg"
+        self.assertEqual(main.main([
+            "--figure", "fig-reuse-threshold-growth-1",
+            str(self.root / "full"), str(out)]), 0)
+        self.assertTrue(out.read_text(encoding="utf-8").startswith("<svg"))
+        self.assertEqual(main.main([
+            "--figure", "nonsense", str(self.root / "full"), str(out)]), 2)
+
+    def test_templates_refuse_what_is_missing(self):
+        template = render.environment().from_string("{{ missing.thing }}")
+        with self.assertRaises(jinja2.UndefinedError):
+            template.render()
+
+    def test_withheld_contestant_has_no_numbers(self):
+        run = load.load(self.root / "full")
+        run.meta["withheld"] = [{"contestant": "sync_map", "what": "lies"}]
+        paper = render.compose(analyse.analyse(run))
+        rows = paper.conclusions["crossovers"] + paper.conclusions["cells"]
+        self.assertTrue(rows)
+        self.assertNotIn("sync_map", {r["a"] for r in rows})
+        for row in paper.conclusions["rankings"]:
+            self.assertNotIn("sync_map", row["order"])
+        self.assertIn("withheld", render.render(paper))
+
+
+if __name__ == "__main__":
+    unittest.main()
