@@ -2,6 +2,7 @@
 #include "workloads/expectation.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "maps/concurrent_map.h"
 #include "workloads/key_state.h"
@@ -121,11 +122,12 @@ struct Tally {
 };
 
 // The operations of one thread on the key under analysis.
+// Without initialisers: BoundKey has an array of them and uses few.
 struct Segment {
-  std::size_t begin = 0;
-  std::size_t end = 0;
-  std::uint32_t kinds = 0;   // bit 2 * op + version
-  std::uint8_t writes = 0;   // states its operations can turn the key into
+  std::size_t begin;
+  std::size_t end;
+  std::uint32_t kinds;  // bit 2 * op + version
+  std::uint8_t writes;  // states its operations can turn the key into
 };
 
 constexpr int kKinds = 2 * static_cast<int>(kPointOps);
@@ -321,11 +323,17 @@ Expected Simulator::Advance(std::size_t n) {
       OpBit(Op::kLoad) | OpBit(Op::kStore) | OpBit(Op::kLoadOrStore) |
       OpBit(Op::kSwap) | OpBit(Op::kLoadOrCompute);
   const bool additive = (tape_.op_set & ~kAdditive) == 0;
+  // Nor does it matter who inserts, if no other operation watches.
+  constexpr std::uint32_t kLoading =
+      OpBit(Op::kLoadOrStore) | OpBit(Op::kLoadOrCompute);
+  const bool indifferent = (tape_.op_set & ~kLoading) == 0 ||
+                           tape_.op_set == OpBit(Op::kStore) ||
+                           tape_.op_set == OpBit(Op::kLoad);
   Expected expected;
   if (additive && size_.lo == tape_.universe) {
     expected = AdvanceAllPresent(n);
-  } else if (tape_.threads.size() == 1) {
-    expected = AdvanceOneThread(n);
+  } else if (tape_.threads.size() == 1 || indifferent) {
+    expected = AdvanceInTurn(n);
   } else {
     expected = AdvanceManyThreads(n);
   }
@@ -355,31 +363,33 @@ Expected Simulator::AdvanceAllPresent(std::size_t n) {
   return expected;
 }
 
-Expected Simulator::AdvanceOneThread(std::size_t n) {
+Expected Simulator::AdvanceInTurn(std::size_t n) {
   Expected expected;
   // By operation: how often its outcome was true.
   std::array<std::uint64_t, kPointOps> outcomes{};
   std::uint64_t sum = 0;
   std::uint64_t size = size_.lo;
-  ForEachEntry(tape_.threads[0], position_, n,
-               [&](Entry entry, std::size_t position) {
+  const auto step = [&](Entry entry, std::size_t position) {
     const Op op = EntryOp(entry);
     const std::uint32_t index = EntryIndex(entry);
     std::uint8_t& state = states_[index];
-    const SetStep& step = ApplyToStates(op, position & 1, state);
+    const SetStep& done = ApplyToStates(op, position & 1, state);
     ++expected.ops[OpIndex(entry)];
-    outcomes[OpIndex(entry)] += step.certain;
+    outcomes[OpIndex(entry)] += done.certain;
     const bool returns_always =
         op == Op::kLoadOrStore || op == Op::kLoadOrCompute;
     const bool returns_found =
         op == Op::kLoad || op == Op::kLoadAndDelete || op == Op::kSwap;
-    if (returns_always || (returns_found && step.certain)) {
+    if (returns_always || (returns_found && done.certain)) {
       sum += CheckPartOf(index);
     }
-    size += (step.after != kAbsent);
+    size += (done.after != kAbsent);
     size -= (state != kAbsent);
-    state = step.after;
-  });
+    state = done.after;
+  };
+  for (const auto& thread : tape_.threads) {
+    ForEachEntry(thread, position_, n, step);
+  }
   const auto exactly = [&](std::initializer_list<Op> ops) {
     std::uint64_t x = 0;
     for (const Op op : ops) x += outcomes[static_cast<std::size_t>(op)];

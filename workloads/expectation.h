@@ -105,8 +105,10 @@ class Simulator {
   Bounds size() const { return size_; }
 
  private:
-  Expected AdvanceOneThread(std::size_t n);
   Expected AdvanceAllPresent(std::size_t n);
+  // One thread after the other: for one thread, and where any order gives the
+  // same counts.
+  Expected AdvanceInTurn(std::size_t n);
   Expected AdvanceManyThreads(std::size_t n);
 
   const Tape& tape_;

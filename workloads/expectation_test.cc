@@ -247,6 +247,13 @@ TEST(Bounds, LoadOrStoreOnlyIsExact) {
   EXPECT_EQ(score.exact, score.slices);
 }
 
+TEST(Bounds, StoresOnlyAndLoadsOnlyAreExact) {
+  for (const Op op : {Op::kStore, Op::kLoad}) {
+    const Score score = CheckTapes(9, 100, 3, 4, 3, {op});
+    EXPECT_EQ(score.exact, score.slices);
+  }
+}
+
 TEST(Bounds, UnconditionalDeletesOnlyAreExact) {
   const Score score = CheckTapes(7, 200, 3, 4, 3, {Op::kDelete});
   EXPECT_EQ(score.exact, score.slices);

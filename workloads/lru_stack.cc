@@ -10,22 +10,24 @@ namespace {
 
 constexpr std::size_t kMinSlots = 1024;
 
-// Position of the set bit with `rank` set bits below it.
+// Position of the set bit with `rank` set bits below it. Counts the bits of all
+// bytes at once (no population count instruction is assumed), then looks into
+// the byte that holds the bit.
 int SelectBit(std::uint64_t word, std::uint32_t rank) {
-  int base = 0;
-  for (int width = 32; width >= 8; width /= 2) {
-    const std::uint64_t low = word & ((std::uint64_t{1} << width) - 1);
-    const auto count = static_cast<std::uint32_t>(std::popcount(low));
-    if (rank >= count) {
-      rank -= count;
-      word >>= width;
-      base += width;
-    } else {
-      word = low;
-    }
+  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+  std::uint64_t counts = word - ((word >> 1) & 0x5555555555555555ULL);
+  counts = (counts & 0x3333333333333333ULL) +
+           ((counts >> 2) & 0x3333333333333333ULL);
+  counts = (counts + (counts >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+  const std::uint64_t sums = counts * kOnes;  // byte i: bits in bytes 0..i
+  int byte = 0;
+  for (int i = 0; i < 7; ++i) byte += ((sums >> (8 * i)) & 0xff) <= rank;
+  if (byte > 0) {
+    rank -= static_cast<std::uint32_t>((sums >> (8 * (byte - 1))) & 0xff);
   }
-  while (rank-- > 0) word &= word - 1;
-  return base + std::countr_zero(word);
+  std::uint64_t rest = word >> (8 * byte);
+  while (rank-- > 0) rest &= rest - 1;
+  return 8 * byte + std::countr_zero(rest);
 }
 
 }  // namespace
@@ -54,10 +56,11 @@ std::uint32_t LruStack::At(std::uint32_t depth) const {
   std::size_t word = 0;                 // words passed
   for (std::size_t step = std::bit_floor(tree_.size() - 1); step != 0;
        step /= 2) {
-    if (word + step < tree_.size() && tree_[word + step] <= rank) {
-      word += step;
-      rank -= tree_[word];
-    }
+    if (word + step >= tree_.size()) continue;
+    const std::uint32_t count = tree_[word + step];
+    const bool beyond = count <= rank;
+    word += beyond ? step : 0;
+    rank -= beyond ? count : 0;
   }
   return id_at_[word * 64 +
                 static_cast<std::size_t>(SelectBit(bits_[word], rank))];
