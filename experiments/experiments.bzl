@@ -62,6 +62,6 @@ def _run(name, workers, preset):
         main = "all.py",
         deps = [
             "//experiments/orchestrator",
-            "//report",
+            "//report:paper",
         ],
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, validate, visit
+from experiments.orchestrator.contestants import strategy_of
 from experiments.orchestrator.errors import UserError
 from experiments.orchestrator.evidence import Place
 from experiments.orchestrator.progress import Progress
@@ -220,7 +221,7 @@ class Session:
         """Makes new losses known, in run.json and loudly."""
         for w in self.planner.withheld[withheld:]:
             if w.question is None:
-                self._withhold({"contestant": w.contestant, "what": w.what})
+                self._withhold({"contestant": strategy_of(w.contestant), "what": w.what})
             else:  # no wrong result: what was measured before stands
                 self._progress.say(f"GIVEN UP: {w.contestant} in {w.question}: {w.what}")
                 self._run.meta["skipped"].append({"question": w.question, "contestant": w.contestant,
@@ -232,17 +233,24 @@ class Session:
             self._write_meta()
 
     def _withhold(self, entry: dict[str, Any]) -> None:
-        if entry not in self._run.meta["withheld"]:
+        # The strategy, with whatever tunables it was wrong: `what` names them.
+        if not any(e["contestant"] == entry["contestant"] for e in self._run.meta["withheld"]):
             self._run.meta["withheld"].append(entry)
             self._progress.say(f"WITHHELD: {entry['contestant']} takes no further part: {entry['what']}")
 
     def _validate(self) -> None:
         """Every question in its smoke form on the other architecture: counted and checked, never timed."""
-        for head, request in self._validation:
+        for done, (head, request) in enumerate(self._validation):
             key = (head["question"], tuple(request["contestants"]), head["cell"]["regime"])
             if key in self._validated:
                 continue
-            if self._stop() or self.elapsed() + validate.ESTIMATE_S > self._limits.budget_s - REPORT_RESERVE_S / 2:
+            if self._stop():
+                return
+            if self.elapsed() + validate.ESTIMATE_S > self._limits.budget_s - REPORT_RESERVE_S / 2:
+                note = (f"no time was left for {len(self._validation) - done} of {len(self._validation)} "
+                        f"validating visits on {self._cross.arch}")
+                self._progress.say(note)
+                self._run.meta["note"] = f"{self._run.meta.get('note', '')} {note[0].upper()}{note[1:]}.".strip()
                 return
             self._check_disk()
             self._progress.update(fraction=1.0, left_s=0, visits=self._next_visit - 1, decided=0, goals=0,
@@ -250,7 +258,7 @@ class Session:
             request = {**request, "pin": [self._cpus[i % len(self._cpus)] for i in range(request["threads"])]}
             outcome = self._run_worker(self._cross, {**head, "purpose": "validate", "gate": None}, request)
             for c in outcome.culprits if outcome.status == "invalid" else ():
-                self._withhold({"contestant": request["contestants"][c], "arch": self._cross.arch,
+                self._withhold({"contestant": strategy_of(request["contestants"][c]), "arch": self._cross.arch,
                                 "what": f"on {self._cross.arch}, {outcome.what}"})
 
     # Resuming.
