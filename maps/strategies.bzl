@@ -120,13 +120,12 @@ def declare_strategies():
             test = ":" + test,
         )
 
-    # What is peculiar to a strategy is tested in <header>_test.cc; found by its name.
+    # What is peculiar to some strategies is tested in <strategy>_test.cc beside the header.
     for source in own_tests:
-        header = source[:-len("_test.cc")] + ".h"
         cc_test(
             name = source[:-len(".cc")],
             srcs = [source],
-            deps = [":" + s.name for s in STRATEGIES if s.header == header] + [
+            deps = [":" + s.name for s in STRATEGIES] + [
                 ":concurrent_map",
                 ":internal",
                 "//maps/testing:conformance",
