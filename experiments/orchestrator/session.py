@@ -112,7 +112,7 @@ class Session:
     def measure(self) -> str:
         """Makes visits until done. Returns the status for run.json and leaves everything on disk."""
         meta = self._run.meta
-        meta.update(status="running", finished=None)
+        meta.update(status="running", finished=None, note="")
         self._write_meta()
         status, note = "complete", ""
         try:
@@ -130,10 +130,13 @@ class Session:
             status, note = "interrupted", f"stopped: writing the samples failed ({error.strerror})"
         if note:
             self._progress.say(note)
-            meta["note"] = f"{meta.get('note', '')} {note}.".strip()
+            self._note(note[0].upper() + note[1:])
         meta.update(status=status, finished=store.now())
         meta["environment"].update(environment.at_end(meta["environment"]))
-        self._write_meta()
+        try:
+            self._write_meta()
+        except OSError as error:  # the old one is whole, and the samples are what counts
+            self._progress.say(f"run.json could not be brought up to date ({error.strerror}); --resume does it.")
         return status
 
     def _measure_natively(self) -> str:
@@ -142,13 +145,28 @@ class Session:
             if planned is None:
                 return "complete"
             if not self._time_for(planned.place.question):
-                return "out_of_budget"
+                return self._out_of_time()
             self._check_disk()
             self._visit(planned)
             self._show(planned)
             if time.monotonic() - self._meta_written > _META_EVERY_S:
                 self._write_meta()
         return "interrupted"
+
+    def _out_of_time(self) -> str:
+        """A budget that covers the screening is meant to end a run; one that does not is too small."""
+        if self.planner.screening_left():
+            return "out_of_budget"
+        wanting = sum(not self.planner.done(goal) for goal, _, _ in self.planner.goals())
+        if wanting:
+            self._note(f"The time ended while {wanting} of {self.planner.goal_count()} verdicts could have used more "
+                       "visits")
+        return "complete"
+
+    def _note(self, text: str) -> None:
+        """A sentence for the reader of the paper."""
+        meta = self._run.meta
+        meta["note"] = f"{meta.get('note', '')} {text}.".strip()
 
     def _check_disk(self) -> None:
         free = self._free_bytes(self._run.path)
@@ -250,7 +268,7 @@ class Session:
                 note = (f"no time was left for {len(self._validation) - done} of {len(self._validation)} "
                         f"validating visits on {self._cross.arch}")
                 self._progress.say(note)
-                self._run.meta["note"] = f"{self._run.meta.get('note', '')} {note[0].upper()}{note[1:]}.".strip()
+                self._note(note[0].upper() + note[1:])
                 return
             self._check_disk()
             self._progress.update(fraction=1.0, left_s=0, visits=self._next_visit - 1, decided=0, goals=0,

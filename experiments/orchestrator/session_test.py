@@ -104,8 +104,21 @@ class Budget(RunTest):
         self.assertEqual({v["question"] for v in support.samples(self.run_path, "visit")} - {"harness"},
                          {q["name"] for q in meta["questions"]})
 
-    def test_reserve_is_for_the_paper(self):
-        self.assertGreaterEqual(session.REPORT_RESERVE_S, 15)
+    def test_a_budget_beyond_the_screening_ends_a_complete_run(self):
+        for visits, status in ((10, "out_of_budget"), (45, "complete")):
+            left = iter(range(visits))
+            with mock.patch.object(session.Session, "_time_for", lambda self, q: next(left, None) is not None):
+                code, said = self.go("--only", "read_share", "--budget", "10m")
+            self.assertEqual(code, 0, said)
+            meta = support.meta(self.run_path)
+            self.assertEqual(meta["status"], status)
+            self.assertEqual("could have used more visits" in meta["note"], status == "complete")
+
+    def test_reserve_is_for_the_paper_and_the_other_architecture(self):
+        with mock.patch.object(environment, "emulator", return_value=["true"]):
+            with mock.patch.object(session.Session, "_measure_natively", lambda self: str(self._reserve())):
+                self.go("--only", "read_share", "--budget", "10m", cross=True)
+        self.assertGreater(float(support.meta(self.run_path)["status"]), session.REPORT_RESERVE_S + 2)
 
     def test_resume_adds_time_and_continues(self):
         self.go("--budget", "4s", "--only", "read_share")
@@ -175,7 +188,7 @@ class Accidents(RunTest):
         self.assertEqual(len(support.samples(self.run_path, "visit_end")), 11)
 
     def test_a_write_that_fails_ends_the_run_and_the_paper_is_still_written(self):
-        real, count = store.RunStore.append, []
+        real, real_meta, count = store.RunStore.append, store.RunStore.write_meta, []
 
         def append(self, line):
             count.append(1)
@@ -183,11 +196,19 @@ class Accidents(RunTest):
                 raise OSError(28, "No space left on device")
             real(self, line)
 
-        with mock.patch.object(store.RunStore, "append", append):
-            code, said = self.go("--only", "read_share", *BUDGET)
-        self.assertEqual(code, 0)
-        self.assertIn("No space left", said)
-        self.assertEqual(support.meta(self.run_path)["status"], "interrupted")
+        def write_meta(self):
+            if len(count) > 200:
+                raise OSError(28, "No space left on device")
+            real_meta(self)
+
+        for also_meta in (False, True):
+            count.clear()
+            with mock.patch.object(store.RunStore, "append", append):
+                with mock.patch.object(store.RunStore, "write_meta", write_meta if also_meta else real_meta):
+                    code, said = self.go("--only", "read_share", *BUDGET)
+            self.assertEqual(code, 0)
+            self.assertIn("No space left", said)
+            self.assertEqual(support.meta(self.run_path)["status"], "running" if also_meta else "interrupted")
         self.assertTrue((self.run_path / "report/index.html").exists())
 
     def test_a_paper_that_fails_loses_nothing(self):

@@ -129,12 +129,15 @@ class RunStore:
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Atomically replaces a file by the content as JSON."""
     draft = path.with_name(path.name + ".draft")
-    with open(draft, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    try:
+        with open(draft, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def find(results: pathlib.Path, name: str) -> pathlib.Path:
