@@ -67,8 +67,6 @@ double PettittPValue(std::span<const double> series, std::uint64_t seed,
 bool HasChangepoint(const std::vector<std::vector<double>>& series,
                     std::uint64_t seed) {
   for (std::size_t i = 0; i < series.size(); ++i) {
-    // Hundreds of blocks would make the permutations the longest part of the
-    // visit; fewer of them suffice to see that nothing happened.
     const double p = PettittPValue(series[i], seed + i);
     if (p * static_cast<double>(series.size()) < 0.001) return true;
   }

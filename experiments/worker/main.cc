@@ -55,7 +55,7 @@ Three ways to use it:
       operation. The threads are the worker's own: Google Benchmark sees one.
 
         worker --benchmark_list_tests
-        worker --benchmark_filter='mutex_map/reuse_threshold/.*threads:1$'
+        worker --benchmark_filter='mutex_map/reuse_threshold/.*threads:1/'
         worker --benchmark_filter=... --benchmark_format=json
         worker --benchmark_repetitions=10 --benchmark_min_time=0.2
 

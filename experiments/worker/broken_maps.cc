@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Maps with deliberate mistakes, for the test that a visit finds them. Not part
+// of the worker.
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "experiments/worker/contestant_for.h"
+#include "maps/mutex_map.h"
+
+namespace cmap::experiments {
+namespace {
+
+constexpr std::uint64_t kEvery = 1000;
+
+// mutex_map, which is final, without its name.
+template <class K, class V>
+using Correct =
+    internal::LockedMap<K, V, DefaultHash<K>, internal::MutexLock<NativeAtomics>>;
+
+// What the broken maps share: all of a correct map, and a count of calls.
+template <class K, class V>
+class AlmostCorrect : public Correct<K, V> {
+ public:
+  static constexpr Traits kTraits = MutexMap<K, V>::kTraits;
+  AlmostCorrect() = default;
+  explicit AlmostCorrect(const NoOptions& options)
+      : Correct<K, V>("broken map", options) {}
+
+ protected:
+  bool Fails() {
+    return calls_.fetch_add(1, std::memory_order_relaxed) % kEvery ==
+           kEvery - 1;
+  }
+
+ private:
+  std::atomic<std::uint64_t> calls_{0};
+};
+
+// Loses stores.
+template <class K, class V>
+class DropsStores : public AlmostCorrect<K, V> {
+ public:
+  using AlmostCorrect<K, V>::AlmostCorrect;
+  void Store(const K& key, const V& value) {
+    if (!this->Fails()) Correct<K, V>::Store(key, value);
+  }
+  Loaded<V> LoadOrStore(const K& key, const V& value) {
+    if (this->Fails()) return {value, false};
+    return Correct<K, V>::LoadOrStore(key, value);
+  }
+};
+
+// Returns another key's value.
+template <class K, class V>
+class WrongValue : public AlmostCorrect<K, V> {
+ public:
+  using AlmostCorrect<K, V>::AlmostCorrect;
+  std::optional<V> Load(const K& key) {
+    std::optional<V> value = Correct<K, V>::Load(key);
+    if (value && this->Fails()) *value += V{1} << 20;
+    return value;
+  }
+};
+
+// Miscounts.
+template <class K, class V>
+class WrongSize : public AlmostCorrect<K, V> {
+ public:
+  using AlmostCorrect<K, V>::AlmostCorrect;
+  std::size_t Size() { return Correct<K, V>::Size() + 1; }
+};
+
+// Leaves an entry out of Range; everything a slice sees is right.
+template <class K, class V>
+class ShortRange : public AlmostCorrect<K, V> {
+ public:
+  using AlmostCorrect<K, V>::AlmostCorrect;
+  template <class F>
+  void Range(F&& f) {
+    bool first = true;
+    Correct<K, V>::Range([&](const K& key, const V& value) {
+      if (std::exchange(first, false)) return true;
+      return static_cast<bool>(f(key, value));
+    });
+  }
+};
+
+#define BROKEN(name, type)                                        \
+  struct name {                                                   \
+    static constexpr std::string_view kName = #name;              \
+    template <class K, class V>                                   \
+    using Map = type<K, V>;                                       \
+  };                                                              \
+  [[maybe_unused]] const bool name##_registered =                 \
+      Register<name, std::uint64_t>()
+
+BROKEN(drops_stores, DropsStores);
+BROKEN(wrong_value, WrongValue);
+BROKEN(wrong_size, WrongSize);
+BROKEN(short_range, ShortRange);
+
+#undef BROKEN
+
+}  // namespace
+}  // namespace cmap::experiments

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What surrounds the slices of a visit: memory estimates, the series that are
+// searched for changepoints, the expansion of the catalogue.
+#include "experiments/worker/visit.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "experiments/worker/catalogue.h"
+#include "experiments/worker/errors.h"
+#include "experiments/worker/memory_check.h"
+#include "gtest/gtest.h"
+#include "workloads/spec.h"
+
+namespace cmap::experiments {
+namespace {
+
+using nlohmann::json;
+
+workloads::Spec Uniform(std::uint64_t population) {
+  return workloads::Spec::FromJson(
+      {{"keys", {{"stream", "uniform"}}},
+       {"mix", {{"load", 100}}},
+       {"population", population},
+       {"prefill", 1.0},
+       {"regime", "stationary"}});
+}
+
+TEST(MemoryCheck, CountsEveryMapOfAVisit) {
+  const std::uint64_t small = EstimateBytes(Uniform(1000), 1, 1);
+  const std::uint64_t one = EstimateBytes(Uniform(1'000'000), 1, 1);
+  const std::uint64_t four = EstimateBytes(Uniform(1'000'000), 4, 1);
+  EXPECT_NEAR(static_cast<double>(one - small), 2 * 200e6, 1e7);
+  EXPECT_NEAR(static_cast<double>(four - one), 3 * 200e6, 1e7);
+}
+
+TEST(MemoryCheck, EmptyStartsHoldOneMapAtATime) {
+  const auto spec = workloads::Spec::FromJson(
+      {{"keys", {{"stream", "krr"}, {"reuse", 0.9}, {"choice", "uniform"}, {"sharing", "private"}}},
+       {"mix", {{"load_or_store", 100}}},
+       {"regime", "growth"},
+       {"ops", 1'000'000}});
+  EXPECT_EQ(EstimateBytes(spec, 1, 1), EstimateBytes(spec, 4, 1));
+}
+
+TEST(MemoryCheck, RefusesWhatDoesNotFit) {
+  EXPECT_NO_THROW(CheckMemory(Uniform(1000), 2, 1, std::uint64_t{1} << 30));
+  EXPECT_NO_THROW(CheckMemory(Uniform(1 << 28), 2, 1, std::nullopt));
+  try {
+    CheckMemory(Uniform(20'000'000), 2, 1, std::uint64_t{3} << 30);
+    FAIL();
+  } catch (const RefusedError& error) {
+    EXPECT_EQ(std::string(error.what()).substr(0, 6), "needs ");
+    EXPECT_NE(std::string(error.what()).find("3.0 GiB available; use fewer keys"),
+              std::string::npos);
+  }
+}
+
+TEST(MemoryCheck, ReadsMeminfo) {
+  EXPECT_EQ(ParseMemAvailable("MemTotal:       8 kB\nMemAvailable:    5 kB\n"),
+            5120u);
+  EXPECT_FALSE(ParseMemAvailable("MemTotal: 8 kB\n"));
+  EXPECT_FALSE(ParseMemAvailable("MemAvailable: much\n"));
+}
+
+TEST(Visit, SeriesAreLogRatiosToTheFirstContestant) {
+  const std::vector<std::vector<double>> blocks = {{10, 20}, {10, 40}};
+  const auto series = BlockSeries(blocks);
+  ASSERT_EQ(series.size(), 1u);
+  EXPECT_DOUBLE_EQ(series[0][0], std::log(2.0));
+  EXPECT_DOUBLE_EQ(series[0][1], std::log(4.0));
+  const std::vector<std::vector<double>> alone = {{10}, {20}};
+  ASSERT_EQ(BlockSeries(alone).size(), 1u);
+  EXPECT_DOUBLE_EQ(BlockSeries(alone)[0][1], std::log(20.0));
+  EXPECT_TRUE(BlockSeries({}).empty());
+}
+
+TEST(Catalogue, AxisValuesReachTheWorkload) {
+  const json workload = {{"keys", {{"stream", "zipf"}, {"theta", 1}}},
+                         {"mix", {{"load", 50}, {"store", 50}}},
+                         {"population", 10}};
+  EXPECT_EQ(AtAxisValue(workload, "population", "", 4641.6)["population"],
+            4642);
+  EXPECT_EQ(AtAxisValue(workload, "keys.theta", "", 1.4)["keys"]["theta"], 1.4);
+  EXPECT_EQ(AtAxisValue(workload, "mix.load", "store", 95.7)["mix"],
+            (json{{"load", 95.7}, {"store", 4.3}}));
+  EXPECT_EQ(AtAxisValue(workload, "mix.load", "store", 100)["mix"],
+            (json{{"load", 100.0}}));
+  EXPECT_THROW(AtAxisValue(workload, "mix.load", "", 50), InputError);
+  EXPECT_THROW(AtAxisValue(workload, "colour", "", 50), InputError);
+}
+
+TEST(Catalogue, NumbersInNamesAreShort) {
+  EXPECT_EQ(ShortNumber(0.83), "0.83");
+  EXPECT_EQ(ShortNumber(0.1), "0.1");
+  EXPECT_EQ(ShortNumber(10'000'000), "10000000");
+  EXPECT_EQ(ShortNumber(0), "0");
+}
+
+TEST(Catalogue, TunablesFillTheContestantAndThreadsTheCell) {
+  const json catalogue = {
+      {"questions",
+       {{{"name", "q"},
+         {"kind", "discrete"},
+         {"regimes", {"stationary"}},
+         {"threads", {1, 2}},
+         {"axis", {{"name", "shards"}, {"field", "tunable:shards"}, {"values", {1, 16}}}},
+         {"workload", Uniform(10).ToJson()},
+         {"baselines", {"mutex_map"}},
+         {"contestants", {"sharded_map:shards={}", "mutex_map"}}},
+        {{"name", "t"},
+         {"kind", "discrete"},
+         {"regimes", {"stationary"}},
+         {"threads", json::array()},
+         {"axis", {{"name", "threads"}, {"field", "threads"}, {"values", {1, 8}}}},
+         {"workload", Uniform(10).ToJson()},
+         {"baselines", {"mutex_map"}},
+         {"contestants", {"*"}}}}}};
+  const auto cells = Catalogue::FromJson(catalogue).cells;
+  ASSERT_EQ(cells.size(), 6u);
+  EXPECT_EQ(cells[2].label, "shards:16");
+  EXPECT_EQ(cells[2].contestants,
+            (std::vector<std::string>{"mutex_map", "sharded_map:shards=16"}));
+  EXPECT_EQ(cells[1].threads, 2);
+  EXPECT_EQ(cells[5].threads, 8);
+  EXPECT_EQ(cells[5].contestants, (std::vector<std::string>{"mutex_map"}));
+}
+
+}  // namespace
+}  // namespace cmap::experiments

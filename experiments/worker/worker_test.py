@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker as a program: whole visits, wrong maps, bad requests, the other architecture, benchmarks.
+
+Arguments: the worker, the worker with broken maps, the worker of the other architecture, that architecture.
+"""
+
+import collections
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+
+STATIONARY = {
+    "keys": {"stream": "uniform"}, "mix": {"load": 80, "store": 20}, "population": 2000, "prefill": 1.0,
+    "regime": "stationary", "ops": 0, "key_type": "u64", "value_type": "u64",
+}
+GROWTH = {
+    "keys": {"stream": "krr", "reuse": 0.83, "choice": "uniform", "sharing": "private"},
+    "mix": {"load_or_store": 100}, "regime": "growth", "ops": 8000, "key_type": "u64", "value_type": "u64",
+}
+EVERY_OPERATION = {
+    "load": 20, "store": 10, "load_or_store": 10, "load_and_delete": 10, "delete": 10, "swap": 10,
+    "compare_and_swap": 10, "compare_and_delete": 10, "load_or_compute": 10,
+}
+
+
+class Outcome:
+    """A finished visit."""
+
+    def __init__(self, done):
+        self.code = done.returncode
+        self.stderr = done.stderr
+        self.text = done.stdout
+        self.lines = [json.loads(line) for line in done.stdout.splitlines()]
+
+    def of(self, kind):
+        return [line for line in self.lines if line["t"] == kind]
+
+
+class WorkerTest(unittest.TestCase):
+    worker = broken = cross = cross_arch = ""
+
+    def visit(self, request, command=None, workload=None, **fields):
+        """Runs a short visit; `workload` and `fields` override the request's."""
+        request = {"visit": 12, "seed": 123, "threads": 1, "slice_ms": 0.5, "seconds": 0.02,
+                   "warmup_seconds": 0.01, **request, **fields}
+        request["workload"] = {**request["workload"], **(workload or {})}
+        return Outcome(subprocess.run([*(command or [self.worker]), "--visit=-"], input=json.dumps(request),
+                                      capture_output=True, text=True, check=False, timeout=250))
+
+    def describe(self, command=None):
+        done = subprocess.run([*(command or [self.worker]), "--describe"], capture_output=True, text=True,
+                              check=True, timeout=60)
+        return json.loads(done.stdout)
+
+    # Visits.
+
+    def test_stationary_blocks_are_randomised_palindromes_of_equal_slices(self):
+        out = self.visit({"contestants": ["mutex_map", "sync_map", "sharded_map:shards=4"],
+                          "workload": STATIONARY}, max_blocks=8)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertEqual(out.lines[0]["t"], "realised")
+        self.assertAlmostEqual(out.lines[0]["figures"]["write_share"], 0.2, delta=0.01)
+        self.assertEqual(out.lines[0]["figures"]["hit_rate"], 1)
+        slices = out.of("slice")
+        self.assertEqual(len({s["n"] for s in slices}), 1)  # also in the warm-up
+        blocks = collections.defaultdict(list)
+        for s in slices:
+            self.assertGreater(s["ns"], 0)
+            self.assertGreaterEqual(s["rd"], 0)
+            self.assertEqual(s["ov"], 1)
+            if s["p"] < 0:
+                self.assertEqual(s["w"], 1)
+            else:
+                blocks[s["b"]].append(s)
+        self.assertEqual(sorted(blocks), list(range(len(blocks))))
+        measured = [b for b, block in blocks.items() if "w" not in block[0]]
+        self.assertEqual(len(measured), 8)
+        self.assertGreaterEqual(len(blocks) - 8, 2)
+        orders = set()
+        for block in blocks.values():
+            order = [s["c"] for s in block]
+            self.assertEqual([s["p"] for s in block], list(range(6)))
+            self.assertEqual(order, order[::-1])
+            self.assertEqual(sorted(order[:3]), [0, 1, 2])
+            orders.add(tuple(order))
+            # The halves of a block are the same stretches of the tape for every contestant.
+            for half in (block[:3], block[3:]):
+                self.assertEqual(len({s["hits"] for s in half}), 1)
+        self.assertGreater(len(orders), 1)
+        end = out.lines[-1]
+        self.assertEqual((end["t"], end["visit"], end["placement"]), ("end", 12, "block"))
+        self.assertEqual(end["blocks"] + end["rejected"], 8)
+        self.assertEqual(end["rejected"], len(out.of("reject")))
+        self.assertEqual([m["entries"] for m in out.of("memory")], [2000] * 3)
+        self.assertIn("promotions", out.of("counters")[0]["counters"])
+
+    def test_growth_draws_one_length_a_block_within_one_doubling(self):
+        out = self.visit({"contestants": ["mutex_map", "hash_trie_map"], "workload": GROWTH}, max_blocks=6)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertAlmostEqual(out.lines[0]["figures"]["reuse_rate"], 0.83, delta=0.001)
+        lengths = collections.defaultdict(set)
+        for s in out.of("slice"):
+            n, rest = divmod(s["n"], s.get("k", 1))
+            self.assertEqual(rest, 0)
+            self.assertTrue(8000 <= n < 16000, n)
+            lengths[s["b"]].add(s["n"])
+            self.assertAlmostEqual(s["hits"] / s["n"], 0.83, delta=0.001)
+        self.assertEqual({len(n) for n in lengths.values()}, {1})
+        self.assertGreater(len(set.union(*lengths.values())), 3)
+        self.assertEqual(out.lines[-1]["placement"], "slice")
+
+    def test_short_runs_are_repeated_until_the_slice_is_long_enough(self):
+        out = self.visit({"contestants": ["mutex_map"], "workload": GROWTH}, workload={"ops": 100}, slice_ms=5,
+                         max_blocks=1)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertGreater(out.of("slice")[0]["k"], 10)
+
+    def test_large_maps_are_placed_once(self):
+        out = self.visit({"contestants": ["mutex_map", "sharded_map"], "workload": STATIONARY},
+                         workload={"population": 150000}, max_blocks=4)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertEqual(out.lines[-1]["placement"], "visit")
+        self.assertFalse([s for s in out.of("slice") if s["p"] < 0])
+
+    def test_untimed_output_repeats_exactly_and_holds_no_time(self):
+        request = {"contestants": ["mutex_map", "sync_map"], "workload": STATIONARY, "timed": False}
+        out = self.visit(request)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertEqual(out.text, self.visit(request).text)
+        self.assertTrue(out.of("slice"))
+        for s in out.of("slice"):
+            self.assertFalse({"ns", "rd", "ov"} & set(s))
+        orders = {tuple(s["c"] for s in self.visit(request, seed=seed, max_blocks=1).of("slice") if s["p"] >= 0)
+                  for seed in range(12)}
+        self.assertEqual(orders, {(0, 1, 1, 0), (1, 0, 0, 1)})
+
+    def test_every_strategy_passes_every_operation_it_supports(self):
+        for strategy in self.describe()["strategies"]:
+            mix = {op: share for op, share in EVERY_OPERATION.items() if op not in strategy["unsupported"]}
+            mix["load"] += 100 - sum(mix.values())
+            for key_type in ("u64", "string"):
+                threads = strategy["max_threads"] or 2
+                with self.subTest(strategy=strategy["name"], key_type=key_type):
+                    out = self.visit(
+                        {"contestants": [strategy["name"]], "workload": STATIONARY}, threads=threads, timed=False,
+                        oversubscribed=True,
+                        workload={"mix": mix, "population": 200, "prefill": "auto", "key_type": key_type, "ops": 4000})
+                    self.assertEqual(out.code, 0, out.stderr + out.text[-300:])
+                    for regime in ("growth", "reserved"):
+                        out = self.visit(
+                            {"contestants": [strategy["name"]], "workload": GROWTH}, threads=threads, timed=False,
+                            oversubscribed=True, workload={"regime": regime, "key_type": key_type, "ops": 1000})
+                        self.assertEqual(out.code, 0, out.stderr + out.text[-300:])
+
+    def test_batches_leave_what_single_stores_leave(self):
+        fill = {"keys": {"stream": "sequential_new"}, "mix": {"store": 100}, "regime": "growth", "ops": 1000}
+        out = self.visit({"contestants": ["mutex_map", "mutex_map@batch", "snapshot_map@batch"], "workload": fill},
+                         timed=False)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertEqual(len({m["entries"] for m in out.of("memory")}), 1)
+
+    def test_what_the_harness_costs(self):
+        out = self.visit({"contestants": ["null"], "workload": STATIONARY}, slice_ms=2)
+        self.assertEqual(out.code, 0, out.stderr)
+        cost = min(s["ns"] / s["n"] for s in out.of("slice"))
+        print(f"null map: {cost:.2f} ns an operation (not asserted: this machine may be busy)")
+
+    # Wrong maps.
+
+    def test_wrong_maps_end_the_visit_with_a_sentence(self):
+        found = {
+            "drops_stores": ("hits", STATIONARY),
+            "wrong_value": ("value", STATIONARY),
+            "wrong_size": ("size", STATIONARY),
+            "short_range": ("Range visits", STATIONARY),
+        }
+        for name, (word, workload) in found.items():
+            for threads in (1, 2):
+                with self.subTest(map=name, threads=threads):
+                    out = self.visit({"contestants": ["mutex_map", name], "workload": workload}, [self.broken],
+                                     threads=threads, oversubscribed=True, timed=False)
+                    self.assertEqual(out.code, 3, out.text[-300:])
+                    self.assertEqual(out.lines[-1]["t"], "invalid")
+                    self.assertEqual(out.lines[-1]["c"], 1)
+                    self.assertIn(name, out.lines[-1]["what"])
+                    self.assertIn(word, out.lines[-1]["what"])
+        out = self.visit({"contestants": ["drops_stores"], "workload": GROWTH}, [self.broken])
+        self.assertEqual(out.code, 3, out.text[-300:])
+        self.assertIn("loaded", out.lines[-1]["what"])
+
+    # Bad requests.
+
+    def test_bad_requests_get_one_sentence_and_exit_code_2(self):
+        good = {"contestants": ["mutex_map"], "workload": STATIONARY}
+        cases = [
+            ({"contestants": ["mutexmap"]}, "did you mean mutex_map?"),
+            ({"contestants": ["sharded_map:shard=4"]}, "did you mean shards?"),
+            ({"contestants": ["sharded_map:shards=0"]}, "from 1 to"),
+            ({"contestants": ["sharded_map:shards=3"]}, "power of two"),
+            ({"contestants": ["mutex_map:x=1"]}, "none at all"),
+            ({"contestants": []}, "\"contestants\""),
+            ({"contestants": ["unsynchronised_map"], "threads": 2, "oversubscribed": True}, "at most 1 thread"),
+            ({"contestants": ["mutex_map@batch"], "workload": {**STATIONARY, "mix": {"load": 100}}}, "no store"),
+            ({"workload": {**STATIONARY, "mix": {"load": 90}}}, "mix"),
+            ({"workload": {**STATIONARY, "keys": {"stream": "unifrom"}}}, "unifrom"),
+            ({"workload": {**STATIONARY, "value_type": "string"}}, "value_type"),
+            ({"threads": 0}, "\"threads\""),
+            ({"slice_ms": 0}, "\"slice_ms\""),
+            ({"seed": -1}, "\"seed\""),
+            ({"timed": "no"}, "\"timed\""),
+            ({"slicems": 1}, "did you mean \"slice_ms\"?"),
+            ({"pin": [1023]}, "CPU 1023"),
+            ({"pin": [0], "threads": 2}, "oversubscribed"),
+        ]
+        for change, words in cases:
+            with self.subTest(change=change):
+                out = self.visit({**good, **change})
+                self.assertEqual(out.code, 2, out.stderr)
+                self.assertTrue(out.stderr.startswith("worker: "), out.stderr)
+                self.assertEqual(out.stderr.count("\n"), 1, out.stderr)
+                self.assertIn(words, out.stderr)
+                self.assertEqual(out.text, "")
+
+    def test_bad_command_lines(self):
+        for arguments, words in ((["--vist=-"], "unknown argument"), (["--visit=/no/such/file"], "cannot be read"),
+                                 (["--visit"], "--visit=FILE"), (["--catalogue=/no/such/file"], "cannot be read"),
+                                 (["--visit=-", "--benchmark_filter=x"], "exclude")):
+            with self.subTest(arguments=arguments):
+                done = subprocess.run([self.worker, *arguments], input="{", capture_output=True, text=True,
+                                      check=False, timeout=60)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(words, done.stderr)
+        done = subprocess.run([self.worker, "--visit=-"], input="{", capture_output=True, text=True, check=False,
+                              timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("not JSON", done.stderr)
+
+    def test_too_little_memory_is_refused_before_anything_is_built(self):
+        out = self.visit({"contestants": ["mutex_map"] * 16, "workload": STATIONARY},
+                         workload={"population": 1 << 28})
+        self.assertEqual(out.code, 4, out.stderr)
+        self.assertEqual([line["t"] for line in out.lines], ["refused"])
+        self.assertRegex(out.lines[0]["why"], r"^needs \d+\.\d GiB, \d+\.\d GiB available; use fewer keys")
+
+    # Description, the other architecture, benchmarks.
+
+    def test_describe_names_compiler_clock_and_strategies(self):
+        described = self.describe()
+        self.assertEqual(described["schema"], 1)
+        self.assertRegex(described["compiler"], r"^(g\+\+|clang) \d+\.")
+        self.assertIn("-std=c++20", described["flags"])
+        self.assertGreater(described["clock"]["resolution_ns"], 0)
+        strategies = {s["name"]: s for s in described["strategies"]}
+        self.assertEqual(strategies["unsynchronised_map"]["max_threads"], 1)
+        self.assertEqual(strategies["sharded_map"]["tunables"][0]["name"], "shards")
+        self.assertFalse(strategies["null"]["returns_results"])
+        fields = {"name", "family", "summary", "source", "read_progress", "write_progress", "reclamation", "growth",
+                  "range", "batch_is_atomic", "keeps_every_key", "returns_results", "max_threads", "unsupported",
+                  "unsupported_reason", "caveat", "object_bytes", "tunables"}
+        for strategy in strategies.values():
+            self.assertLessEqual(fields, set(strategy))
+
+    def test_the_other_architecture_gives_the_same_answers(self):
+        cross = ["tools/run_cross.sh", self.cross_arch, self.cross]
+        self.assertEqual(self.describe(cross)["arch"], self.cross_arch)
+        for workload in (STATIONARY, GROWTH):
+            request = {"contestants": ["mutex_map", "sync_map", "hash_trie_map"], "workload": workload,
+                       "timed": False}
+            here = self.visit(request, workload={"ops": 2000})
+            there = self.visit(request, cross, workload={"ops": 2000})
+            self.assertEqual(there.code, 0, there.stderr)
+            # Tapes, orders and expectations are the same; sizes of objects may differ.
+            self.assertEqual(there.of("slice"), here.of("slice"))
+            self.assertEqual(there.of("realised"), here.of("realised"))
+            self.assertFalse([s for s in there.of("slice") if "ns" in s])
+
+    def test_benchmarks_are_catalogue_cells(self):
+        question = {
+            "name": "small", "kind": "sweep", "regimes": ["growth", "reserved"], "threads": [1],
+            "axis": {"name": "key reuse rate", "field": "keys.reuse", "values": [0.0, 0.5]},
+            "workload": {**GROWTH, "ops": 500}, "baselines": ["mutex_map"], "contestants": ["*"],
+            "excludes": [{"strategy": "snapshot_map", "why": "slow"}],
+        }
+        mixed = {
+            "name": "mixed", "kind": "sweep", "regimes": ["stationary"], "threads": [1],
+            "axis": {"name": "reads", "field": "mix.load", "rest": "store", "values": [95.7, 100]},
+            "workload": {**STATIONARY, "population": 100}, "baselines": ["mutex_map"], "contestants": [],
+        }
+        tuned = {
+            "name": "tuned", "kind": "discrete", "regimes": ["stationary"], "threads": [1],
+            "axis": {"name": "shards", "field": "tunable:shards", "values": [1, 16]},
+            "workload": {**STATIONARY, "population": 100}, "baselines": ["mutex_map"],
+            "contestants": ["sharded_map:shards={}"],
+        }
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({"questions": [question, mixed, tuned],
+                       "profiles": {"default": {"slice_ms": {"1": 0.2, "2": 0.2, "oversubscribed": 1}}}}, file)
+            file.flush()
+
+            def run(*arguments):
+                return subprocess.run([self.worker, "--catalogue=" + file.name, *arguments], capture_output=True,
+                                      text=True, check=False, timeout=120)
+
+            names = run("--benchmark_list_tests").stdout.split()
+            self.assertIn("mutex_map/small/key_reuse_rate:0.5/regime:growth/threads:1/manual_time", names)
+            self.assertIn("hash_trie_map/mixed/reads:95.7/threads:1/manual_time", names)
+            self.assertIn("sharded_map:shards=16/tuned/shards:16/threads:1/manual_time", names)
+            self.assertFalse([n for n in names if n.startswith("snapshot_map/small")])
+            self.assertEqual(len(names), len(set(names)))
+            done = run("--benchmark_filter=^mutex_map/(small/key_reuse_rate:0.5|mixed)", "--benchmark_format=json",
+                       "--benchmark_min_time=0.002")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            results = {r["name"]: r for r in json.loads(done.stdout)["benchmarks"]}
+            self.assertEqual(len(results), 4)
+            growth = results["mutex_map/small/key_reuse_rate:0.5/regime:growth/threads:1/manual_time"]
+            self.assertAlmostEqual(growth["reuse_rate"], 0.5, delta=0.01)
+            for r in results.values():
+                self.assertFalse(r.get("error_occurred"), r)
+                # Time is that of a slice, in milliseconds.
+                self.assertAlmostEqual(r["ns_per_op"] * r["ops_per_slice"] / 1e6, r["real_time"],
+                                       delta=0.01 * r["real_time"])
+            self.assertEqual(run("--benchmark_filter=nothing_like_it").returncode, 2)
+        for change, words in (({"kind": "swep"}, "swep"), ({"axis": {**question["axis"], "field": "colour"}}, "colour"),
+                              ({"baselines": None}, "baselines")):
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                json.dump({"questions": [{**question, **change}]}, file)
+                file.flush()
+                done = subprocess.run([self.worker, "--catalogue=" + file.name], capture_output=True, text=True,
+                                      check=False, timeout=60)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(words, done.stderr)
+
+    def test_the_built_catalogue_expands(self):
+        done = subprocess.run([self.worker, "--benchmark_list_tests"], capture_output=True, text=True, check=False,
+                              timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, "")  # every contestant of the catalogue is compiled in
+        self.assertIn("mutex_map/reuse_threshold/", done.stdout)
+
+    def test_help_teaches(self):
+        done = subprocess.run([self.worker, "--help"], capture_output=True, text=True, check=True, timeout=60)
+        for word in ("--visit=FILE", "--describe", "--catalogue=FILE", "--benchmark_filter", "Exit codes"):
+            self.assertIn(word, done.stdout)
+
+
+if __name__ == "__main__":
+    WorkerTest.worker, WorkerTest.broken, WorkerTest.cross, WorkerTest.cross_arch = sys.argv[1:5]
+    unittest.main(argv=sys.argv[:1] + sys.argv[5:])
