@@ -203,6 +203,11 @@ def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strate
                 continue
             override = entry["profiles"]["full"]
         q = _apply(entry, override)
+        kept = {c["name"] for c in q.get("cells", ())}
+        for cell in entry.get("cells", ()):
+            if cell["name"] not in kept:
+                asked.skipped.append({"question": name, "contestant": "all", "why":
+                                      f"the profile {profile} leaves out the cell {cell['name']}"})
         why = _fit_threads(q, threads, cpus, asked)
         why = why or _fit_contestants(q, strategies, described, asked)
         if why:

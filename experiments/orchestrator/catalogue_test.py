@@ -131,6 +131,11 @@ class Narrow(unittest.TestCase):
         self.assertEqual([q["name"] for q in asked.questions], ["skew"])
         self.assertEqual(len(asked.not_asked), len(QUESTIONS) - 1)
 
+    def test_cells_that_a_profile_leaves_out_are_named(self):
+        why = [s["why"] for s in support.narrow("default").skipped if s["question"] == "standard_cells"]
+        self.assertTrue(any("uniform_read" in w for w in why), why)
+        self.assertFalse(any("leaves out" in s["why"] for s in support.narrow("full").skipped))
+
     def test_unknown_question_gets_the_nearest(self):
         with self.assertRaisesRegex(UserError, "did you mean 'reuse_threshold'"):
             support.narrow(only=["reuse_treshold"])

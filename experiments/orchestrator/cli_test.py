@@ -174,7 +174,8 @@ class ProgressTest(unittest.TestCase):
         self.assertTrue(out.getvalue().endswith("\rdone\n"))
 
     def test_durations(self):
-        self.assertEqual([progress.duration(s) for s in (-1, 0, 59, 60, 3661)], ["0 s", "0 s", "59 s", "1:00", "1:01:01"])
+        self.assertEqual([progress.duration(s) for s in (-1, 0, 59, 60, 3661)],
+                         ["0 s", "0 s", "59 s", "1:00", "1:01:01"])
 
 
 class EnvironmentTest(unittest.TestCase):

@@ -64,6 +64,7 @@ class Evidence:
     def __init__(self) -> None:
         self._series: dict[tuple, list[tuple[float | None, float]]] = {}
         self._made: dict[tuple, int] = {}
+        self._wanted: dict[tuple[Goal, bool], tuple[int, int]] = {}  # for so many visits spent, so many wanted
         self._answers: dict[Goal, tuple[int, Any]] = {}
 
     def add(self, place: Place, contestant: str, effect: float) -> None:
@@ -84,7 +85,8 @@ class Evidence:
         """Visits made for a goal, good or not."""
         if goal.axis is None:
             return len(self._all(goal))
-        return sum(x == goal.axis for x, _ in self._all(goal))
+        return self.made(Place(goal.question, goal.baseline, goal.regime, goal.threads, goal.axis, None),
+                         goal.contestant)
 
     def points(self, goal: Goal) -> list[tuple[float, float]]:
         """(x, effect) for a goal of a sweep, visits without an effect included as nan."""
@@ -96,10 +98,14 @@ class Evidence:
 
     def wanted_cell_visits(self, goal: Goal, cap: int, leftover: bool) -> int:
         """How many more visits the goal's cell wants; 0 when it is done or has had enough."""
-        if self.spent(goal) >= cap:
+        spent = self.spent(goal)
+        if spent >= cap:
             return 0
-        rule = cells.more_visits_if_undecided if leftover else cells.more_visits
-        return rule(self.cell_effects(goal), goal.threads, max_visits=cap)
+        known = self._wanted.get((goal, leftover))
+        if not known or known[0] != spent:
+            rule = cells.more_visits_if_undecided if leftover else cells.more_visits
+            known = self._wanted[goal, leftover] = spent, rule(self.cell_effects(goal), goal.threads, max_visits=cap)
+        return known[1]
 
     def wanted_points(self, goal: Goal, q: Question, cap: int, seed: int) -> list[float]:
         """Where on the axis the search wants its next visits; empty when it is done."""

@@ -86,7 +86,7 @@ class Planner:
                             for t in q["threads"] for v in q["axis"]["values"]]
         return out
 
-    def _build_screen(self) -> list[tuple[str, Place, int]]:
+    def _build_screen(self) -> deque[tuple[str, Place, int]]:
         """(purpose, place, visits wanted there) in the order of asking."""
         rounds = self._profile["screen_visits"]
         out: list[tuple[str, Place, int]] = []
@@ -108,7 +108,7 @@ class Planner:
                     lane = _interleave([lane, extra]) if rounds > 1 else lane + extra
                 lanes.append(lane)
             out += _interleave(lanes)
-        return out
+        return deque(out)
 
     def _harness_places(self, q: Question) -> list[Place]:
         """Where the null map is measured, to know what the harness itself costs."""
@@ -150,14 +150,17 @@ class Planner:
         return self._next_screen() or self._next_refinement(False) or self._next_refinement(True)
 
     def screening_left(self) -> int:
-        """Screening visits still to make."""
-        return sum(1 for item in self._screen if self._screen_plan(*item))
+        """How many entries of the screen are still open; 0 when it is complete."""
+        self._next_screen()
+        return len(self._screen)
 
     def _next_screen(self) -> VisitPlan | None:
-        for item in self._screen:
-            plan = self._screen_plan(*item)
+        # An entry once satisfied stays so: nothing is forgotten, and who is withheld does not come back.
+        while self._screen:
+            plan = self._screen_plan(*self._screen[0])
             if plan:
                 return plan
+            self._screen.popleft()
         return None
 
     def _screen_plan(self, purpose: str, place: Place, wanted: int) -> VisitPlan | None:

@@ -199,7 +199,8 @@ class Session:
         cell = {"axis": place.axis, "threads": place.threads, "regime": place.regime, "name": place.cell,
                 "oversubscribed": oversubscribed}
         # The price of the harness answers no question of the catalogue.
-        head = {"question": HARNESS if planned.purpose == HARNESS else place.question, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
+        asked = HARNESS if planned.purpose == HARNESS else place.question
+        head = {"question": asked, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
                 "purpose": planned.purpose, "gate": dataclasses.asdict(passage)}
         outcome = self._run_worker(self._native, head, request)
         self._took.setdefault(place.question, []).append(time.monotonic() - began)
