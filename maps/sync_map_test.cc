@@ -31,7 +31,7 @@ template <class Map>
 class SyncMapTest : public ::testing::Test {
  protected:
   std::uint64_t Get(std::string_view name) const {
-    for (const Counter& counter : map.Counters()) {
+    for (const Counter& counter : map_.Counters()) {
       if (counter.name == name) return counter.value;
     }
     ADD_FAILURE() << "no counter " << name;
@@ -40,8 +40,8 @@ class SyncMapTest : public ::testing::Test {
 
   // Keys first .. last-1, all in read, nothing amended.
   void Promoted(std::uint64_t first, std::uint64_t last) {
-    for (std::uint64_t k = first; k < last; ++k) map.Store(k, k);
-    map.Range([](const auto&, const auto&) { return false; });
+    for (std::uint64_t k = first; k < last; ++k) map_.Store(k, k);
+    map_.Range([](const auto&, const auto&) { return false; });
     misses = Get("misses");
     promotions = Get("promotions");
     copies = Get("copies");
@@ -57,14 +57,14 @@ class SyncMapTest : public ::testing::Test {
 
   std::map<std::uint64_t, std::uint64_t> Content() {
     std::map<std::uint64_t, std::uint64_t> content;
-    map.Range([&](std::uint64_t k, std::uint64_t v) {
+    map_.Range([&](std::uint64_t k, std::uint64_t v) {
       EXPECT_TRUE(content.emplace(k, v).second) << k << " visited twice";
       return true;
     });
     return content;
   }
 
-  Map map;
+  Map map_;
   std::uint64_t misses = 0, promotions = 0, copies = 0, copied = 0, locked = 0;
 };
 
@@ -76,20 +76,20 @@ TYPED_TEST_SUITE(SyncMapTest, Layouts);
 
 TYPED_TEST(SyncMapTest, TheLthMissPromotesADirtyOfLKeys) {
   for (const U64 length : {1, 2, 3, 10, 1000}) {
-    this->map.Clear();
+    this->map_.Clear();
     this->Promoted(0, 0);
-    for (U64 k = 0; k < length; ++k) this->map.Store(k, k);
+    for (U64 k = 0; k < length; ++k) this->map_.Store(k, k);
     EXPECT_EQ(this->Misses(), 0u);
     for (U64 miss = 1; miss < length; ++miss) {
-      EXPECT_EQ(this->map.Load(miss), miss);
+      EXPECT_EQ(this->map_.Load(miss), miss);
       ASSERT_EQ(this->Misses(), miss);
       ASSERT_EQ(this->Promotions(), 0u) << length;
     }
-    EXPECT_EQ(this->map.Load(0), U64{0});
+    EXPECT_EQ(this->map_.Load(0), U64{0});
     EXPECT_EQ(this->Promotions(), 1u) << length;
     const U64 locked_now = this->Locked();
-    for (U64 k = 0; k < length; ++k) EXPECT_EQ(this->map.Load(k), k);
-    EXPECT_EQ(this->map.Load(length), std::nullopt);
+    for (U64 k = 0; k < length; ++k) EXPECT_EQ(this->map_.Load(k), k);
+    EXPECT_EQ(this->map_.Load(length), std::nullopt);
     EXPECT_EQ(this->Locked(), locked_now) << "a lock with nothing amended";
     EXPECT_EQ(this->Misses(), length);
   }
@@ -97,34 +97,34 @@ TYPED_TEST(SyncMapTest, TheLthMissPromotesADirtyOfLKeys) {
 
 TYPED_TEST(SyncMapTest, AbsentKeysCountAsMissesWhileAmended) {
   this->Promoted(0, 0);
-  for (U64 k = 0; k < 4; ++k) this->map.Store(k, k);
-  for (U64 k = 100; k < 103; ++k) EXPECT_EQ(this->map.Load(k), std::nullopt);
+  for (U64 k = 0; k < 4; ++k) this->map_.Store(k, k);
+  for (U64 k = 100; k < 103; ++k) EXPECT_EQ(this->map_.Load(k), std::nullopt);
   EXPECT_EQ(this->Misses(), 3u);
   EXPECT_EQ(this->Promotions(), 0u);
-  EXPECT_EQ(this->map.Load(103), std::nullopt);
+  EXPECT_EQ(this->map_.Load(103), std::nullopt);
   EXPECT_EQ(this->Promotions(), 1u);
 }
 
 TYPED_TEST(SyncMapTest, KeysInReadNeedNoLock) {
   this->Promoted(0, 100);
   for (U64 k = 0; k < 100; ++k) {
-    EXPECT_EQ(this->map.Load(k), k);
-    this->map.Store(k, k + 1);
-    EXPECT_EQ(this->map.Swap(k, k + 2), k + 1);
-    EXPECT_TRUE(this->map.CompareAndSwap(k, k + 2, k + 3));
-    EXPECT_FALSE(this->map.CompareAndSwap(k, k, k));
-    EXPECT_EQ(this->map.LoadOrStore(k, 0), (Loaded<U64>{k + 3, true}));
-    EXPECT_EQ(this->map.LoadOrCompute(k, [] { return U64{0}; }),
+    EXPECT_EQ(this->map_.Load(k), k);
+    this->map_.Store(k, k + 1);
+    EXPECT_EQ(this->map_.Swap(k, k + 2), k + 1);
+    EXPECT_TRUE(this->map_.CompareAndSwap(k, k + 2, k + 3));
+    EXPECT_FALSE(this->map_.CompareAndSwap(k, k, k));
+    EXPECT_EQ(this->map_.LoadOrStore(k, 0), (Loaded<U64>{k + 3, true}));
+    EXPECT_EQ(this->map_.LoadOrCompute(k, [] { return U64{0}; }),
               (Loaded<U64>{k + 3, true}));
-    EXPECT_TRUE(this->map.CompareAndDelete(k, k + 3));
+    EXPECT_TRUE(this->map_.CompareAndDelete(k, k + 3));
     // nil: revived without the lock, by each of these.
-    this->map.Store(k, 1);
-    EXPECT_EQ(this->map.LoadAndDelete(k), U64{1});
-    EXPECT_EQ(this->map.Load(k), std::nullopt);
-    EXPECT_EQ(this->map.LoadOrStore(k, 2), (Loaded<U64>{2, false}));
-    EXPECT_TRUE(this->map.Delete(k));
-    EXPECT_FALSE(this->map.Delete(k));
-    EXPECT_EQ(this->map.Swap(k, 3), std::nullopt);
+    this->map_.Store(k, 1);
+    EXPECT_EQ(this->map_.LoadAndDelete(k), U64{1});
+    EXPECT_EQ(this->map_.Load(k), std::nullopt);
+    EXPECT_EQ(this->map_.LoadOrStore(k, 2), (Loaded<U64>{2, false}));
+    EXPECT_TRUE(this->map_.Delete(k));
+    EXPECT_FALSE(this->map_.Delete(k));
+    EXPECT_EQ(this->map_.Swap(k, 3), std::nullopt);
   }
   EXPECT_EQ(this->Locked(), 0u);
   EXPECT_EQ(this->Copies(), 0u);
@@ -133,53 +133,53 @@ TYPED_TEST(SyncMapTest, KeysInReadNeedNoLock) {
 
 TYPED_TEST(SyncMapTest, AbsentKeysNeedNoLockUnlessAmended) {
   this->Promoted(0, 10);
-  EXPECT_EQ(this->map.Load(99), std::nullopt);
-  EXPECT_EQ(this->map.LoadAndDelete(99), std::nullopt);
-  EXPECT_FALSE(this->map.Delete(99));
-  EXPECT_FALSE(this->map.CompareAndSwap(99, 0, 1));
-  EXPECT_FALSE(this->map.CompareAndDelete(99, 0));
-  EXPECT_EQ(this->map.Size(), 10u);
-  this->map.Range([](U64, U64) { return true; });
+  EXPECT_EQ(this->map_.Load(99), std::nullopt);
+  EXPECT_EQ(this->map_.LoadAndDelete(99), std::nullopt);
+  EXPECT_FALSE(this->map_.Delete(99));
+  EXPECT_FALSE(this->map_.CompareAndSwap(99, 0, 1));
+  EXPECT_FALSE(this->map_.CompareAndDelete(99, 0));
+  EXPECT_EQ(this->map_.Size(), 10u);
+  this->map_.Range([](U64, U64) { return true; });
   EXPECT_EQ(this->Locked(), 0u);
 }
 
 TYPED_TEST(SyncMapTest, OneCopyPerCycleOfTheLiveEntries) {
   this->Promoted(0, 100);
-  for (U64 k = 0; k < 30; ++k) EXPECT_TRUE(this->map.Delete(k));
+  for (U64 k = 0; k < 30; ++k) EXPECT_TRUE(this->map_.Delete(k));
   EXPECT_EQ(this->Copies(), 0u);
-  for (U64 k = 1000; k < 1020; ++k) this->map.Store(k, k);
+  for (U64 k = 1000; k < 1020; ++k) this->map_.Store(k, k);
   EXPECT_EQ(this->Copies(), 1u);
   EXPECT_EQ(this->Copied(), 70u);
   // The next cycle: 70 and 20, less one.
   this->Promoted(0, 0);
-  EXPECT_TRUE(this->map.Delete(1000));
-  EXPECT_FALSE(this->map.LoadOrStore(2000, 1).loaded);
-  EXPECT_FALSE(this->map.LoadOrStore(2001, 1).loaded);
+  EXPECT_TRUE(this->map_.Delete(1000));
+  EXPECT_FALSE(this->map_.LoadOrStore(2000, 1).loaded);
+  EXPECT_FALSE(this->map_.LoadOrStore(2001, 1).loaded);
   EXPECT_EQ(this->Copies(), 1u);
   EXPECT_EQ(this->Copied(), 89u);
-  EXPECT_EQ(this->map.Size(), 91u);
+  EXPECT_EQ(this->map_.Size(), 91u);
 }
 
 TYPED_TEST(SyncMapTest, DeletedKeysAreExpungedByTheCopyAndOnlyThen) {
   this->Promoted(0, 10);
-  EXPECT_TRUE(this->map.Delete(1));
-  EXPECT_TRUE(this->map.Delete(2));
-  EXPECT_TRUE(this->map.Delete(3));
-  this->map.Store(1, 11);  // nil still: no lock
+  EXPECT_TRUE(this->map_.Delete(1));
+  EXPECT_TRUE(this->map_.Delete(2));
+  EXPECT_TRUE(this->map_.Delete(3));
+  this->map_.Store(1, 11);  // nil still: no lock
   EXPECT_EQ(this->Locked(), 0u);
-  EXPECT_TRUE(this->map.Delete(1));
-  this->map.Store(99, 99);  // the copy; takes the lock
+  EXPECT_TRUE(this->map_.Delete(1));
+  this->map_.Store(99, 99);  // the copy; takes the lock
   EXPECT_EQ(this->Locked(), 1u);
   EXPECT_EQ(this->Copied(), 7u);
   // Expunged: each of these needs the lock once, and puts the key into dirty.
-  this->map.Store(1, 21);
+  this->map_.Store(1, 21);
   EXPECT_EQ(this->Locked(), 2u);
-  EXPECT_EQ(this->map.LoadOrStore(2, 22), (Loaded<U64>{22, false}));
+  EXPECT_EQ(this->map_.LoadOrStore(2, 22), (Loaded<U64>{22, false}));
   EXPECT_EQ(this->Locked(), 3u);
-  EXPECT_EQ(this->map.LoadOrCompute(3, [] { return U64{23}; }),
+  EXPECT_EQ(this->map_.LoadOrCompute(3, [] { return U64{23}; }),
             (Loaded<U64>{23, false}));
   EXPECT_EQ(this->Locked(), 4u);
-  this->map.Store(1, 31);
+  this->map_.Store(1, 31);
   EXPECT_EQ(this->Locked(), 4u);
   EXPECT_EQ(this->Misses(), 0u);
   // Had they not been put back, the promotion would lose them.
@@ -192,19 +192,19 @@ TYPED_TEST(SyncMapTest, DeletedKeysAreExpungedByTheCopyAndOnlyThen) {
 
 TYPED_TEST(SyncMapTest, ReadersAndRemoversTakeExpungedForAbsent) {
   this->Promoted(0, 10);
-  EXPECT_TRUE(this->map.Delete(1));
-  this->map.Store(99, 99);
+  EXPECT_TRUE(this->map_.Delete(1));
+  this->map_.Store(99, 99);
   const U64 locked_now = this->Locked();
-  EXPECT_EQ(this->map.Load(1), std::nullopt);
-  EXPECT_EQ(this->map.LoadAndDelete(1), std::nullopt);
-  EXPECT_FALSE(this->map.CompareAndSwap(1, 1, 2));
-  EXPECT_FALSE(this->map.CompareAndDelete(1, 1));
+  EXPECT_EQ(this->map_.Load(1), std::nullopt);
+  EXPECT_EQ(this->map_.LoadAndDelete(1), std::nullopt);
+  EXPECT_FALSE(this->map_.CompareAndSwap(1, 1, 2));
+  EXPECT_FALSE(this->map_.CompareAndDelete(1, 1));
   EXPECT_EQ(this->Locked(), locked_now);
 }
 
 TYPED_TEST(SyncMapTest, WhatCountsAsAMiss) {
   this->Promoted(0, 100);
-  auto& map = this->map;
+  auto& map = this->map_;
   for (U64 k = 1000; k < 1010; ++k) map.Store(k, k);  // keeps dirty long
   U64 expected = 0;
   map.Store(1000, 1);
@@ -238,20 +238,20 @@ TYPED_TEST(SyncMapTest, WhatCountsAsAMiss) {
 
 TYPED_TEST(SyncMapTest, LoadAndDeleteErasesBeforeItCounts) {
   this->Promoted(0, 0);
-  this->map.Store(1, 1);
-  this->map.Store(2, 2);
+  this->map_.Store(1, 1);
+  this->map_.Store(2, 2);
   // One miss against one key left: promoted. Counting first would not.
-  EXPECT_EQ(this->map.LoadAndDelete(1), U64{1});
+  EXPECT_EQ(this->map_.LoadAndDelete(1), U64{1});
   EXPECT_EQ(this->Promotions(), 1u);
   EXPECT_EQ(this->Content(), (std::map<U64, U64>{{2, 2}}));
 }
 
 TYPED_TEST(SyncMapTest, RangePromotesOnce) {
   this->Promoted(0, 10);
-  this->map.Store(10, 10);
-  this->map.Range([&](U64, U64) {
+  this->map_.Store(10, 10);
+  this->map_.Range([&](U64, U64) {
     EXPECT_EQ(this->Promotions(), 1u);
-    this->map.Range([](U64, U64) { return true; });
+    this->map_.Range([](U64, U64) { return true; });
     return true;
   });
   EXPECT_EQ(this->Promotions(), 1u);
@@ -260,78 +260,78 @@ TYPED_TEST(SyncMapTest, RangePromotesOnce) {
 
 TYPED_TEST(SyncMapTest, ClearEmptiesBothIndexesAndTheMissCount) {
   this->Promoted(0, 10);
-  this->map.Store(10, 10);
-  this->map.Store(11, 11);
-  for (U64 k = 0; k < 5; ++k) this->map.Load(10);
-  this->map.Clear();
-  EXPECT_EQ(this->map.Size(), 0u);
+  this->map_.Store(10, 10);
+  this->map_.Store(11, 11);
+  for (U64 k = 0; k < 5; ++k) this->map_.Load(10);
+  this->map_.Clear();
+  EXPECT_EQ(this->map_.Size(), 0u);
   EXPECT_TRUE(this->Content().empty());
   const U64 locked_now = this->Locked();
-  this->map.Clear();  // nothing to do: no lock
+  this->map_.Clear();  // nothing to do: no lock
   EXPECT_EQ(this->Locked(), locked_now);
   // The emptied dirty is kept, so a new key copies nothing; and the misses begin
   // anew: the third of three keys' misses promotes, not the first.
   const U64 copies_now = this->Copies();
-  for (U64 k = 20; k < 23; ++k) this->map.Store(k, k);
+  for (U64 k = 20; k < 23; ++k) this->map_.Store(k, k);
   EXPECT_EQ(this->Copies(), copies_now);
-  this->map.Load(20);
-  this->map.Load(21);
+  this->map_.Load(20);
+  this->map_.Load(21);
   EXPECT_EQ(this->Promotions(), 0u);
-  this->map.Load(22);
+  this->map_.Load(22);
   EXPECT_EQ(this->Promotions(), 1u);
-  EXPECT_EQ(this->map.Size(), 3u);
+  EXPECT_EQ(this->map_.Size(), 3u);
 }
 
 TYPED_TEST(SyncMapTest, HitsAllocateNothing) {
   this->Promoted(0, 100);
   const U64 before = testing::Allocations();
   U64 sum = 0;
-  for (U64 k = 0; k < 200; ++k) sum += this->map.Load(k).value_or(0);
-  for (U64 k = 0; k < 100; ++k) sum += this->map.LoadOrStore(k, 1).value;
+  for (U64 k = 0; k < 200; ++k) sum += this->map_.Load(k).value_or(0);
+  for (U64 k = 0; k < 100; ++k) sum += this->map_.LoadOrStore(k, 1).value;
   EXPECT_EQ(testing::Allocations(), before);
   EXPECT_EQ(sum, 2u * 4950u);
   // Overwriting: the box, and nothing else.
-  for (U64 k = 0; k < 100; ++k) this->map.Store(k, 1);
+  for (U64 k = 0; k < 100; ++k) this->map_.Store(k, 1);
   EXPECT_LE(testing::Allocations() - before, 100u + 4u);
 }
 
 TYPED_TEST(SyncMapTest, OperationsOnReadGoOnWhileTheMutexIsHeld) {
   this->Promoted(0, 10);
-  EXPECT_TRUE(this->map.Delete(5));
+  EXPECT_TRUE(this->map_.Delete(5));
   std::thread writer;
-  const auto computed = this->map.LoadOrCompute(5, [&] {
+  const auto computed = this->map_.LoadOrCompute(5, [&] {
     std::thread([&] {
-      EXPECT_EQ(this->map.Load(1), U64{1});
-      this->map.Store(1, 2);
-      EXPECT_TRUE(this->map.Delete(2));
+      EXPECT_EQ(this->map_.Load(1), U64{1});
+      this->map_.Store(1, 2);
+      EXPECT_TRUE(this->map_.Delete(2));
       // The key being computed is absent, and nobody waits to find out.
-      EXPECT_EQ(this->map.Load(5), std::nullopt);
-      EXPECT_EQ(this->map.LoadAndDelete(5), std::nullopt);
-      EXPECT_FALSE(this->map.CompareAndSwap(5, 5, 6));
+      EXPECT_EQ(this->map_.Load(5), std::nullopt);
+      EXPECT_EQ(this->map_.LoadAndDelete(5), std::nullopt);
+      EXPECT_FALSE(this->map_.CompareAndSwap(5, 5, 6));
     }).join();
     // Those who would store it wait.
-    writer = std::thread([&] { this->map.Store(5, 77); });
+    writer = std::thread([&] { this->map_.Store(5, 77); });
     std::this_thread::yield();
     return U64{50};
   });
   EXPECT_EQ(computed, (Loaded<U64>{50, false}));
   writer.join();
-  EXPECT_EQ(this->map.Load(5), U64{77});
+  EXPECT_EQ(this->map_.Load(5), U64{77});
 }
 
 TYPED_TEST(SyncMapTest, AFunctionThatThrowsLeavesTheKeyAbsent) {
   this->Promoted(0, 10);
-  EXPECT_TRUE(this->map.Delete(5));
+  EXPECT_TRUE(this->map_.Delete(5));
   const auto fail = []() -> U64 { throw std::runtime_error("no value"); };
-  EXPECT_THROW(this->map.LoadOrCompute(5, fail), std::runtime_error);   // nil
-  EXPECT_THROW(this->map.LoadOrCompute(50, fail), std::runtime_error);  // absent
-  this->map.Store(60, 60);                                              // expunges 5
-  EXPECT_THROW(this->map.LoadOrCompute(5, fail), std::runtime_error);
-  EXPECT_EQ(this->map.Load(5), std::nullopt);
-  EXPECT_EQ(this->map.Size(), 10u);
-  EXPECT_EQ(this->map.LoadOrStore(5, 6), (Loaded<U64>{6, false}));
+  EXPECT_THROW(this->map_.LoadOrCompute(5, fail), std::runtime_error);   // nil
+  EXPECT_THROW(this->map_.LoadOrCompute(50, fail), std::runtime_error);  // absent
+  this->map_.Store(60, 60);                                              // expunges 5
+  EXPECT_THROW(this->map_.LoadOrCompute(5, fail), std::runtime_error);
+  EXPECT_EQ(this->map_.Load(5), std::nullopt);
+  EXPECT_EQ(this->map_.Size(), 10u);
+  EXPECT_EQ(this->map_.LoadOrStore(5, 6), (Loaded<U64>{6, false}));
   this->Promoted(0, 0);
-  EXPECT_EQ(this->map.Load(5), U64{6});
+  EXPECT_EQ(this->map_.Load(5), U64{6});
 }
 
 // Every allocation of an operation fails once; the map is as before each time.
@@ -387,12 +387,12 @@ TYPED_TEST(SyncMapTest, RunningOutOfMemoryChangesNothing) {
 }
 
 TYPED_TEST(SyncMapTest, ReserveSparesTheGrowthOfDirty) {
-  this->map.Reserve(10'000);
-  this->map.Store(0, 0);
-  const U64 bytes = this->map.MemoryBytes();
+  this->map_.Reserve(10'000);
+  this->map_.Store(0, 0);
+  const U64 bytes = this->map_.MemoryBytes();
   EXPECT_GE(bytes, 10'000 * sizeof(void*));
   const U64 before = testing::Allocations();
-  for (U64 k = 1; k < 10'000; ++k) this->map.Store(k, k);
+  for (U64 k = 1; k < 10'000; ++k) this->map_.Store(k, k);
   // Box, entry and node each, and no bucket array.
   EXPECT_LE(testing::Allocations() - before, 3u * 9'999u + 1u);
 }
@@ -472,26 +472,26 @@ TYPED_TEST(SyncMapTest, RevivalsRaceWithCopiesAndPromotions) {
         const U64 k = random % kKeys;
         switch (random / kKeys % 6) {
           case 0:
-            if (!this->map.LoadOrStore(k, i).loaded) ++balance[k];
+            if (!this->map_.LoadOrStore(k, i).loaded) ++balance[k];
             break;
           case 1:
-            if (!this->map.LoadOrCompute(k, [&] { return i; }).loaded) {
+            if (!this->map_.LoadOrCompute(k, [&] { return i; }).loaded) {
               ++balance[k];
             }
             break;
           case 2:
-            if (!this->map.Swap(k, i)) ++balance[k];
+            if (!this->map_.Swap(k, i)) ++balance[k];
             break;
           case 3:
-            if (this->map.Delete(k)) --balance[k];
+            if (this->map_.Delete(k)) --balance[k];
             break;
           case 4:
-            if (this->map.LoadAndDelete(k)) --balance[k];
+            if (this->map_.LoadAndDelete(k)) --balance[k];
             break;
           default:  // a fresh key forces a copy; its misses, a promotion
-            this->map.Store(1000 + t, i);
-            this->map.Load(2000);
-            this->map.Delete(1000 + t);
+            this->map_.Store(1000 + t, i);
+            this->map_.Load(2000);
+            this->map_.Delete(1000 + t);
             break;
         }
       }
@@ -501,7 +501,7 @@ TYPED_TEST(SyncMapTest, RevivalsRaceWithCopiesAndPromotions) {
   EXPECT_GT(this->Get("promotions"), 0u);
   EXPECT_GT(this->Get("copies"), 0u);
   for (U64 k = 0; k < kKeys; ++k) {
-    EXPECT_EQ(balance[k], this->map.Load(k).has_value() ? 1 : 0) << k;
+    EXPECT_EQ(balance[k], this->map_.Load(k).has_value() ? 1 : 0) << k;
   }
 }
 
