@@ -145,6 +145,10 @@ class Analysis:
     effects: list[dict[str, Any]]  # per visit and pair, for download
     read: Effects
 
+    def used(self, visit: load.Visit) -> bool:
+        """Whether the visit has at least one accepted block."""
+        return visit.timed and visit.ok and bool(self.read.of(visit).blocks)
+
     def delta(self, threads: int) -> float:
         return delta_for(self.run.meta["rules"], threads)
 

@@ -183,7 +183,8 @@ def realised_plate(analysis: Analysis, setting: Setting) -> Plate | None:
         worst = max(abs(r["reuse_rate"] - r["x"]) for r in rows
                     if "reuse_rate" in r)
         text = (f"The reuse rate of all {words.plural(len(rows), 'tape')} is "
-                f"within {100 * worst:.2f} points of its target.")
+                f"within {max(100 * worst, 0.001):.2g} percentage points of "
+                "its target.")
     steady = [f"{m.title} {style.number(sum(m.y) / len(m.y))}"
               for m in measures if m not in moving and max(m.y) > 0]
     if steady:
@@ -220,12 +221,13 @@ def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
             if axis.discrete else []))
         for s in stretches:
             if len(s.names) == 1:
-                alone[s.names[0]] = alone.get(s.names[0], 0) + s.end - s.start
+                name = words.pretty(s.names[0])
+                alone[name] = alone.get(name, 0) + s.end - s.start
     if not strips:
         return None
     total = len(strips)
     order = sorted(alone, key=lambda n: (-alone[n], n))
-    shares = words.join([f"{words.pretty(n)} on {100 * alone[n] / total:.0f} %"
+    shares = words.join([f"{n} on {100 * alone[n] / total:.0f} %"
                          for n in order])
     tied = 100 * (1 - sum(alone.values()) / total)
     rest = f"; no one on {tied:.0f} %" if tied >= 0.5 else ""
@@ -280,8 +282,8 @@ def timeline_plate(analysis: Analysis) -> Plate | None:
         return None
     failed = sum(t.status != "ok" for t in ticks)
     share = 100 * rejected / total if total else 0.0
-    text = (f"{words.plural(rejected, 'block')} of {total:,} rejected "
-            f"({share:.1f} %), {words.plural(failed, 'visit')} of "
-            f"{len(ticks)} without a usable end.").replace(",", " ", 1)
+    text = (f"{words.plural(rejected, 'block')} of {words.count(total)} "
+            f"rejected ({share:.1f} %), {words.plural(failed, 'visit')} of "
+            f"{words.count(len(ticks))} without a usable end.")
     return Plate("fig-timeline", quality.timeline("fig-timeline", text, ticks),
                  [text])

@@ -34,6 +34,7 @@ class Section:
     missing: list[str]  # settings without visits
     notes: list[str]
     visits: int
+    empty: int  # visits of which every block was rejected
     claims: list[str]
 
 
@@ -96,6 +97,7 @@ def compose(analysis: Analysis) -> Paper:
             question, shown, tables, realised,
             [s.label or "all settings" for s in own if not s.visits],
             _notes(analysis, question), sum(len(s.visits) for s in own),
+            sum(not analysis.used(v) for s in own for v in s.visits),
             [c["id"] for c in conclusions["claims"]
              if c["id"] in question["claims"]]))
     return Paper(analysis, conclusions, sections, anchors,
@@ -177,16 +179,15 @@ def summary(paper: Paper) -> dict[str, Any]:
     """Counts and sentences of the abstract."""
     run = paper.analysis.run
     timed = [v for v in run.visits if v.timed]
-    good = [v for v in timed if v.ok]
+    good = [v for v in timed if paper.analysis.used(v)]
     checked = sum(v.operations for v in run.visits if v.ok)
     return {
         "visits": len(timed), "good": len(good),
+        "empty": sum(v.ok for v in timed) - len(good),
         "untimed": sum(v.ok for v in run.visits if not v.timed),
         "operations": checked,
         "contestants": len({c for v in good for c in v.contestants
                             if c != "null"}),
-        "asked": len(run.questions),
-        "answered": sum(s.visits > 0 for s in paper.sections),
         **conclude.tally(paper.conclusions)}
 
 
@@ -204,7 +205,8 @@ def render(paper: Paper) -> str:
     env.filters["prose"] = _Marks(analysis).prose
     env.filters["pretty"] = words.pretty
     env.globals["plural"] = words.plural
-    env.globals["count"] = lambda n: f"{n:,}".replace(",", "\u202f")
+    env.filters["sentence"] = words.sentence
+    env.globals["count"] = words.count
     looks = looks_of(analysis)
     claims = paper.conclusions["claims"]
     verdicts = json.dumps(paper.conclusions, indent=1, sort_keys=True)
@@ -240,8 +242,8 @@ def render(paper: Paper) -> str:
             for r in conclude.rank_all(analysis)],
         "flagged": sum(analysis.read.of(v).changepoint for v in run.visits
                        if v.timed and v.ok),
-        "gated": sum(bool(v.gate.get("waited_s", 0) and
-                          v.gate.get("other_cpu", 0) > 0.05)
+        "gated": sum(not v.gate.get("quiet", True) or
+                     float(v.gate.get("other_cpu") or 0) > 0.05
                      for v in run.visits if v.timed),
         "downloads": [
             ("verdicts.json", _uri("application/json", verdicts)),

@@ -268,7 +268,7 @@ def validation_table(analysis: Analysis) -> dict[str, list[dict[str, str]]]:
         result.setdefault(v.arch, []).append({
             "question": v.question, "visits": str(v.visits),
             "contestants": ", ".join(v.contestants),
-            "operations": f"{v.operations:,}".replace(",", " "),
+            "operations": words.count(v.operations),
             "failures": "; ".join(v.failures)})
     return result
 
@@ -290,6 +290,8 @@ def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
     if describe:
         rows += [("Compiler", str(describe.get("compiler", "not recorded"))),
                  ("Flags", str(describe.get("flags", "not recorded")))]
+        rows += [(k.capitalize(), _plain(k, describe[k]))
+                 for k in ("allocator", "clock") if k in describe]
     for arch, record in sorted(analysis.run.meta["workers"].items()):
         how = ("timed" if record.get("timed") else "not timed, under "
                + str(record.get("emulator") or "an emulator"))
@@ -301,7 +303,7 @@ def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
 def _plain(key: str, value: Any) -> str:
     if value is None or value == "":
         return "not readable"
-    if key == "memory_bytes":
+    if key.endswith("_bytes") and float(value) >= 2**20:
         return f"{float(value) / 2**30:.1f} GiB"
     if isinstance(value, bool):
         return "on" if value else "off"

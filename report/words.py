@@ -35,10 +35,23 @@ def span(low: float, high: float, closed: str = " to ") -> str:
     return f"{times(low)}{closed}{times(high)}"
 
 
-def plural(count: int, noun: str, many: str | None = None) -> str:
+def count(number_of: int) -> str:
+    """Digits in groups of three: 12 345."""
+    return f"{number_of:,}".replace(",", "\u202f")
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop; empty stays empty."""
+    text = str(text).strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def plural(number_of: int, noun: str, many: str | None = None) -> str:
     """ "1 visit", "12 visits", "12 345 operations". """
-    word = noun if count == 1 else (many or noun + "s")
-    return f"{count:,}".replace(",", " ") + f" {word}"
+    return f"{count(number_of)} " + (
+        noun if number_of == 1 else (many or noun + "s"))
 
 
 def join(parts: list[str], last: str = " and ") -> str:

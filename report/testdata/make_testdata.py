@@ -36,6 +36,18 @@ STRATEGIES = {
                     "by the high hash bits.", "textbook", "blocking",
                     "blocking", "none needed", "each shard doubles alone",
                     192),
+    "sharded_map_packed": ("sharded lock", "The same, shards side by side.",
+                           "textbook", "blocking", "blocking", "none needed",
+                           "each shard doubles alone", 192),
+    "shared_mutex_map": ("lock", "One std::shared_mutex around a chained "
+                         "table.", "textbook", "blocking", "blocking",
+                         "none needed", "doubles under the lock", 120),
+    "sync_map_split": ("lock-free reads", "The same, with the read-only table "
+                       "on its own cache line.", "this study", "lock-free",
+                       "blocking", "epochs", "as sync_map", 320),
+    "unsynchronised_map": ("single thread", "A chained table without a lock.",
+                           "textbook", "single thread", "single thread",
+                           "none needed", "doubles", 64),
     "sync_map": ("lock-free reads", "A read-only table beside a locked dirty "
                  "one, promoted after enough misses.", "Go sync.Map <= 1.23",
                  "lock-free", "blocking", "epochs", "the dirty table is "
@@ -235,7 +247,8 @@ def _describe() -> dict:
             "reclamation": t[5], "growth": t[6], "range": "weak",
             "batch_is_atomic": name == "snapshot_map",
             "keeps_every_key": True, "returns_results": name != "null",
-            "max_threads": 0, "unsupported": [], "unsupported_reason": "",
+            "max_threads": int(name == "unsynchronised_map"),
+            "unsupported": [], "unsupported_reason": "",
             "caveat": "O(n) for every new key." if name == "snapshot_map"
                       else "",
             "object_bytes": t[7],
