@@ -14,8 +14,10 @@
 #define CMAP_MAPS_TESTING_CONFORMANCE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
@@ -45,7 +47,9 @@ class CheckTest : public ::testing::Test {
 // Registers all checks of one subject with GoogleTest. The subject lives as long
 // as the program.
 inline void RegisterSubject(const std::string& suite, Subject made) {
-  const Subject* subject = new Subject(std::move(made));
+  static auto& subjects = *new std::vector<std::unique_ptr<const Subject>>;
+  subjects.push_back(std::make_unique<const Subject>(std::move(made)));
+  const Subject* subject = subjects.back().get();
   for (const auto& checks :
        {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
     for (const Check& check : checks) {
