@@ -180,6 +180,8 @@ def winners(analysis: Analysis, setting: Setting,
     axis = make_axis(setting.question)
     baseline = own[0].b
     own = [c for c in own if c.b == baseline]
+    if not any(math.isfinite(v) for c in own for v in c.fit()[2]):
+        return []  # not a single interval: nothing is known, not even ties
     if axis.discrete:
         values = firm_values(analysis, setting)
         stretches = []
