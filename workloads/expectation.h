@@ -133,8 +133,9 @@ struct KeyBounds {
   std::uint8_t final_states = 0;
 };
 
-// `start_states` is a set as in key_state.h, not empty; every member is analysed
-// by itself. `ops` are grouped by thread and in program order within a thread.
+// `start_states` is a set as in key_state.h, not empty; every member is
+// analysed by itself. `ops` are grouped by thread and in program order within a
+// thread.
 // O(ops), and a constant for every thread.
 KeyBounds BoundKey(std::uint8_t start_states, std::span<const KeyOp> ops);
 

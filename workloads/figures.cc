@@ -19,7 +19,8 @@ constexpr int kBucketBits = 10;
 constexpr std::size_t kTop = 100;
 
 double Ratio(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+  if (whole == 0) return 0;
+  return static_cast<double>(part) / static_cast<double>(whole);
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 // its outcome is possible (for one member) or certain (for all).
 //
 // The outcome is: Load, Swap, Store: the key was present (Store does not report
-// it); LoadOrStore, LoadOrCompute: loaded; the others: returned true or a value.
+// it); LoadOrStore, LoadOrCompute: loaded; the others: returned true or a
+// value.
 #ifndef CMAP_WORKLOADS_KEY_STATE_H_
 #define CMAP_WORKLOADS_KEY_STATE_H_
 

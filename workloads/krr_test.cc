@@ -125,7 +125,10 @@ TEST(ReuseChoice, StackDistanceFitsChiSquare) {
     stack.erase(std::next(at).base());
     stack.push_back(id);
   }
-  for (std::uint32_t k = 0; k < kKeys; ++k) sum += p[k] = std::pow(k + 1, -0.99);
+  for (std::uint32_t k = 0; k < kKeys; ++k) {
+    p[k] = std::pow(k + 1, -0.99);
+    sum += p[k];
+  }
   for (double& x : p) x /= sum;
   EXPECT_GT(ChiSquareP(counts, p), 0.001);
 }
@@ -274,8 +277,8 @@ TEST(ChurnPlan, WholeCyclesWithinTheBudget) {
         for (const std::uint64_t multiple : {1u, 3u}) {
           const ChurnPlan plan = ChurnPlan::For(live, reuse, ops, multiple);
           if (plan.requests == 0) {
-            EXPECT_TRUE(live < multiple ||
-                        static_cast<double>(ops) * (1 - reuse) < 8.0 * multiple);
+            const double fresh = static_cast<double>(ops) * (1 - reuse);
+            EXPECT_TRUE(live < multiple || fresh < 8.0 * multiple);
             continue;
           }
           EXPECT_LE(plan.requests + plan.new_keys, ops);

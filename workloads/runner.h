@@ -36,7 +36,7 @@ struct SliceResult {
   std::uint64_t ops = 0;       // all
   std::uint64_t hits = 0;      // Load: found
   std::uint64_t loaded = 0;    // LoadOrStore, LoadOrCompute: loaded
-  std::uint64_t removed = 0;   // Delete, LoadAndDelete, CompareAndDelete: removed
+  std::uint64_t removed = 0;   // Delete, LoadAnd-, CompareAndDelete: removed
   std::uint64_t replaced = 0;  // Swap: found
   std::uint64_t swapped = 0;   // CompareAndSwap: true
   std::uint64_t check_sum = 0;  // CheckPart of every value returned
@@ -275,8 +275,9 @@ class Batches {
   // The first run that ends after `position`.
   std::size_t RunAt(std::size_t position) const {
     return static_cast<std::size_t>(
-        std::upper_bound(runs_.begin(), runs_.end(), position,
-                         [](std::size_t p, const Run& r) { return p < r.end; }) -
+        std::upper_bound(
+            runs_.begin(), runs_.end(), position,
+            [](std::size_t p, const Run& run) { return p < run.end; }) -
         runs_.begin());
   }
   std::span<const Run> runs() const { return runs_; }

@@ -254,7 +254,8 @@ struct Reduced : TestMap<std::uint64_t, std::uint64_t> {
 };
 
 TEST(Runner, UnsupportedOperationsAreNamed) {
-  EXPECT_EQ(FirstUnsupported<Reduced>(GenerateTape(Make({50, 0, 50}), 1, 99, 1)),
+  EXPECT_EQ(FirstUnsupported<Reduced>(
+                GenerateTape(Make({50, 0, 50}), 1, 99, 1)),
             std::nullopt);
   EXPECT_EQ(FirstUnsupported<Reduced>(
                 GenerateTape(Make({50, 0, 0, 0, 0, 50}), 1, 99, 1)),
@@ -289,7 +290,8 @@ TEST(Batches, LeaveTheSameMapAndTheSameCounts) {
     // Short slices cut runs at either end; the last ones wrap.
     for (const std::size_t n : {1u, 2u, 3u, 50u, 0u, 500u, 440u, 37u, 1000u}) {
       const int runs_before = batched.batches;
-      const SliceResult a = PlaySlice(plain, tape, 0, position, n, keys, values);
+      const SliceResult a =
+          PlaySlice(plain, tape, 0, position, n, keys, values);
       const SliceResult b = PlaySliceBatched(batched, tape, 0, position, n,
                                              keys, values, batches);
       EXPECT_EQ(a, b);

@@ -226,7 +226,8 @@ void CheckTogether(const Spec& spec) {
   }
   if (spec.PairsDeletes() && spec.population > kMaxKeys / 2) {
     Fail("population is " + std::to_string(spec.population) +
-         ", but the stationary krr stream uses two indices a key; use at most " +
+         ", but the stationary krr stream names two keys for each; use at "
+         "most " +
          std::to_string(kMaxKeys / 2) + ".");
   }
 }

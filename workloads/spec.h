@@ -9,7 +9,7 @@
 //    "population": 10000,                       distinct keys of the universe
 //    "prefill": 1.0,                            or "auto"
 //    "regime": "stationary",
-//    "ops": 100000,                             operations per slice, all threads
+//    "ops": 100000,                             per slice, all threads
 //    "key_type": "u64", "key_bytes": 32,
 //    "value_type": "u64", "value_bytes": 32}
 //

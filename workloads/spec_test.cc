@@ -151,7 +151,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"{" KEYS "," MIX R"(, "regime": "grow"})", "grow",
                 "stationary"},
         BadSpec{"{" KEYS "," MIX R"(, "ops": -1})", "ops", "from 0"},
-        BadSpec{"{" KEYS "," MIX R"(, "regime": "growth"})", "'ops'", "above 0"},
+        BadSpec{"{" KEYS "," MIX R"(, "regime": "growth"})", "'ops'",
+                "above 0"},
         BadSpec{"{" KEYS "," MIX
                 R"(, "regime": "fixed_distinct", "ops": 9})",
                 "'fixed_distinct'", "'krr'"},

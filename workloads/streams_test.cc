@@ -105,7 +105,8 @@ TEST(SequentialNew, ThreadsNeverMeet) {
 TEST(DetMath, AgreesWithTheLibrary) {
   Rng rng(3);
   for (int i = 0; i < 200000; ++i) {
-    const double x = std::ldexp(1 + rng.Unit(), static_cast<int>(rng.Below(90)) - 60);
+    const int exponent = static_cast<int>(rng.Below(90)) - 60;
+    const double x = std::ldexp(1 + rng.Unit(), exponent);
     const double log = std::log(x);
     ASSERT_NEAR(DetLog(x), log, 1e-14 * std::abs(log) + 2e-16) << x;
     const double e = rng.Unit() * 100 - 60;
