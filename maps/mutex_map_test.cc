@@ -37,7 +37,6 @@ struct Slow {
   }
   Slow(Slow&&) noexcept = default;
   Slow& operator=(const Slow&) = default;
-  friend bool operator==(const Slow&, const Slow&) = default;
 
   int number;
   static inline thread_local bool wait_in_copy = false;
