@@ -8,7 +8,7 @@ interval clears delta, equivalent when it lies inside, else undecided.
 Stopping. At least MIN_VISITS, a look every LOOK visits, at most MAX_VISITS. A cell is done when its 95 % interval is
 narrow enough (twice as narrow while undecided), or when the verdict would be the same on the wider 99.5 % interval.
 Whoever looks repeatedly stops more often when the spread happens to look small, so the intervals cover a little less
-than they say: 92 to 96 % in `simulate.py`, least for effects at the very margin. Asking for two good looks running,
+than they say: 95 to 96 % in `simulate.py`, 91 % for effects exactly at the margin. Asking for two good looks running,
 or for a wider interval at the first rule, costs visits and does not change that (tried).
 """
 
