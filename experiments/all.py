@@ -25,9 +25,9 @@ def _root() -> pathlib.Path:
     return here if (here / "experiments/catalogue.json").exists() else here / "bazel-bin"
 
 
-def _tools(cross_arch: str) -> cli.Tools:
+def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
     root = _root()
-    native, cross = root / "experiments/worker/worker", root / f"experiments/worker_{cross_arch}"
+    native, cross = (root / f"experiments/worker_{arch}" for arch in (host_arch, cross_arch))
     emulate = pathlib.Path(__file__).absolute().parents[1] / "tools/run_cross.sh"
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
     return cli.Tools(
@@ -44,9 +44,10 @@ def main() -> int:
     fixed = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     fixed.add_argument("--target", default="all")
     fixed.add_argument("--preset", action="append", default=[])
+    fixed.add_argument("--host-arch", default=os.uname().machine)
     fixed.add_argument("--cross-arch", default="x86_64" if os.uname().machine == "aarch64" else "aarch64")
     known, rest = fixed.parse_known_args()
-    return cli.main(rest, _tools(known.cross_arch), name=known.target, preset=known.preset)
+    return cli.main(rest, _tools(known.host_arch, known.cross_arch), name=known.target, preset=known.preset)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,12 @@
 Arguments after `--` reach the program: `bazel run //experiments:all -- --help`.
 """
 
-load("@host_arch//:host.bzl", "CROSS_ARCH")
+load("@host_arch//:host.bzl", "CROSS_ARCH", "HOST_ARCH")
 load("//tools:cross.bzl", "cross_binary")
 
+# Files of their own names: in the runfiles of one program, the workers of both
+# architectures would be the same experiments/worker/worker.
+_NATIVE_WORKER = "worker_" + HOST_ARCH
 _CROSS_WORKER = "worker_" + CROSS_ARCH
 
 def _json_impl(ctx):
@@ -39,17 +42,18 @@ def experiment(question):
     """The targets of one catalogue entry: here, and on the other architecture."""
     name = question["name"]
     only = "--only=" + name
-    _run(name, ["//experiments/worker"], [only, "--arch=native"])
+    _run(name, [_NATIVE_WORKER], [only, "--arch=native"])
     _run(name + "_" + CROSS_ARCH, [_CROSS_WORKER], [only, "--arch=cross", "--profile=smoke"])
 
 def experiments(questions):
     """The targets of a whole catalogue. Called once, by experiments/BUILD."""
-    cross_binary(
-        name = _CROSS_WORKER,
-        arch = CROSS_ARCH,
-        binary = "//experiments/worker",
-    )
-    _run("all", ["//experiments/worker", _CROSS_WORKER], [])
+    for arch in [HOST_ARCH, CROSS_ARCH]:
+        cross_binary(
+            name = "worker_" + arch,
+            arch = arch,
+            binary = "//experiments/worker",
+        )
+    _run("all", [_NATIVE_WORKER, _CROSS_WORKER], [])
     for question in questions:
         experiment(question)
 
@@ -57,7 +61,7 @@ def _run(name, workers, preset):
     native.py_binary(
         name = name,
         srcs = ["all.py"],
-        args = ["--target=" + name, "--cross-arch=" + CROSS_ARCH] + ["--preset=" + p for p in preset],
+        args = ["--target=" + name, "--host-arch=" + HOST_ARCH, "--cross-arch=" + CROSS_ARCH] + ["--preset=" + p for p in preset],
         data = ["catalogue.json", "//tools:run_cross.sh"] + workers,
         main = "all.py",
         deps = [
