@@ -177,6 +177,17 @@ def fill(spec: str, q: Question, value: float | None) -> str:
     return spec.replace("{}", str(int(value)))
 
 
+def forms(strategy: str, questions: list[Question]) -> list[str]:
+    """Every contestant, {} filled, under which the questions enter a strategy."""
+    found = {}
+    for q in questions:
+        values = [None] if q["kind"] == "cells" else q["axis"]["values"]
+        for spec in [*q["baselines"], *q["contestants"]]:
+            if contestants_lib.strategy_of(spec) == strategy:
+                found.update(dict.fromkeys(fill(spec, q, v) for v in values))
+    return list(found) or [strategy]
+
+
 def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strategies: list[str] | None,
            threads: list[int] | None, cpus: int, described: dict[str, dict[str, Any]]) -> Asked:
     """Decides what a run asks. Raises UserError for names that do not exist.

@@ -202,7 +202,7 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
         return 128 + stop.signal
     if meta["withheld"] or sitting.gave_up():
         progress.say("FAILED: " + "; ".join(
-            [f"{w['contestant']} returned wrong results" for w in meta["withheld"]] +
+            [f"{name} returned wrong results" for name in dict.fromkeys(w["strategy"] for w in meta["withheld"])] +
             [f"{w.contestant} kept failing in {w.question}" for w in sitting.gave_up()]))
         return EXIT_WRONG_RESULTS
     return code

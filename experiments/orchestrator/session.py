@@ -240,7 +240,7 @@ class Session:
         """Makes new losses known, in run.json and loudly."""
         for w in self.planner.withheld[withheld:]:
             if w.question is None:
-                self._withhold({"contestant": strategy_of(w.contestant), "what": w.what})
+                self._withhold(strategy_of(w.contestant), w.what)
             else:  # no wrong result: what was measured before stands
                 self._progress.say(f"GIVEN UP: {w.contestant} in {w.question}: {w.what}")
                 self._run.meta["skipped"].append({"question": w.question, "contestant": w.contestant,
@@ -251,11 +251,14 @@ class Session:
         if len(self.planner.withheld) > withheld or len(self.planner.skipped) > skipped:
             self._write_meta()
 
-    def _withhold(self, entry: dict[str, Any]) -> None:
-        # The strategy, with whatever tunables it was wrong: `what` names them.
-        if not any(e["contestant"] == entry["contestant"] for e in self._run.meta["withheld"]):
-            self._run.meta["withheld"].append(entry)
-            self._progress.say(f"WITHHELD: {entry['contestant']} takes no further part: {entry['what']}")
+    def _withhold(self, strategy: str, what: str, **more: str) -> None:
+        """Puts a strategy out of the paper in every form in which the run has it, and says so once."""
+        withheld = self._run.meta["withheld"]
+        if any(e["strategy"] == strategy for e in withheld):
+            return
+        for spec in catalogue.forms(strategy, self._run.meta["questions"]):
+            withheld.append({"contestant": spec, "strategy": strategy, "what": what, **more})
+        self._progress.say(f"WITHHELD: {strategy} takes no further part: {what}")
 
     def _validate(self) -> None:
         """Every question in its smoke form on the other architecture: counted and checked, never timed."""
@@ -277,8 +280,8 @@ class Session:
             request = {**request, "pin": [self._cpus[i % len(self._cpus)] for i in range(request["threads"])]}
             outcome = self._run_worker(self._cross, {**head, "purpose": "validate", "gate": None}, request)
             for c in outcome.culprits if outcome.status == "invalid" else ():
-                self._withhold({"contestant": strategy_of(request["contestants"][c]), "arch": self._cross.arch,
-                                "what": f"on {self._cross.arch}, {outcome.what}"})
+                self._withhold(strategy_of(request["contestants"][c]), f"on {self._cross.arch}, {outcome.what}",
+                               arch=self._cross.arch)
 
     # Resuming.
 

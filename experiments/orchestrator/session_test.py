@@ -146,6 +146,15 @@ class Accidents(RunTest):
         self.assertEqual([e["status"] for e in ends].count("invalid"), 1)
         self.assertIn("ok", self.statuses())
 
+    def test_every_form_of_a_wrong_strategy_is_withheld(self):
+        code, said = self.go("--only", "shards,standard_cells", "--profile", "smoke",
+                             fake={"mode": "invalid", "of": "sharded_map"})
+        self.assertEqual(code, 1)
+        self.assertEqual(said.count("WITHHELD: sharded_map "), 1)
+        self.assertEqual({w["contestant"] for w in support.meta(self.run_path)["withheld"]},
+                         {"sharded_map:shards=1", "sharded_map:shards=64"})
+        self.assertIn("FAILED: sharded_map returned wrong results\n", said)
+
     def test_wrong_results_on_the_other_architecture(self):
         with mock.patch.object(environment, "emulator", return_value=["true"]):
             code, said = self.go("--only", "skew", "--arch", "cross", "--profile", "smoke", cross=True,
