@@ -46,10 +46,14 @@ def _cross_binary_impl(ctx):
     executable = target[DefaultInfo].files_to_run.executable
     output = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(output = output, target_file = executable, is_executable = True)
+
+    # The program's data, but not the program: its path among the runfiles is that of the same program built for this
+    # machine, and whatever uses both would get only one of them.
+    runfiles = target[DefaultInfo].default_runfiles.files.to_list()
     return [DefaultInfo(
         executable = output,
         files = depset([output]),
-        runfiles = target[DefaultInfo].default_runfiles.merge(ctx.runfiles([output])),
+        runfiles = ctx.runfiles([output] + [f for f in runfiles if f != executable]),
     )]
 
 cross_binary = rule(
