@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 
 #include "experiments/worker/course.h"
@@ -168,25 +169,40 @@ class StationaryCourse final : public Course {
         most, std::max<std::uint64_t>(
                   1, kFirstProbeOps /
                          static_cast<std::uint64_t>(session_.threads())));
+    std::vector<double> ns;
     while (true) {
-      std::vector<double> ns;
-      double total = 0;
-      for (int c = 0; c < session_.contestants(); ++c) {
-        // Waiting for the CPU is not the map's; in slices as short as these it
-        // would falsify the length for the whole visit.
-        const RunTime time = PlayOf(c, n).time;
-        ns.push_back(static_cast<double>(std::max<std::int64_t>(
-            {1, time.wall - time.run_delay, time.wall / 10})));
-        total += ns.back();
-      }
-      const double mean = GeometricMean(ns);
+      ns = Probe(n);
+      const double total = std::accumulate(ns.begin(), ns.end(), 0.0);
       // One very slow contestant must not make the calibration long.
-      if (mean >= kProbeNs || n >= most || total >= 10 * kProbeNs) {
-        return static_cast<std::uint64_t>(
-            std::llround(slice_ns / (mean / static_cast<double>(n))));
+      if (total >= 10 * kProbeNs) break;
+      if (GeometricMean(ns) < kProbeNs && n < most) {
+        n = std::min(most, 4 * n);
+        continue;
       }
-      n = std::min(most, 4 * n);
+      // The least of three: a disturbed probe would set the length of every
+      // slice of the visit.
+      for (int again = 0; again < 2; ++again) {
+        const std::vector<double> more = Probe(n);
+        for (std::size_t c = 0; c < ns.size(); ++c) {
+          ns[c] = std::min(ns[c], more[c]);
+        }
+      }
+      break;
     }
+    return static_cast<std::uint64_t>(
+        std::llround(slice_ns / (GeometricMean(ns) / static_cast<double>(n))));
+  }
+
+  // Nanoseconds of a slice of n operations a thread, by contestant.
+  std::vector<double> Probe(std::size_t n) {
+    std::vector<double> ns;
+    for (int c = 0; c < session_.contestants(); ++c) {
+      // Waiting for the CPU is not the map's.
+      const RunTime time = PlayOf(c, n).time;
+      ns.push_back(static_cast<double>(std::max<std::int64_t>(
+          {1, time.wall - time.run_delay, time.wall / 10})));
+    }
+    return ns;
   }
 
   Session& session_;
