@@ -188,7 +188,7 @@ class Narrow(unittest.TestCase):
         self.assertIn("evict", contestants.unfit({"keeps_every_key": False}, {"mix": {}}, 1))
 
     def test_contestants_round_trip(self):
-        for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "sharded_map:shards=4,x=1@batch"):
+        for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "mutex_map@reserve", "sharded_map:shards=4,x=1@batch@reserve"):
             self.assertEqual(str(contestants.parse(spec)), spec)
         for spec in ("", "Sync", "sharded_map:", "sharded_map:shards", "a@b", "sharded_map:shards=x"):
             with self.assertRaises(UserError, msg=spec):

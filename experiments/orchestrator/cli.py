@@ -125,7 +125,7 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
                    help="time for everything, the paper included: 90s, 20m, 1h30m (default: the profile's)")
     p.add_argument("--only", type=_names, metavar="Q1,Q2", help="only these questions")
     p.add_argument("--strategies", type=_strategies, metavar="S1,S2",
-                   help="only these contestants beside the baselines, as name[:tunable=value][@batch]; "
+                   help="only these contestants beside the baselines, as name[:tunable=value][@batch][@reserve]; "
                    "one that a question does not list joins it")
     p.add_argument("--threads", type=_threads, metavar="1,2",
                    help="these thread counts instead of the questions' own")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contestants: strategies as they are entered in a comparison, and what they are fit for.
 
-A contestant is written `name[:tunable=value[,tunable=value]][@batch]`, for instance
+A contestant is written `name[:tunable=value[,tunable=value]][@batch][@reserve]`, for instance
 `sharded_map:shards=256` or `snapshot_map@batch`. `{}` as a value is filled from a tunable axis.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.orchestrator.errors import UserError, unknown
 
-_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?(?P<batch>@batch)?")
+_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?(?P<batch>@batch)?(?P<reserve>@reserve)?")
 _TUNABLE = re.compile(r"(?P<name>[a-z][a-z0-9_]*)=(?P<value>-?[0-9]+|\{\})")
 
 
@@ -22,17 +22,19 @@ class Contestant:
     name: str
     tunables: tuple[tuple[str, str], ...] = ()
     batch: bool = False
+    reserve: bool = False
 
     def __str__(self) -> str:
         tail = ",".join(f"{name}={value}" for name, value in self.tunables)
-        return self.name + (f":{tail}" if tail else "") + ("@batch" if self.batch else "")
+        return self.name + (f":{tail}" if tail else "") + ("@batch" if self.batch else "") + (
+            "@reserve" if self.reserve else "")
 
 
 def parse(spec: str) -> Contestant:
     """Reads a contestant. Raises UserError."""
     form = _FORM.fullmatch(spec)
     if not form:
-        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch], "
+        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch][@reserve], "
                         "for instance sharded_map:shards=64.")
     tunables = []
     for part in (form["tunables"] or "").split(",") if form["tunables"] else ():
@@ -40,7 +42,7 @@ def parse(spec: str) -> Contestant:
         if not tunable:
             raise UserError(f"{part!r} in {spec!r} is not a tunable; write tunable=integer.")
         tunables.append((tunable["name"], tunable["value"]))
-    return Contestant(form["name"], tuple(tunables), form["batch"] is not None)
+    return Contestant(form["name"], tuple(tunables), form["batch"] is not None, form["reserve"] is not None)
 
 
 def strategy_of(spec: str) -> str:

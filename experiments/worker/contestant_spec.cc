@@ -11,7 +11,8 @@
 namespace cmap::experiments {
 namespace {
 
-constexpr std::string_view kBatch = "@batch";
+constexpr std::string_view kBatch = "batch";
+constexpr std::string_view kReserve = "reserve";
 
 bool IsName(std::string_view text) {
   return !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) &&
@@ -22,7 +23,7 @@ bool IsName(std::string_view text) {
 
 [[noreturn]] void Malformed(std::string_view text, const std::string& why) {
   throw InputError("contestant \"" + std::string(text) + "\": " + why +
-                   "; write name[:tunable=value,...][@batch], such as "
+                   "; write name[:tunable=value,...][@batch][@reserve], such as "
                    "sharded_map:shards=64");
 }
 
@@ -32,13 +33,16 @@ ContestantSpec ContestantSpec::Parse(std::string_view text) {
   ContestantSpec spec;
   spec.text = text;
   std::string_view rest = text;
-  if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
-    if (rest.substr(at) != kBatch) {
-      Malformed(text, "\"" + std::string(rest.substr(at)) +
-                          "\" is not a mode, only @batch is");
+  for (std::size_t at; (at = rest.rfind('@')) != std::string_view::npos;
+       rest = rest.substr(0, at)) {
+    const std::string_view mode = rest.substr(at + 1);
+    if (mode != kBatch && mode != kReserve) {
+      Malformed(text, "\"@" + std::string(mode) +
+                          "\" is not a mode, only @batch and @reserve are");
     }
-    spec.batch = true;
-    rest = rest.substr(0, at);
+    bool& set = mode == kBatch ? spec.batch : spec.reserve;
+    if (set) Malformed(text, "@" + std::string(mode) + " is given twice");
+    set = true;
   }
   const std::size_t colon = rest.find(':');
   spec.name = rest.substr(0, colon);

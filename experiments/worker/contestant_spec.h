@@ -2,11 +2,12 @@
 //
 // A contestant as written in catalogues, requests and on command lines:
 //
-//   name[:tunable=value[,tunable=value]][@batch]
+//   name[:tunable=value[,tunable=value]][@batch][@reserve]
 //
 // for instance mutex_map, sharded_map:shards=256, snapshot_map@batch. With
 // @batch every maximal run of consecutive stores of a slice is applied by one
-// StoreBatch.
+// StoreBatch. With @reserve room for the final size is reserved before the clock
+// starts, so that a presized map can be held against a growing one in one visit.
 #ifndef CMAP_EXPERIMENTS_WORKER_CONTESTANT_SPEC_H_
 #define CMAP_EXPERIMENTS_WORKER_CONTESTANT_SPEC_H_
 
@@ -23,6 +24,7 @@ struct ContestantSpec {
   std::string name;
   std::vector<std::pair<std::string, std::int64_t>> tunables;
   bool batch = false;
+  bool reserve = false;
 
   // Throws InputError when the text is not of the form above. Whether the
   // strategy and its tunables exist is the registry's business.

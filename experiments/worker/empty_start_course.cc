@@ -87,7 +87,8 @@ class EmptyStartCourse final : public Course {
 
   Slice Run(int c, bool keep = false) {
     session_.Place(c);
-    if (session_.request().workload.regime == workloads::Regime::kReserved) {
+    if (session_.request().workload.regime == workloads::Regime::kReserved ||
+        session_.spec(c).reserve) {
       session_.contestant(c).Reserve(
           static_cast<std::size_t>(expected_.final_size.hi));
     }

@@ -41,7 +41,7 @@ Three ways to use it:
                "threads": 2, "slice_ms": 20, "seconds": 0.6}' |
           worker --visit=-
 
-      Contestants: name[:tunable=value[,tunable=value]][@batch].
+      Contestants: name[:tunable=value[,tunable=value]][@batch][@reserve].
       Other fields: visit (number), seed, warmup_seconds, pin (list of CPUs),
       oversubscribed, timed (false: verify only, no times), max_blocks.
       Exit codes: 0 done, 2 bad request, 3 a map gave a wrong answer,

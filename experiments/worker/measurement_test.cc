@@ -237,12 +237,16 @@ TEST(ContestantSpec, ReadsEveryForm) {
   EXPECT_EQ(full.tunables[0], (std::pair<std::string, std::int64_t>("shards", 256)));
   EXPECT_EQ(full.tunables[1].second, -3);
   EXPECT_EQ(full.text, "sharded_map:shards=256,other=-3@batch");
+  EXPECT_FALSE(full.reserve);
+  const auto both = ContestantSpec::Parse("mutex_map@batch@reserve");
+  EXPECT_EQ(both.name, "mutex_map");
+  EXPECT_TRUE(both.batch && both.reserve);
 }
 
 TEST(ContestantSpec, SaysWhatIsWrong) {
   for (const char* wrong :
        {"", ":shards=1", "a:", "a:b", "a:b=", "a:b=x", "a:b=1,", "a:b=1,b=2",
-        "a@bulk", "a b", "a:b=99999999999999999999", "7up"}) {
+        "a@bulk", "a@batch@batch", "a@", "a b", "a:b=99999999999999999999", "7up"}) {
     EXPECT_THROW(ContestantSpec::Parse(wrong), InputError) << wrong;
   }
   try {
@@ -251,8 +255,8 @@ TEST(ContestantSpec, SaysWhatIsWrong) {
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),
                  "contestant \"sharded_map:shards=many\": \"many\" is not an "
-                 "integer; write name[:tunable=value,...][@batch], such as "
-                 "sharded_map:shards=64");
+                 "integer; write name[:tunable=value,...][@batch][@reserve], "
+                 "such as sharded_map:shards=64");
   }
 }
 

@@ -150,6 +150,11 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
              "\" asks for batches and the mix has no store; leave @batch out";
     }
   }
+  if (spec.reserve && !workload.StartsEmpty()) {
+    return "\"" + spec.text +
+           "\" asks to reserve and the workload does not start empty; leave "
+           "@reserve out";
+  }
   return "";
 }
 

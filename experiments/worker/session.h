@@ -49,9 +49,10 @@ class Session {
   Contestant& contestant(int c) {
     return *contestants_[static_cast<std::size_t>(c)];
   }
-  const std::string& name(int c) const {
-    return request_.contestants[static_cast<std::size_t>(c)].text;
+  const ContestantSpec& spec(int c) const {
+    return request_.contestants[static_cast<std::size_t>(c)];
   }
+  const std::string& name(int c) const { return spec(c).text; }
   const Team& team() const { return team_; }
 
   // A seed of its own for each purpose of the visit.

@@ -18,6 +18,11 @@
 namespace cmap::experiments {
 namespace {
 
+// How long a thread spins for the next slice before it sleeps. Longer than what
+// the main thread does between the slices of a block and the blocks of small
+// maps; filling large ones takes longer, but then a discarded slice follows.
+constexpr std::int64_t kStayAwakeNs = 100'000'000;
+
 void SetAffinity(const std::vector<int>& cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -139,7 +144,7 @@ void Team::Loop(int thread) {
       open("/proc/thread-self/schedstat", O_RDONLY);
   std::uint32_t seen = 0;
   while (true) {
-    round_.wait(seen, std::memory_order_relaxed);
+    AwaitRound(seen);
     // (2) acquire, pairs with the releases (1) and (3).
     const std::uint32_t round = round_.load(std::memory_order_acquire);
     if (round == seen) continue;
@@ -151,6 +156,19 @@ void Team::Loop(int thread) {
       done_.notify_one();
     }
   }
+}
+
+void Team::AwaitRound(std::uint32_t seen) const {
+  if (!oversubscribed_) {
+    const std::int64_t start = NowNs();
+    do {
+      for (int i = 0; i < 1000; ++i) {
+        if (round_.load(std::memory_order_relaxed) != seen) return;
+        NativeAtomics::Pause();
+      }
+    } while (NowNs() - start < kStayAwakeNs);
+  }
+  round_.wait(seen, std::memory_order_relaxed);
 }
 
 void Team::Part(int thread) {

@@ -10,8 +10,10 @@
 // one finishes: its wall time is the latest end minus the earliest start, by
 // clock_gettime(CLOCK_MONOTONIC), which all CPUs share (16 ns a call, two calls
 // a slice of milliseconds). At the barrier threads spin, and yield once they
-// have spun longer than a healthy machine needs; between slices they sleep, so
-// that whatever the main thread does untimed has the machine for itself.
+// have spun longer than a healthy machine needs. Between slices they stay awake:
+// with threads that slept, on a virtual machine, every slice began with about two
+// milliseconds in which the woken CPU was slow, the threads overlapped for 72 %
+// of a slice instead of 97 %, and lock-free reads looked a quarter slower.
 //
 // Two quantities say whether the slice was what it claims to be:
 //   overlap    (earliest end - latest start) / (latest end - earliest start):
@@ -105,6 +107,7 @@ class Team {
 
   RunTime RunErased(Call call, void* context);
   void Loop(int thread);
+  void AwaitRound(std::uint32_t seen) const;
   void Part(int thread);
   void Pin(int thread) const;
 

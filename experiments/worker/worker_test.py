@@ -156,7 +156,7 @@ class WorkerTest(unittest.TestCase):
 
     def test_batches_leave_what_single_stores_leave(self):
         fill = {"keys": {"stream": "sequential_new"}, "mix": {"store": 100}, "regime": "growth", "ops": 1000}
-        out = self.visit({"contestants": ["mutex_map", "mutex_map@batch", "snapshot_map@batch"], "workload": fill},
+        out = self.visit({"contestants": ["mutex_map", "mutex_map@batch@reserve", "snapshot_map@batch"], "workload": fill},
                          timed=False)
         self.assertEqual(out.code, 0, out.stderr)
         self.assertEqual(len({m["entries"] for m in out.of("memory")}), 1)
@@ -203,6 +203,7 @@ class WorkerTest(unittest.TestCase):
             ({"contestants": []}, "\"contestants\""),
             ({"contestants": ["unsynchronised_map"], "threads": 2, "oversubscribed": True}, "at most 1 thread"),
             ({"contestants": ["mutex_map@batch"], "workload": {**STATIONARY, "mix": {"load": 100}}}, "no store"),
+            ({"contestants": ["mutex_map@reserve"], "workload": STATIONARY}, "does not start empty"),
             ({"workload": {**STATIONARY, "mix": {"load": 90}}}, "mix"),
             ({"workload": {**STATIONARY, "keys": {"stream": "unifrom"}}}, "unifrom"),
             ({"workload": {**STATIONARY, "value_type": "string"}}, "value_type"),
