@@ -116,7 +116,9 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     """Who did not take part in a question, and why."""
     meta = analysis.run.meta
     name = question["name"]
-    notes = [f"{s.get('contestant', s.get('strategy', '?'))} did not take "
+    notes = [s.get("why", "no reason recorded")
+             if s.get("contestant") == "all" else
+             f"{s.get('contestant', s.get('strategy', '?'))} did not take "
              f"part: {s.get('why', 'no reason recorded')}"
              for s in meta["skipped"] if s.get("question") == name]
     named = {s.get("contestant") for s in meta["skipped"]

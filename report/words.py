@@ -41,11 +41,15 @@ def count(number_of: int) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop; empty stays empty."""
+    """With a capital and a full stop; empty stays empty.
+
+    What begins with code (std::unordered_map) keeps its first letter.
+    """
     text = str(text).strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+    code = any(mark in text.split()[0] for mark in ("::", "_", "/"))
+    return (text[0] if code else text[0].upper()) + text[1:] + ("" if text[-1] in ".!?" else ".")
 
 
 def plural(number_of: int, noun: str, many: str | None = None) -> str:

@@ -111,10 +111,11 @@ class Planner:
         return deque(out)
 
     def _harness_places(self, q: Question) -> list[Place]:
-        """Where the null map is measured, to know what the harness itself costs."""
+        """Where the null map is measured, to know what the harness itself costs: always by one thread too."""
         if NULL not in self._described or not any(c["name"] == HARNESS_CELL for c in q.get("cells", ())):
             return []
-        return [p for p in self._places(q) if p.cell == HARNESS_CELL and p.baseline == q["baselines"][0]]
+        return [Place(q["name"], q["baselines"][0], regime, threads, None, HARNESS_CELL)
+                for regime in q["regimes"] for threads in sorted({1, *q["threads"]})]
 
     def _build_goals(self, q: Question) -> list[Goal]:
         out = []
