@@ -111,11 +111,10 @@ class Planner:
         return deque(out)
 
     def _harness_places(self, q: Question) -> list[Place]:
-        """Where the null map is measured, to know what the harness itself costs: always by one thread too."""
+        """Where the null map is measured, by one thread, to know what the harness itself costs."""
         if NULL not in self._described or not any(c["name"] == HARNESS_CELL for c in q.get("cells", ())):
             return []
-        return [Place(q["name"], q["baselines"][0], regime, threads, None, HARNESS_CELL)
-                for regime in q["regimes"] for threads in sorted({1, *q["threads"]})]
+        return [Place(q["name"], q["baselines"][0], regime, 1, None, HARNESS_CELL) for regime in q["regimes"]]
 
     def _build_goals(self, q: Question) -> list[Goal]:
         out = []

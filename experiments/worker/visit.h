@@ -37,7 +37,7 @@
 
 namespace cmap::experiments {
 
-// Runs the visit and writes its lines to `out`, flushed per block. Returns the
+// Runs the visit and writes its lines to `out` at its end. Returns the
 // exit code: 0, kExitInvalid after an "invalid" line, or kExitRefused after a
 // "refused" line ({"t":"refused","why":"..."}). Throws InputError.
 int RunVisit(const VisitRequest& request, std::ostream& out);
