@@ -105,7 +105,7 @@ class Budget(RunTest):
                          {q["name"] for q in meta["questions"]})
 
     def test_a_budget_beyond_the_screening_ends_a_complete_run(self):
-        for visits, status in ((10, "out_of_budget"), (45, "complete")):
+        for visits, status in ((10, "out_of_budget"), (55, "complete")):
             left = iter(range(visits))
             with mock.patch.object(session.Session, "_time_for", lambda self, q: next(left, None) is not None):
                 code, said = self.go("--only", "read_share", "--budget", "10m")
@@ -163,23 +163,23 @@ class Accidents(RunTest):
         self.assertIn("on aarch64", support.meta(self.run_path)["withheld"][0]["what"])
 
     def test_a_crashing_contestant_is_given_up_and_the_rest_is_measured(self):
-        code, said = self.go("--only", "batch_init", *BUDGET, fake={"mode": "crash", "of": "hash_trie_map"})
+        code, said = self.go("--only", "batch_init", *BUDGET, fake={"mode": "crash", "of": "sharded_map"})
         self.assertEqual(code, 1)
-        self.assertIn("GIVEN UP: hash_trie_map in batch_init", said)
+        self.assertIn("GIVEN UP: sharded_map in batch_init", said)
         meta = support.meta(self.run_path)
         self.assertEqual(meta["withheld"], [])
-        self.assertTrue(any(s["contestant"] == "hash_trie_map" for s in meta["skipped"]))
+        self.assertTrue(any(s["contestant"] == "sharded_map" for s in meta["skipped"]))
         self.assertEqual(self.statuses(), {"ok", "crashed"})
 
     def test_a_hanging_contestant(self):
         code, said = self.go("--only", "batch_init", "--budget", "20s", "--visit-timeout", "1s",
-                             fake={"mode": "hang", "of": "hash_trie_map"})
+                             fake={"mode": "hang", "of": "sharded_map"})
         self.assertEqual(code, 1, said)
         self.assertEqual(self.statuses(), {"ok", "hung"})
         self.assertLessEqual(said.count(" hung: "), 1 + 3)
 
     def test_too_little_memory_is_skipped_with_the_reason_and_no_failure(self):
-        code, said = self.go("--only", "batch_init", *BUDGET, fake={"mode": "refused", "of": "hash_trie_map"})
+        code, said = self.go("--only", "batch_init", *BUDGET, fake={"mode": "refused", "of": "sharded_map"})
         self.assertEqual(code, 0, said)
         self.assertTrue(any("12.1 GiB" in s["why"] for s in support.meta(self.run_path)["skipped"]))
 

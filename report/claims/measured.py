@@ -144,8 +144,9 @@ def cell_ratio(experiment: str, cell: str, a: str, b: str, low: float, high: flo
 
 
 def write_share_rule(conclusions: Mapping[str, Any]) -> Decision:
-    """Avoid sync.Map above 10 % writes: it must lose to the lock below 90 % reads."""
-    found = rows(conclusions, "crossovers", experiment="read_share", a=SYNC)
+    """Avoid sync.Map above 10 % writes: it must lose to one lock below 90 % reads."""
+    found = [row for row in rows(conclusions, "crossovers", experiment="read_share", a=SYNC)
+             if row["b"] in (MUTEX, RW)]
     if not found:
         return _not_asked("sync_map over the share of reads")
     verdicts, parts = [], []
