@@ -130,7 +130,7 @@ QUESTIONS = [
         "prose": "Every request is LoadOrStore on a map that starts empty; the key reuse rate is the share of " +
                  "requests whose key was asked for before. A published article claims a gain of 47 % that " +
                  "appears only above 83 % reuse. Measured while the map grows, with the number of requests " +
-                 "jittered over one doubling, and with the space reserved beforehand.",
+                 "jittered over one doubling; the full profile also reserves the space beforehand.",
         "kind": "sweep",
         "axis": {
             "name": "key reuse rate",
@@ -256,8 +256,8 @@ QUESTIONS = [
         "title": "How is a map of 10 000 keys best filled?",
         "prose": "One store after another, the same as one batch, and build-then-publish: a snapshot map that " +
                  "receives the batch while empty builds its table off-line and publishes it once. @reserve stands for " +
-                 "a map whose space was reserved first, held against the same map growing; the reserved regime gives " +
-                 "all of them their space. 7 071 to 14 141 keys, 10 000 in the geometric mean.",
+                 "a map whose space was reserved first, held against the same map growing; in the full profile a " +
+                 "reserved regime gives all of them their space. 7 071 to 14 141 keys, 10 000 in the geometric mean.",
         "kind": "cells",
         "cells": [
             {"name": "fill_10k", "title": "Fill 10 000 integer keys", "workload": _fill("u64")},
@@ -379,8 +379,8 @@ QUESTIONS = [
     {
         "name": "shards",
         "title": "How many shards pay, and does padding them?",
-        "prose": "Loads and stores in equal parts on 10 000 keys, against one mutex around one table. Shard counts from " +
-                 "1 to 1024, each shard on its own cache line or packed next to its neighbours.",
+        "prose": "Loads and stores in equal parts on 10 000 keys, against one mutex around one table. Shard counts up " +
+                 "to 1024, each shard on its own cache line; the full profile also packs them side by side.",
         "kind": "discrete",
         "axis": {
             "name": "shards",

@@ -121,14 +121,14 @@ def curve_sentence(curve: Curve, question: dict[str, Any]) -> str:
         if result.strict:
             return (f"{a} is faster than {b} throughout: "
                     f"{span(low, high)}")
-        return (f"{a} is never slower than {b} and up to {times(high)} "
-                f"as fast")
+        return (f"{a} is nowhere slower than {b} by more than "
+                f"{100 * curve.delta:.3g} %, and up to {times(high)} as fast")
     if result.verdict == "b_throughout":
         if result.strict:
             return (f"{a} is slower than {b} throughout: "
                     f"{span(low, high)}")
-        return (f"{a} is never faster than {b} and down to {times(low)} "
-                f"as fast")
+        return (f"{a} is nowhere faster than {b} by more than "
+                f"{100 * curve.delta:.3g} %, and down to {times(low)} as fast")
     if result.verdict == "equivalent":
         return (f"{a} and {b} are equivalent throughout: within "
                 f"±{100 * curve.delta:.3g} %")

@@ -27,7 +27,7 @@ _ABOUT = """\
 Measures concurrent maps against each other and writes a paper about it.
 
 Each question of the catalogue varies one thing (key reuse, share of reads, ...) and asks where
-the ranking of the maps flips. Every sample goes to results/<time>/samples.jsonl as it is taken;
+the ranking of the maps flips. Samples go to results/<time>/samples.jsonl at the end of each visit;
 at the end the paper is written to results/<time>/report/index.html and its path is printed.
 """
 _EXAMPLES = """\
@@ -42,7 +42,8 @@ examples:
   all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
   all --report-only latest                  writes the paper of a run again
 
-Ctrl-C stops cleanly and still writes the paper; a second one stops at once. Nothing measured is lost.
+Ctrl-C stops cleanly and still writes the paper; a second one stops at once. At most the visit
+under way is lost.
 exit code: 0 done; 1 a strategy returned wrong results or failed, or the paper could not be written;
 2 the command cannot be done as given; 130 or 143 stopped by Ctrl-C or SIGTERM.
 """

@@ -76,7 +76,7 @@ class RunStore:
         store = cls(path, meta)
         cut = _trim(samples)
         if cut:
-            # The line was never whole, so no sample is lost; the paper shows that it happened.
+            # The line was never whole, so no sample is lost; run.json records that it happened.
             meta["cut_lines"] = meta.get("cut_lines", 0) + 1
         _point(path.parent / "latest", path.name)
         return store

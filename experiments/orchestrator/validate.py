@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The visits that check every question on an architecture which this machine can only emulate.
 
-They are small, validated operation by operation like any other visit, and never timed: the time
-an emulator takes says nothing about the architecture.
+They are small, every slice is held against a replay like those of any other visit, and they are
+never timed: the time an emulator takes says nothing about the architecture.
 """
 
 from typing import Any

@@ -2,7 +2,7 @@
 """Makes one visit: a fresh worker process, watched until it ends.
 
 Nothing a worker does may harm a run: a crash, a hang, half a line, an answer to another question
-or no answer at all end the visit with a status, and its lines are on disk but do not count.
+or no answer at all end the visit with a status; whatever lines it wrote are kept but do not count.
 """
 
 import collections

@@ -88,13 +88,13 @@ class ConfigurationTest(unittest.TestCase):
         def line(**options):
             archive = fetch.Archive("http://mirror.example/debian", "bookworm", "",
                                     {key.replace("_", "-"): value for key, value in options.items()})
-            return fetch.source_line("deb", archive, "sid", "main", "/work/key.asc")
+            return fetch.source_line("deb", archive, "sid", "main", "/keys/key.asc")
 
         self.assertEqual(line(), "deb http://mirror.example/debian sid main\n")
         self.assertEqual(line(signed_by="/a.gpg /b.gpg"),
                          "deb [signed-by=/a.gpg,/b.gpg] http://mirror.example/debian sid main\n")
         self.assertEqual(line(signed_by="\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n", trusted="yes"),
-                         "deb [signed-by=/work/key.asc trusted=yes] http://mirror.example/debian sid main\n")
+                         "deb [signed-by=/keys/key.asc trusted=yes] http://mirror.example/debian sid main\n")
 
     def test_complaints_are_apts_errors(self):
         self.assertEqual(fetch.apt_complaint("Reading lists...\nE: Unable to locate package a\nE: Unable to locate package a\n"),
