@@ -37,7 +37,8 @@
 //   Size()          the number of entries; exact when nothing runs
 //                   concurrently, otherwise a value between the least and the
 //                   greatest number of entries present during the call for
-//                   counters, or a sum over parts for sharded designs.
+//                   counters; for designs that add up shards or walk, a sum of
+//                   what was found at different moments.
 //   Reserve(n)      a hint: the next insertions up to n entries should not
 //                   grow the map. Never changes what is observable.
 //   StoreBatch(s)   Store for every pair in order. Atomic as a whole only where
@@ -45,7 +46,8 @@
 //   MemoryBytes()   bytes held for entries and structure now; quiescent only.
 //
 // Errors. Maps throw only what K, V, Hash, equality or the allocator throw
-// (std::bad_alloc above all), and are unchanged for readers when they do.
+// (std::bad_alloc above all), and are unchanged for readers when they do; only a
+// StoreBatch that throws may leave the pairs before that one stored.
 //
 // Thread safety. Construction, destruction and MemoryBytes() need exclusive
 // access; everything else may be called from any number of threads. Per-thread

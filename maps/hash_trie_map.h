@@ -51,7 +51,8 @@
 // under the same node, cost O(log n), and allocate one entry. There is no growth
 // step, so nothing to reserve. Size is O(n): Go's map has none, and a counter
 // would be the one word that all writers share. Range and Size walk under a guard.
-// Exceptions come before the publishing, so they change nothing.
+// Exceptions come before the publishing, so they change nothing (a StoreBatch that
+// throws leaves the pairs before that one stored).
 //
 // Source: Go 1.24, src/internal/sync/hashtriemap.go (M. Knyszek, 2024). The idea:
 // A. Prokopec, N. Bronson, P. Bagwell, M. Odersky, "Concurrent tries with
@@ -401,7 +402,7 @@ class HashTrieMap {
       }
       before->overflow.store(next, std::memory_order_release);  // (8), with (7)
     }
-    guard.Retire(entry);
+    guard.Retire(entry, sizeof(Entry) + internal::HeapBytes(entry->value));
   }
 
   static void Exchange(Spot& spot, Entry* entry, std::unique_ptr<Entry> fresh,

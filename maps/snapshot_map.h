@@ -242,20 +242,19 @@ class alignas(kCacheLine) SnapshotMap {
     }
     void Empty() { next_ = std::make_unique<Table>(); }
 
-    void Publish() noexcept {
+    void Publish() {
+      // Again: what copying and `make` ran may have used the room.
+      guard_.Prepare(1);
       const Table* old = &Now();
       // (1) release, pairs with (2): readers see the table as it was made.
       map_.snapshot_.store(next_.release(), std::memory_order_release);
-      guard_.Retire(old, old->Size() * kBytesPerEntry);
+      guard_.Retire(old, old->StructureBytes());
     }
 
    private:
     struct Room {  // before the mutex, as it may throw
       explicit Room(Guard& guard) { guard.Prepare(1); }
     };
-    static constexpr std::size_t kBytesPerEntry = 4 * sizeof(void*) +
-                                                  sizeof(K) + sizeof(V);
-
     // In this order: the guard outlives the mutex, so that nothing is freed
     // under it.
     SnapshotMap& map_;

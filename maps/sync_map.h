@@ -63,7 +63,8 @@
 // O(n) when it starts one. Store of an existing key never copies the index.
 // Size is O(n), as Go has no Len: it counts, under the mutex if amended.
 // Range visits under a guard, which holds up all reclamation meanwhile.
-// If an operation throws, nothing has changed for readers.
+// If an operation throws, nothing has changed for readers (a StoreBatch that
+// throws leaves the pairs before that one stored).
 //
 // Layout. kPacked as upstream: the pointer to read shares the cache line of the
 // mutex, which misses write. kSplit gives it a line of its own.
@@ -268,7 +269,7 @@ class alignas(kCacheLine) SyncMap {
     Cell* cell = entry->cell.load(std::memory_order_acquire);  // (1)
     while (IsValue(cell) && ValueOf(cell) == expected) {
       if (Exchange(*entry, cell, nullptr)) {
-        guard.Retire(static_cast<Box*>(cell));
+        RetireBox(cell, guard);
         return true;
       }
     }
@@ -448,6 +449,11 @@ class alignas(kCacheLine) SyncMap {
   // Boxes, entries and indexes that one operation can unlink.
   static constexpr std::size_t kMaxRetired = 4;
 
+  // Counts what the value owns, so that garbage is bounded in bytes too.
+  static void RetireBox(Cell* cell, Guard& guard) noexcept {
+    guard.Retire(static_cast<Box*>(cell),
+                 sizeof(Box) + internal::HeapBytes(ValueOf(cell)));
+  }
   static const V& ValueOf(const Cell* cell) {
     return static_cast<const Box*>(cell)->value;
   }
@@ -586,6 +592,7 @@ class alignas(kCacheLine) SyncMap {
   // A key that is in neither index. Strong: on an exception nothing changed but
   // that a dirty index may now exist.
   void AddLocked(const Probe& probe, std::unique_ptr<Box> box, Guard& guard) {
+    guard.Prepare(kMaxRetired);  // again: user code may have used the room
     ReadOnly* read = LoadRead();
     auto entry = std::make_unique<Entry>(probe.key, nullptr);
     std::unique_ptr<ReadOnly> amended;
@@ -644,7 +651,7 @@ class alignas(kCacheLine) SyncMap {
       }
       if (Exchange(entry, cell, box.get())) {
         box.release();
-        if (cell != nullptr) guard.Retire(static_cast<Box*>(cell));
+        if (cell != nullptr) RetireBox(cell, guard);
         return true;
       }
     }
@@ -677,7 +684,7 @@ class alignas(kCacheLine) SyncMap {
       if (!box) box = std::make_unique<Box>(desired);
       if (Exchange(entry, cell, box.get())) {
         box.release();
-        guard.Retire(static_cast<Box*>(cell));
+        RetireBox(cell, guard);
         return true;
       }
     }
@@ -737,7 +744,7 @@ class alignas(kCacheLine) SyncMap {
     while (IsValue(cell)) {
       take(ValueOf(cell));
       if (Exchange(entry, cell, nullptr)) {
-        guard.Retire(static_cast<Box*>(cell));
+        RetireBox(cell, guard);
         return true;
       }
     }

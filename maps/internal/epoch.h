@@ -380,8 +380,8 @@ class alignas(kCacheLine) EpochReclaimer<Atomics>::Record {
 // The domain of all maps of one Atomics policy in the process. Threads get
 // their record at their first guard and give it back when they end.
 //
-// A thread that uses a map for the first time from the destructor of one of its
-// thread-local objects keeps its record until the process ends.
+// A thread that uses a map from the destructor of a thread-local object older than
+// its first guard takes a record anew, which is kept until the process ends.
 template <class Atomics>
 class EpochDomain {
   using Reclaimer = EpochReclaimer<Atomics>;
@@ -441,9 +441,9 @@ class EpochDomain {
 
   struct ThreadEnd {
     ~ThreadEnd() {
-      if (Record* mine = std::exchange(current_, nullptr)) {
-        domain_.value.Release(*mine);
-      }
+      // Still registered meanwhile: deleters may use maps.
+      if (current_ != nullptr) domain_.value.Release(*current_);
+      current_ = nullptr;
     }
   };
 

@@ -84,8 +84,9 @@ class SharedLock {
 // a short spin in the library), hence the Atomics policy must offer wait and
 // notify on Atomic<std::uint32_t>. A reader that came later may take the token
 // meant for one that came earlier; as both are counted the same, exclusion
-// holds, and the robbed reader is served by the next writer's tokens at the
-// latest. At most 2^30 - 1 threads may read or wait to read at once.
+// holds, and the robbed reader waits for the next writer's tokens, where it may be
+// robbed again: readers as a whole do not starve, for one reader there is no
+// strict bound. At most 2^30 - 1 threads may read or wait to read at once.
 template <class Atomics>
 class WriterPreferringLock {
  public:

@@ -197,14 +197,20 @@ class Table {
     if (static_cast<double>(entries) > room) map_.reserve(entries);
   }
 
-  // Heap bytes, the table object itself not included. O(1) unless K or V own
-  // heap blocks, else O(n).
-  std::size_t HeapBytesHeld() const {
+  // Bytes of nodes and buckets, without what K and V own. O(1).
+  std::size_t StructureBytes() const {
     std::size_t bytes = map_.size() * MallocBytes(kNodeBytes);
     // libstdc++ keeps the first, single bucket inside the object.
     if (map_.bucket_count() > 1) {
       bytes += MallocBytes(map_.bucket_count() * sizeof(void*));
     }
+    return bytes;
+  }
+
+  // Heap bytes, the table object itself not included. O(1) unless K or V own
+  // heap blocks, else O(n).
+  std::size_t HeapBytesHeld() const {
+    std::size_t bytes = StructureBytes();
     if constexpr (kOwnsHeap<K> || kOwnsHeap<V>) {
       for (const auto& [stored, value] : map_) {
         bytes += HeapBytes(stored.key) + HeapBytes(value);
