@@ -126,12 +126,15 @@ def draw(name: str, title: str, series: Sequence[Series], looks: style.Looks,
 
     `levels` maps a log ratio to what is written beside its dashed line.
     """
-    width = 7.1 if len(scales) == 1 else 10.2
+    # Inches for the longest name at the right end, at 8 points.
+    names = [s.label for s in series] + [baseline, *levels.values()]
+    margin = max(1.38, 0.25 + 0.063 * max(map(len, names)))
+    width = (7.1 if len(scales) == 1 else 10.2) + margin - 1.38
     height = 3.7 if len(scales) == 1 else 3.9
     fig = style.new_figure(width, height)
     ratios = [1.0] if len(scales) == 1 else [1.35, 1.0]
     grid = fig.add_gridspec(1, len(scales), width_ratios=ratios,
-                            left=0.62 / width, right=1 - 1.38 / width,
+                            left=0.62 / width, right=1 - margin / width,
                             bottom=0.52 / height, top=1 - 0.3 / height,
                             wspace=0.07)
     low, high = limits(series, list(levels), delta)
