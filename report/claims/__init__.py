@@ -13,13 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from report.claims import arithmetic, measured, tested
-from report.claims.model import NOT_ASKED
-
-# Testable claims in the five texts under study; the rest of the ledger waits
-# for questions that this catalogue does not ask yet.
-LEDGER_SIZE = 195
-
-EVIDENCE_KINDS = ("measured", "tested", "arithmetic")
 
 
 def evaluate(conclusions: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -41,8 +34,3 @@ def evaluate(conclusions: Mapping[str, Any]) -> list[dict[str, str]]:
          "evidence": decision.evidence, "kind": kind}
         for claim, decision, kind in decided
     ]
-
-
-def decided_count(claims: list[dict[str, str]]) -> int:
-    """How many of the evaluated claims this run decided, one way or the other."""
-    return sum(claim["verdict"] not in (NOT_ASKED, "undecided") for claim in claims)

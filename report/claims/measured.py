@@ -8,7 +8,7 @@ UNDECIDED when it did but no interval was narrow enough.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from report.claims.model import (CONTRADICTED, NOT_ASKED, PARTLY, SUPPORTED, UNDECIDED, Claim,
@@ -16,7 +16,6 @@ from report.claims.model import (CONTRADICTED, NOT_ASKED, PARTLY, SUPPORTED, UND
 
 Row = Mapping[str, Any]
 RW, MUTEX, SYNC = "rw_mutex_map", "mutex_map", "sync_map"
-_OPEN = ("undecided",)
 
 
 def rows(conclusions: Mapping[str, Any], table: str, **match: Any) -> list[Row]:
@@ -70,53 +69,59 @@ def combine(verdicts: Iterable[str]) -> str:
     return decided.pop() if len(decided) == 1 else PARTLY
 
 
-def reuse_level(conclusions: Mapping[str, Any]) -> Decision:
-    """+47 % only above 83 % reuse: the level's interval must lie within 83 +- 2 points."""
-    found = rows(conclusions, "thresholds", experiment="reuse_threshold", a=SYNC)
+def _by_rows(found: list[Row], what: str, judge: Callable[[Row], tuple[str, str]]) -> Decision:
+    """One decision from the curves of several pairs and settings.
+
+    `judge` says of a row that is decided what it means for the claim, and in
+    which words; `what` names the measurement when there is none.
+    """
     if not found:
-        return _not_asked("the reuse rate at which sync_map gains 47 %")
+        return _not_asked(what)
     verdicts, parts = [], []
     for row in found:
-        claimed, tolerance = row["claimed"], row["tolerance"]
-        if row["verdict"] == "crossover":
-            within = interval_in(row, claimed - tolerance, claimed + tolerance)
-            verdicts.append(within if row["left"] == "b" else CONTRADICTED)
-            direction = "reached" if row["left"] == "b" else "lost"
-            parts.append(f"{where(row)}: +47 % is {direction} at {percent(row['estimate'])} "
-                         f"({percent(row['low'])} to {percent(row['high'])})")
-        elif row["verdict"] in _OPEN:
-            verdicts.append(UNDECIDED)
-            parts.append(f"{where(row)}: undecided")
-        else:
-            verdicts.append(CONTRADICTED)
-            side = {"a_throughout": "above", "b_throughout": "below"}.get(row["verdict"])
-            parts.append(f"{where(row)}: " + (f"the gain stays {side} 47 % at every rate"
-                                              if side else f"{row['verdict']} around 47 %"))
+        verdict, finding = ((UNDECIDED, "undecided") if row["verdict"] == "undecided"
+                            else judge(row))
+        verdicts.append(verdict)
+        parts.append(f"{where(row)}: {finding}")
     return Decision(combine(verdicts), _joined(parts))
+
+
+def reuse_level(conclusions: Mapping[str, Any]) -> Decision:
+    """+47 % only above 83 % reuse: the level's interval must lie within 83 +- 2 points."""
+
+    def judge(row: Row) -> tuple[str, str]:
+        if row["verdict"] != "crossover":
+            side = {"a_throughout": "above", "b_throughout": "below"}.get(row["verdict"])
+            return CONTRADICTED, (f"the gain stays {side} 47 % at every rate" if side
+                                  else f"{row['verdict']} around 47 %")
+        at = (f"at {percent(row['estimate'])} "
+              f"({percent(row['low'])} to {percent(row['high'])})")
+        if row["left"] != "b":
+            return CONTRADICTED, f"+47 % is lost {at}"
+        claimed, tolerance = row["claimed"], row["tolerance"]
+        return (interval_in(row, claimed - tolerance, claimed + tolerance),
+                f"+47 % is reached {at}")
+
+    return _by_rows(rows(conclusions, "thresholds", experiment="reuse_threshold", a=SYNC),
+                    "the reuse rate at which sync_map gains 47 %", judge)
 
 
 def low_reuse_costs(conclusions: Mapping[str, Any]) -> Decision:
     """At low reuse sync.Map costs more than explicit locks: b is faster at the left end."""
-    found = rows(conclusions, "crossovers", experiment="reuse_threshold", a=SYNC)
-    if not found:
-        return _not_asked("LoadOrStore of sync_map over the key reuse rate")
-    verdicts, parts = [], []
-    for row in found:
+
+    def judge(row: Row) -> tuple[str, str]:
         if row["verdict"] == "b_throughout":
-            verdicts.append(SUPPORTED)
-            parts.append(f"{where(row)}: the lock is faster at every rate")
-        elif row["verdict"] == "crossover":
-            left = row["left"]
-            verdicts.append(SUPPORTED if left == "b" else CONTRADICTED)
-            parts.append(f"{where(row)}: {'the lock' if left == 'b' else 'sync_map'} is faster "
-                         f"below {percent(row['estimate'])}")
-        elif row["verdict"] in ("a_throughout", "equivalent"):
-            verdicts.append(CONTRADICTED)
-            parts.append(f"{where(row)}: {row['verdict'].replace('_', ' ')}")
-        else:
-            verdicts.append(UNDECIDED)
-            parts.append(f"{where(row)}: {row['verdict']}")
-    return Decision(combine(verdicts), _joined(parts))
+            return SUPPORTED, "the lock is faster at every rate"
+        if row["verdict"] == "crossover":
+            below = f"is faster below {percent(row['estimate'])}"
+            return ((SUPPORTED, f"the lock {below}") if row["left"] == "b"
+                    else (CONTRADICTED, f"sync_map {below}"))
+        if row["verdict"] == "several":
+            return UNDECIDED, "several"
+        return CONTRADICTED, row["verdict"].replace("_", " ")
+
+    return _by_rows(rows(conclusions, "crossovers", experiment="reuse_threshold", a=SYNC),
+                    "LoadOrStore of sync_map over the key reuse rate", judge)
 
 
 def cell_ratio(experiment: str, cell: str, a: str, b: str, low: float, high: float,
@@ -145,46 +150,33 @@ def cell_ratio(experiment: str, cell: str, a: str, b: str, low: float, high: flo
 
 def write_share_rule(conclusions: Mapping[str, Any]) -> Decision:
     """Avoid sync.Map above 10 % writes: it must lose to one lock below 90 % reads."""
-    found = [row for row in rows(conclusions, "crossovers", experiment="read_share", a=SYNC)
-             if row["b"] in (MUTEX, RW)]
-    if not found:
-        return _not_asked("sync_map over the share of reads")
-    verdicts, parts = [], []
-    for row in found:
-        if row["verdict"] == "crossover":
-            verdicts.append(interval_in(row, 88.0, 92.0) if row["left"] == "b" else CONTRADICTED)
-            parts.append(f"{where(row)}: they cross at {row['estimate']:.1f} % reads "
-                         f"({row['low']:.1f} to {row['high']:.1f})")
-        elif row["verdict"] in _OPEN:
-            verdicts.append(UNDECIDED)
-            parts.append(f"{where(row)}: undecided")
-        else:
-            verdicts.append(CONTRADICTED)
-            parts.append(f"{where(row)}: no crossing between 50 and 100 % reads "
-                         f"({row['verdict'].replace('_', ' ')})")
-    return Decision(combine(verdicts), _joined(parts))
+
+    def judge(row: Row) -> tuple[str, str]:
+        if row["verdict"] != "crossover":
+            return CONTRADICTED, ("no crossing between 50 and 100 % reads "
+                                  f"({row['verdict'].replace('_', ' ')})")
+        return (interval_in(row, 88.0, 92.0) if row["left"] == "b" else CONTRADICTED,
+                f"they cross at {row['estimate']:.1f} % reads "
+                f"({row['low']:.1f} to {row['high']:.1f})")
+
+    return _by_rows([row for row in rows(conclusions, "crossovers", experiment="read_share", a=SYNC)
+                     if row["b"] in (MUTEX, RW)], "sync_map over the share of reads", judge)
 
 
 def key_cliff(conclusions: Mapping[str, Any]) -> Decision:
     """Beyond 500K keys the read-write lock collapses against sync.Map."""
-    found = rows(conclusions, "crossovers", experiment="key_count", a=SYNC, b=RW)
-    if not found:
-        return _not_asked("sync_map against the read-write lock over the number of keys")
-    verdicts, parts = [], []
-    for row in found:
-        if row["verdict"] == "crossover":
-            near = row["low"] <= 1_000_000 and row["high"] >= 250_000
-            verdicts.append(SUPPORTED if near else CONTRADICTED)
-            parts.append(f"{where(row)}: they cross at {row['estimate']:,.0f} keys "
-                         f"({row['low']:,.0f} to {row['high']:,.0f})")
-        elif row["verdict"] in _OPEN:
-            verdicts.append(UNDECIDED)
-            parts.append(f"{where(row)}: undecided")
-        else:
-            verdicts.append(CONTRADICTED)
-            parts.append(f"{where(row)}: the order does not change with the number of keys "
-                         f"({row['verdict'].replace('_', ' ')})")
-    return Decision(combine(verdicts), _joined(parts))
+
+    def judge(row: Row) -> tuple[str, str]:
+        if row["verdict"] != "crossover":
+            return CONTRADICTED, ("the order does not change with the number of keys "
+                                  f"({row['verdict'].replace('_', ' ')})")
+        near = row["low"] <= 1_000_000 and row["high"] >= 250_000
+        return (SUPPORTED if near else CONTRADICTED,
+                f"they cross at {row['estimate']:,.0f} keys "
+                f"({row['low']:,.0f} to {row['high']:,.0f})")
+
+    return _by_rows(rows(conclusions, "crossovers", experiment="key_count", a=SYNC, b=RW),
+                    "sync_map against the read-write lock over the number of keys", judge)
 
 
 CLAIMS = (
