@@ -5,7 +5,7 @@ One generated file and library per strategy and key type: a change in one strate
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
-load("//maps:strategies.bzl", "STRATEGIES")
+load("//maps:strategies.bzl", "STRATEGIES", "where")
 
 # Names in targets -> types.
 _KEY_TYPES = {
@@ -50,10 +50,11 @@ def strategy_registrations(name):
             cc_library(
                 name = part,
                 srcs = [part + ".cc"],
+                target_compatible_with = where(s, [], ["//tools/platforms:incompatible"]),
                 deps = [":contestant_for", "//maps:" + s.name],
                 alwayslink = True,
             )
-            parts.append(":" + part)
+            parts = parts + where(s, [":" + part], [])
     cc_library(
         name = name,
         deps = parts,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The list of map strategies, and what follows from it.
 
-Adding a strategy is one header in this folder and one line in STRATEGIES. From the line follow
+Adding a strategy is one header in this folder (an adapter of somebody else's map: in peers/) and one line in STRATEGIES.
+From the line follow
 
   //maps:<name>                            the strategy as a library, with the generated header
                                            maps/strategies/<name>.h, which names it for generic code
@@ -15,18 +16,31 @@ load("@host_arch//:host.bzl", "CROSS_ARCH")
 load("@rules_cc//cc:defs.bzl", "cc_library", "cc_test")
 load("//tools:cross.bzl", "cross_test")
 
-def strategy(name, header, map):
+_EVERYWHERE = ["x86_64", "aarch64"]
+
+def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = True):
     """One strategy.
 
     Args:
       name: what it is called everywhere: on command lines, in result files, in the paper.
-      header: the file in this folder that defines it.
+      header: the file in this folder that defines it; a header in peers/ makes it a peer.
       map: the type, an expression over K, V, Hash and Atomics inside namespace cmap.
+      deps: libraries beyond //maps:internal, such as a peer's package.
+      architectures: those it can be built for.
+      tsan: whether ThreadSanitizer can follow it; if not, say why beside the line.
 
     Returns:
-      A struct with these fields.
+      A struct with these fields, and `peer`.
     """
-    return struct(name = name, header = header, map = map)
+    return struct(
+        name = name,
+        header = header,
+        map = map,
+        deps = deps,
+        architectures = architectures,
+        tsan = tsan,
+        peer = header.startswith("peers/"),
+    )
 
 STRATEGIES = [
     strategy("null", header = "null_map.h", map = "NullMap<K, V, Hash, Atomics>"),
@@ -80,6 +94,24 @@ _write = rule(
     attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
 )
 
+def where(s, if_true, if_false):
+    """select() between two lists by whether the target architecture is one of the strategy's."""
+    if s.architectures == _EVERYWHERE:
+        return if_true
+    return select(dict(
+        {"//tools/platforms:is_" + arch: if_true for arch in s.architectures},
+        **{"//conditions:default": if_false}
+    ))
+
+def followed(s):
+    """target_compatible_with of what is pointless under ThreadSanitizer."""
+    if s.tsan:
+        return []
+    return select({
+        "//tools:thread_sanitizer": ["//tools/platforms:incompatible"],
+        "//conditions:default": [],
+    })
+
 def declare_strategies():
     """Declares the targets of every strategy. Called once, by maps/BUILD."""
     own_tests = native.glob(["*_test.cc"])
@@ -93,9 +125,10 @@ def declare_strategies():
         cc_library(
             name = s.name,
             hdrs = [header, s.header],
-            tags = ["map_strategy"],
+            tags = ["map_strategy"] + (["peer"] if s.peer else []),
+            target_compatible_with = where(s, [], ["//tools/platforms:incompatible"]),
             visibility = ["//visibility:public"],
-            deps = [":concurrent_map", ":internal"],
+            deps = [":concurrent_map", ":internal"] + s.deps,
         )
 
         test = s.name + "_conformance_test"
@@ -110,22 +143,24 @@ def declare_strategies():
             name = test,
             size = "medium",
             srcs = [source],
+            target_compatible_with = followed(s) + where(s, [], ["//tools/platforms:incompatible"]),
             deps = [":" + s.name, "//maps/testing:conformance"],
         )
-        cross_test(
-            name = test + "_" + CROSS_ARCH,
-            size = "medium",
-            # Emulated code is several times slower; the checks are the same.
-            env = {"CMAP_TEST_SCALE": "0.5"},
-            test = ":" + test,
-        )
+        if CROSS_ARCH in s.architectures:
+            cross_test(
+                name = test + "_" + CROSS_ARCH,
+                size = "medium",
+                # Emulated code is several times slower; the checks are the same.
+                env = {"CMAP_TEST_SCALE": "0.5"},
+                test = ":" + test,
+            )
 
     # What is peculiar to some strategies is tested in <strategy>_test.cc beside the header.
     for source in own_tests:
         cc_test(
             name = source[:-len(".cc")],
             srcs = [source],
-            deps = [":" + s.name for s in STRATEGIES] + [
+            deps = [":" + s.name for s in STRATEGIES if not s.peer] + [
                 ":concurrent_map",
                 ":internal",
                 "//maps/testing:conformance",
