@@ -52,12 +52,17 @@ class Paper:
 
 
 def looks_of(analysis: Analysis) -> style.Looks:
-    """Colours by the order of all strategies compiled in, or those seen."""
+    """Colours for all strategies compiled in, or those seen.
+
+    Those that a question names come first; "*" names none.
+    """
     names = [s["name"] for s in analysis.run.strategies()]
     if not names:
         names = [re.split(r"[:@]", c)[0]
                  for v in analysis.run.visits for c in v.contestants]
-    return style.Looks(names)
+    return style.Looks(names, first=[
+        re.split(r"[:@]", c)[0] for q in analysis.run.questions
+        for c in [*(q.get("baselines") or []), *(q.get("contestants") or [])]])
 
 
 def compose(analysis: Analysis) -> Paper:

@@ -59,6 +59,14 @@ class Look(unittest.TestCase):
         self.assertEqual(style.Looks(self.NAMES)["a_map"],
                          style.Looks(reversed(self.NAMES))["a_map"])
 
+    def test_those_named_first_have_colours_of_their_own(self):
+        names = [f"map_{i:02}" for i in range(40)]
+        first = names[3::10] + names[4::10]  # without it, two colours
+        looks = style.Looks(names, first=[*first, "unknown", "null"])
+        self.assertEqual(len({looks[n].colour for n in first}), len(first))
+        self.assertEqual(len({(looks[n].colour, looks[n].marker,
+                               looks[n].dash) for n in names}), len(names))
+
     def test_variants_share_the_colour(self):
         looks = style.Looks(self.NAMES)
         variant = looks["a_map:shards=4@batch"]

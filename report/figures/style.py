@@ -84,13 +84,17 @@ class Look:
 class Looks:
     """Colour and marker of every contestant, by the order of strategy names.
 
+    There are more strategies than colours; those named `first` get theirs
+    before the others, so that they differ from one another as far as can be.
     A tuned or batched variant keeps the colour and marker of its strategy and
     is drawn hollow.
     """
 
-    def __init__(self, strategies: Iterable[str]):
+    def __init__(self, strategies: Iterable[str], first: Iterable[str] = ()):
+        known = set(strategies) - {"null"}
+        chosen = known & set(first)
         self._order = {name: i for i, name in enumerate(
-            sorted(set(strategies) - {"null"}))}
+            [*sorted(chosen), *sorted(known - chosen)])}
 
     def __getitem__(self, contestant: str) -> Look:
         name = re.split(r"[:@]", contestant)[0]
