@@ -32,6 +32,13 @@
 // Guarantees: point operations are linearizable and blocking (only by others on
 // the same shard).
 //
+// The lock of a shard is a parameter (internal/rw_lock.h has them). With many
+// shards few threads meet in one, so what counts is less who may share a lock than
+// what an uncontended one costs, and its size: with a spin lock a padded shard is
+// one line, with any other lock two. sharded_map_spin shows what the mutex's
+// calls cost, sharded_map_shared and sharded_map_rw what counting readers costs
+// where hardly anybody shares.
+//
 // Source: common practice; orcaman/concurrent-map (Go, 32 shards), the segments
 // of Java 7's ConcurrentHashMap, the submaps of parallel-hashmap.
 #ifndef CMAP_MAPS_SHARDED_MAP_H_
@@ -45,6 +52,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,6 +61,7 @@
 #include "maps/internal/locked_map.h"
 #include "maps/internal/options.h"
 #include "maps/internal/rw_lock.h"
+#include "maps/internal/text.h"
 
 namespace cmap {
 
@@ -75,11 +84,16 @@ class ShardedMap {
   using mapped_type = V;
   using Options = ShardedMapOptions;
 
+  static constexpr std::string_view kWhere =
+      kLayout == ShardLayout::kPadded
+          ? "many hash tables, each on cache lines of its own, behind a "
+          : "many hash tables, side by side in memory, behind a ";
+  static constexpr std::string_view kEach = " each";
+  static constexpr std::string_view kSummary =
+      internal::kJoined<kWhere, Lock::kName, kEach>;
   static constexpr Traits kTraits = {
       .family = "sharded lock",
-      .summary = kLayout == ShardLayout::kPadded
-                     ? "many locked hash tables, each on cache lines of its own"
-                     : "many locked hash tables, side by side in memory",
+      .summary = kSummary,
       .source = "common practice; orcaman/concurrent-map, Java 7 segments",
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,

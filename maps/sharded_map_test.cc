@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "gtest/gtest.h"
 #include "maps/internal/rw_lock.h"
-#include "maps/testing/conformance.h"
 
 namespace cmap {
 namespace {
@@ -110,18 +110,35 @@ TEST(ShardedMapTest, PaddedShardsCostMemory) {
   EXPECT_GT(padded.MemoryBytes(), packed.MemoryBytes());
 }
 
-// The kit over the shards' other lock.
-struct sharded_rw_map {
-  static constexpr std::string_view kName = "sharded_map with RW locks";
-  template <class K, class V, class Hash = DefaultHash<K>,
-            class Atomics = NativeAtomics>
-  using Map = ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded,
-                         internal::WriterPreferringLock<Atomics>>;
-};
-[[maybe_unused]] const bool kRegistered = [] {
-  testing::RegisterTypes<sharded_rw_map, std::uint64_t, std::uint64_t>();
-  return true;
-}();
+template <template <class> class Lock>
+using WithLock = ShardedMap<std::uint64_t, std::uint64_t,
+                            DefaultHash<std::uint64_t>, NativeAtomics,
+                            ShardLayout::kPadded, Lock<NativeAtomics>>;
+
+// The figures that the head of sharded_map.h gives, and what the traits say.
+TEST(ShardedMapTest, TheLockIsNamedAndCostsItsSize) {
+  const auto shard_bytes = []<class M>(M*) {
+    const auto bytes = [](std::int64_t shards) {
+      return static_cast<std::int64_t>(
+          M(ShardedMapOptions{.shards = shards}).MemoryBytes());
+    };
+    return (bytes(64) - bytes(32)) / 32;
+  };
+  const auto summary = []<class M>(M*) { return M::kTraits.summary; };
+  using Mutex = WithLock<internal::MutexLock>;
+  using Spin = WithLock<internal::OneByteLock>;
+  using Shared = WithLock<internal::SharedLock>;
+  using Rw = WithLock<internal::WriterPreferringLock>;
+  EXPECT_EQ(shard_bytes(static_cast<Mutex*>(nullptr)), 128);
+  EXPECT_EQ(shard_bytes(static_cast<Spin*>(nullptr)), 64);
+  EXPECT_EQ(shard_bytes(static_cast<Shared*>(nullptr)), 128);
+  EXPECT_EQ(shard_bytes(static_cast<Rw*>(nullptr)), 128);
+  EXPECT_EQ(summary(static_cast<Spin*>(nullptr)),
+            "many hash tables, each on cache lines of its own, behind a one-byte "
+            "spin lock each");
+  EXPECT_NE(summary(static_cast<Rw*>(nullptr)).find("writer-preferring"),
+            std::string_view::npos);
+}
 
 }  // namespace
 }  // namespace cmap

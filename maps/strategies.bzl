@@ -18,7 +18,7 @@ load("//tools:cross.bzl", "cross_test")
 
 _EVERYWHERE = ["x86_64", "aarch64"]
 
-def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = True):
+def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = True, variant_of = ""):
     """One strategy.
 
     Args:
@@ -28,6 +28,8 @@ def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = T
       deps: libraries beyond //maps:internal, such as a peer's package.
       architectures: those it can be built for.
       tsan: whether ThreadSanitizer can follow it; if not, say why beside the line.
+      variant_of: the strategy of the same header of which this is one with another policy (lock, reclamation, ...). What
+        the policy cannot change is tested there; here the kit runs with a third of its types and hashes.
 
     Returns:
       A struct with these fields, and `peer`.
@@ -40,6 +42,7 @@ def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = T
         architectures = architectures,
         tsan = tsan,
         peer = header.startswith("peers/"),
+        variant_of = variant_of,
     )
 
 STRATEGIES = [
@@ -49,7 +52,10 @@ STRATEGIES = [
     strategy("shared_mutex_map", header = "shared_mutex_map.h", map = "SharedMutexMap<K, V, Hash, Atomics>"),
     strategy("rw_mutex_map", header = "rw_mutex_map.h", map = "RwMutexMap<K, V, Hash, Atomics>"),
     strategy("sharded_map", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics>"),
-    strategy("sharded_map_packed", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPacked>"),
+    strategy("sharded_map_packed", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPacked>", variant_of = "sharded_map"),
+    strategy("sharded_map_shared", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::SharedLock<Atomics>>", variant_of = "sharded_map"),
+    strategy("sharded_map_rw", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::WriterPreferringLock<Atomics>>", variant_of = "sharded_map"),
+    strategy("sharded_map_spin", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::OneByteLock<Atomics>>", variant_of = "sharded_map"),
     strategy("sync_map", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics>"),
     strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>"),
     strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
@@ -83,7 +89,7 @@ _CONFORMANCE_TEST = """// Generated from maps/strategies.bzl.
 #include "maps/testing/conformance.h"
 
 [[maybe_unused]] static const bool kRegistered =
-    cmap::testing::RegisterConformance<cmap::strategies::{name}>();
+    cmap::testing::Register{kit}<cmap::strategies::{name}>();
 """
 
 def _write_impl(ctx):
@@ -137,7 +143,7 @@ def declare_strategies():
             name = test + "_source",
             testonly = True,
             out = source,
-            content = _CONFORMANCE_TEST.format(name = s.name),
+            content = _CONFORMANCE_TEST.format(name = s.name, kit = "Variant" if s.variant_of else "Conformance"),
         )
         cc_test(
             name = test,

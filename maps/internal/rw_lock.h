@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The three locks of the lock-based strategies, under one interface:
+// The locks of the lock-based strategies, under one interface:
 //
 //   lock / unlock                exclusive
 //   lock_shared / unlock_shared  shared where kShared is true, else exclusive
@@ -12,6 +12,7 @@
 // WriterPreferringLock
 //              the algorithm of Go's sync.RWMutex: a waiting writer stops new
 //              readers, so that neither side starves.
+// OneByteLock  a spin lock that yields (spin_lock.h): one holder.
 // NoLock       nothing, for the one-thread reference.
 //
 // All shared locks here count readers in one word that every reader writes: a
@@ -22,11 +23,15 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
+
+#include "maps/internal/spin_lock.h"
 
 namespace cmap::internal {
 
 struct NoLock {
   static constexpr bool kShared = false;
+  static constexpr std::string_view kName = "no lock";
   void lock() noexcept {}
   void unlock() noexcept {}
   void lock_shared() noexcept {}
@@ -37,6 +42,7 @@ template <class Atomics>
 class MutexLock {
  public:
   static constexpr bool kShared = false;
+  static constexpr std::string_view kName = "mutex";
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }
   void lock_shared() { mutex_.lock(); }
@@ -50,6 +56,7 @@ template <class Atomics>
 class SharedLock {
  public:
   static constexpr bool kShared = true;
+  static constexpr std::string_view kName = "reader-preferring shared mutex";
   void lock() { mutex_.lock(); }
   void unlock() { mutex_.unlock(); }
   void lock_shared() { mutex_.lock_shared(); }
@@ -57,6 +64,20 @@ class SharedLock {
 
  private:
   typename Atomics::SharedMutex mutex_;
+};
+
+template <class Atomics>
+class OneByteLock {
+ public:
+  static constexpr bool kShared = false;
+  static constexpr std::string_view kName = "one-byte spin lock";
+  void lock() noexcept { lock_.lock(); }
+  void unlock() noexcept { lock_.unlock(); }
+  void lock_shared() noexcept { lock_.lock(); }
+  void unlock_shared() noexcept { lock_.unlock(); }
+
+ private:
+  SpinLock<Atomics> lock_;
 };
 
 // Go's sync.RWMutex (go1.22 src/sync/rwmutex.go). One word counts the readers;
@@ -91,6 +112,8 @@ template <class Atomics>
 class WriterPreferringLock {
  public:
   static constexpr bool kShared = true;
+  static constexpr std::string_view kName =
+      "writer-preferring reader-writer lock";
 
   void lock_shared() {
     // (1) acquire: pairs with the writer's release (6), so that a reader that

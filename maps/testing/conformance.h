@@ -91,6 +91,19 @@ bool RegisterConformance() {
   return true;
 }
 
+// For a variant of a strategy that is tested in full: another policy, the same
+// code. Each value type once, and chains of equal hashes.
+template <class Strategy>
+bool RegisterVariant() {
+  using U64 = std::uint64_t;
+  RegisterHash<Strategy, U64, U64, DefaultHash<U64>>(HashKind::kGood, "good");
+  RegisterHash<Strategy, std::string, std::string, DefaultHash<std::string>>(
+      HashKind::kGood, "good");
+  RegisterHash<Strategy, U64, LifeCounted, TruncatedHash<U64>>(
+      HashKind::kTruncated, "truncated");
+  return true;
+}
+
 }  // namespace cmap::testing
 
 #endif  // CMAP_MAPS_TESTING_CONFORMANCE_H_
