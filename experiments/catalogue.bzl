@@ -20,15 +20,21 @@ A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.
 """
 
+load("//maps:strategies.bzl", "STRATEGIES")
+
 # Every strategy that is compiled in and fit for the workload, whatever it is
 # called: a strategy added to //maps:strategies.bzl takes part without a change
 # here.
 EVERY_STRATEGY = ["*"]
 
-_COPIES_EVERYTHING = {
-    "strategy": "snapshot_map",
-    "why": "every store copies the whole map, O(n): its place is batch_init and reading",
-}
+_COPIES_EVERYTHING = [
+    {
+        "strategy": s.name,
+        "why": "every store copies the whole map, O(n): its place is batch_init and reading",
+    }
+    for s in STRATEGIES
+    if s.header == "snapshot_map.h"
+]
 
 # Requests for keys of which a given share was asked for before, on a map that
 # starts empty: LoadOrStore's own definition of reuse. The number of requests
@@ -146,7 +152,7 @@ QUESTIONS = [
         "threads": [1, 2],
         "baselines": ["mutex_map", "rw_mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [{"name": "plus_47_percent", "speedup": 1.47, "claimed": 0.83, "tolerance": 0.02, "claim": "000-C01"}],
         "claims": ["000-C01", "000-C02", "000-C09", "000-C27", "000-C40", "000-C41"],
         "aa_visits": 6,
@@ -184,7 +190,7 @@ QUESTIONS = [
         "threads": [1, 2],
         "baselines": ["mutex_map", "rw_mutex_map", "sharded_map:shards=64"],
         "contestants": ["sync_map", "hash_trie_map"],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [],
         "claims": ["000-C36", "000-C42", "001-C09", "002-C04"],
         "aa_visits": 6,
@@ -234,7 +240,7 @@ QUESTIONS = [
         "threads": [1, 2],
         "baselines": ["rw_mutex_map", "mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [],
         "claims": ["000-C31", "000-C32", "000-C33", "000-C45", "000-C46", "000-C47", "001-C01"],
         "aa_visits": 6,
@@ -275,7 +281,7 @@ QUESTIONS = [
             "sharded_map",
             "rw_mutex_map",
         ],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [],
         "claims": ["003-C01", "003-C02", "003-C04", "003-C08", "003-C13", "003-C31"],
         "aa_visits": 6,
@@ -326,7 +332,7 @@ QUESTIONS = [
         "threads": [1, 2],
         "baselines": ["rw_mutex_map", "mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [],
         "claims": ["002-C15", "002-C16", "002-C17", "002-C18", "003-C22"],
         "aa_visits": 6,
@@ -366,7 +372,7 @@ QUESTIONS = [
         "threads": [1, 2],
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [],
         "claims": ["000-C32", "003-C36"],
         "aa_visits": 6,
@@ -432,7 +438,7 @@ QUESTIONS = [
         "threads": [],
         "baselines": ["mutex_map", "rw_mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-        "excludes": [_COPIES_EVERYTHING],
+        "excludes": _COPIES_EVERYTHING,
         "levels": [],
         "claims": ["000-C43", "001-C30", "002-C15"],
         "aa_visits": 6,

@@ -40,8 +40,8 @@
 // was inserted. So there is no running out of hash bits (Go issue 73427), even
 // with a hash function that is constant, truncated, or changes its mind.
 //
-// What differs from Go: epochs (internal/epoch.h) in place of the collector; the
-// hash is stored in the entry; a one-byte lock (internal/spin_lock.h) in place of
+// What differs from Go: epochs (internal/epoch.h), or liburcu (internal/rcu.h), in
+// place of the collector; the hash is stored in the entry; a one-byte lock (internal/spin_lock.h) in place of
 // Go's eight-byte mutex.
 //
 // Guarantees. Point operations and Clear are linearizable. Load is wait-free, of
@@ -53,6 +53,12 @@
 // would be the one word that all writers share. Range and Size walk under a guard.
 // Exceptions come before the publishing, so they change nothing (a StoreBatch that
 // throws leaves the pairs before that one stored).
+//
+// Reclamation by hazard pointers would be another algorithm: a walk would have to
+// name every node of the path and test that its parent is not dead, a chain could
+// not be followed out of an entry that has been replaced, and a tree that Clear has
+// cut off could not be freed as one. Shared pointers would make each of the sixteen
+// children two words and a lock.
 //
 // Source: Go 1.24, src/internal/sync/hashtriemap.go (M. Knyszek, 2024). The idea:
 // A. Prokopec, N. Bronson, P. Bagwell, M. Odersky, "Concurrent tries with
@@ -68,6 +74,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "maps/concurrent_map.h"
@@ -75,17 +82,25 @@
 #include "maps/internal/epoch.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/spin_lock.h"
+#include "maps/internal/text.h"
 
 namespace cmap {
 
 template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
+          class Atomics = NativeAtomics,
+          template <class> class Reclamation = internal::EpochDomain>
 class HashTrieMap {
-  using Epochs = internal::EpochDomain<Atomics>;
-  using Guard = typename Epochs::Guard;
+  using Domain = Reclamation<Atomics>;
+  static_assert(!Domain::kPerObject, "see the head of this file");
+  using Guard = typename Domain::Guard;
   using Lock = internal::SpinLock<Atomics>;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
+
+  static constexpr std::string_view kHow =
+      "a 16-way tree over the hash bits, read without locks, written under a lock "
+      "per node; freed by ";
+  static constexpr std::string_view kLimits = "Size is O(n); ";
 
  public:
   using key_type = K;
@@ -94,18 +109,16 @@ class HashTrieMap {
 
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
-      .summary = "a 16-way tree over the hash bits, read without locks, written "
-                 "under a lock per node",
+      .summary = internal::kJoined<kHow, Domain::kName>,
       .source = "Go 1.24, src/internal/sync/hashtriemap.go",
-      .read_progress = Progress::kWaitFree,
+      .read_progress = Domain::kReadProgress,
       .write_progress = Progress::kBlocking,
-      .reclamation = "epochs",
+      .reclamation = Domain::kName,
       .growth = "node by node, where entries meet; nothing is ever rehashed",
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = true,
-      .caveat = "Size is O(n); a guard held for long holds up all freeing of "
-                "memory",
+      .caveat = internal::kJoined<kLimits, Domain::kCaveat>,
   };
   static constexpr std::array<Tunable<Options>, 0> kTunables = {};
 
@@ -244,13 +257,16 @@ class HashTrieMap {
     for (const auto& [key, value] : batch) Store(key, value);
   }
 
-  // Nodes and entries that are reachable; what waits to be freed in the epoch
+  // Nodes and entries that are reachable; what waits to be freed in the
   // domain is not counted. O(n).
   std::size_t MemoryBytes() { return sizeof(*this) + TreeBytes(*Root()); }
 
   // Frees what maps of this kind have put aside, as far as no thread is in a
   // map at the moment.
-  static void Quiesce() { Epochs::Drain(); }
+  static void Quiesce() { Domain::Drain(); }
+
+  // This thread will not use a map for a while: see internal/rcu.h.
+  static void Idle() noexcept { Domain::Idle(); }
 
  private:
   static constexpr unsigned kHashBits = 64;

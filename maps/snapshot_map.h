@@ -16,15 +16,22 @@
 // becomes visible at once.
 //
 // Guarantees. Every operation, those on the whole map included, is linearizable.
-// Load, Range and Size are wait-free (given bounded buckets), as are operations
-// that find on the snapshot that they have nothing to change: LoadOrStore of a
+// Load, Range and Size are wait-free (given bounded buckets; with hazard pointers
+// lock-free, with shared pointers blocking), as are operations that find on the snapshot that they have nothing to change: LoadOrStore of a
 // present key, Delete of an absent one, CompareAndX with another value. Others
 // hold the mutex for the copying. Exceptions come before the publishing, so they
 // change nothing.
 //
 // What is retired is a whole table. It counts by its size for reclamation, so
 // that a few snapshots of a large map, not some hundreds, wait to be freed. Range
-// visits under a guard: a long one holds up the freeing of all later snapshots.
+// visits under a guard.
+//
+// How a table that readers may still use is freed is a parameter, with the one
+// pointer as the simplest case there is (internal/reclamation.h compares them):
+// epochs; hazard pointers, which hold back the one table that a stopped reader has
+// named, where epochs hold back all later ones (snapshot_map_hazard); quiescent
+// states (snapshot_map_qsbr); reference counts by std::atomic<std::shared_ptr>, as
+// the standard library offers it and articles recommend it (snapshot_map_shared_ptr).
 //
 // Source: DeepCopyMap of Go's src/sync/map_reference_test.go, and the example of
 // Go's atomic.Value ("read-mostly"). Unlike DeepCopyMap, no operation copies when
@@ -41,23 +48,32 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/epoch.h"
+#include "maps/internal/hazard.h"
 #include "maps/internal/memory.h"
+#include "maps/internal/published.h"
 #include "maps/internal/table.h"
+#include "maps/internal/text.h"
 
 namespace cmap {
 
 template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
+          class Atomics = NativeAtomics,
+          template <class> class Reclamation = internal::EpochDomain>
 class alignas(kCacheLine) SnapshotMap {
   using Table = internal::Table<K, V>;
-  using Epochs = internal::EpochDomain<Atomics>;
-  using Guard = typename Epochs::Guard;
+  using Domain = Reclamation<Atomics>;
+  using Guard = typename Domain::Guard;
+
+  static constexpr std::string_view kHow =
+      "an unchanging table that every write replaces by a copy; freed by ";
+  static constexpr std::string_view kCosts = "a write costs O(n): batch the writes; ";
 
  public:
   using key_type = K;
@@ -66,29 +82,27 @@ class alignas(kCacheLine) SnapshotMap {
 
   static constexpr Traits kTraits = {
       .family = "copy on write",
-      .summary = "an unchanging table that every write replaces by a copy",
+      .summary = internal::kJoined<kHow, Domain::kName>,
       .source = "Go, src/sync/map_reference_test.go (DeepCopyMap)",
-      .read_progress = Progress::kWaitFree,
+      .read_progress = Domain::kReadProgress,
       .write_progress = Progress::kBlocking,
-      .reclamation = "epochs",
+      .reclamation = Domain::kName,
       .growth = "every write copies the table; a larger copy now and then",
       .range = RangeConsistency::kSnapshot,
       .batch_is_atomic = true,
       .clear_is_atomic = true,
-      .caveat = "a write costs O(n): batch the writes; a guard held for long "
-                "keeps all later snapshots in memory",
+      .caveat = internal::kJoined<kCosts, Domain::kCaveat>,
   };
   static constexpr std::array<Tunable<Options>, 0> kTunables = {};
 
-  SnapshotMap() : snapshot_(new Table) {}
+  SnapshotMap() : snapshot_(std::make_unique<Table>()) {}
   explicit SnapshotMap(const Options&) : SnapshotMap() {}
   SnapshotMap(const SnapshotMap&) = delete;
   SnapshotMap& operator=(const SnapshotMap&) = delete;
-  ~SnapshotMap() { delete snapshot_.load(std::memory_order_acquire); }
 
   std::optional<V> Load(const K& key) {
     Guard guard;
-    return Snapshot().Load(Hash{}(key), key);
+    return snapshot_.Read(guard).Load(Hash{}(key), key);
   }
 
   void Store(const K& key, const V& value) {
@@ -174,7 +188,7 @@ class alignas(kCacheLine) SnapshotMap {
   template <class F>
   void Range(F&& visit) {
     Guard guard;
-    Snapshot().ForEach(std::forward<F>(visit));
+    snapshot_.Read(guard).ForEach(std::forward<F>(visit));
   }
 
   void Clear() {
@@ -186,7 +200,7 @@ class alignas(kCacheLine) SnapshotMap {
 
   std::size_t Size() {
     Guard guard;
-    return Snapshot().Size();
+    return snapshot_.Read(guard).Size();
   }
 
   // Takes effect with the next copy.
@@ -207,7 +221,7 @@ class alignas(kCacheLine) SnapshotMap {
   // The present snapshot; older ones that wait to be freed are not counted.
   std::size_t MemoryBytes() {
     return sizeof(*this) + internal::MallocBytes(sizeof(Table)) +
-           Snapshot().HeapBytesHeld();
+           Published::kExtraBytes + snapshot_.Now().HeapBytesHeld();
   }
 
   // copies: snapshots made by copying; entries_copied: entries in them.
@@ -218,9 +232,14 @@ class alignas(kCacheLine) SnapshotMap {
 
   // Frees what maps of this kind have put aside, as far as no thread is in a
   // map at the moment.
-  static void Quiesce() { Epochs::Drain(); }
+  static void Quiesce() { Domain::Drain(); }
+
+  // This thread will not use a map for a while: see internal/rcu.h.
+  static void Idle() noexcept { Domain::Idle(); }
 
  private:
+  using Published = internal::Published<Table, Domain, Atomics>;
+
   // The mutex, and the next snapshot until it is published. What an exception
   // leaves unpublished is thrown away.
   class Writer {
@@ -229,10 +248,7 @@ class alignas(kCacheLine) SnapshotMap {
         : map_(map), room_(guard_), lock_(map.mu_) {}
 
     // Constant while the mutex is held.
-    const Table& Now() const {
-      // Relaxed: only holders of the mutex write it.
-      return *map_.snapshot_.load(std::memory_order_relaxed);
-    }
+    const Table& Now() const { return map_.snapshot_.Now(); }
     Table& Copy() {
       next_ = std::make_unique<Table>(Now());
       next_->Reserve(map_.reserved_);
@@ -243,12 +259,7 @@ class alignas(kCacheLine) SnapshotMap {
     void Empty() { next_ = std::make_unique<Table>(); }
 
     void Publish() {
-      // Again: what copying and `make` ran may have used the room.
-      guard_.Prepare(1);
-      const Table* old = &Now();
-      // (1) release, pairs with (2): readers see the table as it was made.
-      map_.snapshot_.store(next_.release(), std::memory_order_release);
-      guard_.Retire(old, old->StructureBytes());
+      map_.snapshot_.Replace(std::move(next_), guard_, Now().StructureBytes());
     }
 
    private:
@@ -264,27 +275,21 @@ class alignas(kCacheLine) SnapshotMap {
     std::unique_ptr<Table> next_;
   };
 
-  // Under a guard.
-  const Table& Snapshot() const {
-    // (2) acquire, pairs with (1).
-    return *snapshot_.load(std::memory_order_acquire);
-  }
-
   std::optional<V> LoadHashed(std::uint64_t hash, const K& key) const {
     Guard guard;
-    return Snapshot().Load(hash, key);
+    return snapshot_.Read(guard).Load(hash, key);
   }
   bool Holds(std::uint64_t hash, const K& key) const {
     Guard guard;
-    return Snapshot().Find(hash, key) != nullptr;
+    return snapshot_.Read(guard).Find(hash, key) != nullptr;
   }
   bool Holds(std::uint64_t hash, const K& key, const V& value) const {
     Guard guard;
-    const V* found = Snapshot().Find(hash, key);
+    const V* found = snapshot_.Read(guard).Find(hash, key);
     return found != nullptr && *found == value;
   }
 
-  typename Atomics::template Atomic<const Table*> snapshot_;
+  Published snapshot_;
   // Away from what readers read. All that follows is written under the mutex.
   alignas(kCacheLine) mutable typename Atomics::Mutex mu_;
   std::size_t reserved_ = 0;

@@ -18,13 +18,14 @@ load("//tools:cross.bzl", "cross_test")
 
 _EVERYWHERE = ["x86_64", "aarch64"]
 
-def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = True, variant_of = ""):
+def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, variant_of = ""):
     """One strategy.
 
     Args:
       name: what it is called everywhere: on command lines, in result files, in the paper.
       header: the file in this folder that defines it; a header in peers/ makes it a peer.
       map: the type, an expression over K, V, Hash and Atomics inside namespace cmap.
+      policies: further headers that `map` names, where the strategy's own does not include them.
       deps: libraries beyond //maps:internal, such as a peer's package.
       architectures: those it can be built for.
       tsan: whether ThreadSanitizer can follow it; if not, say why beside the line.
@@ -38,12 +39,25 @@ def strategy(name, header, map, deps = [], architectures = _EVERYWHERE, tsan = T
         name = name,
         header = header,
         map = map,
+        policies = policies,
         deps = deps,
         architectures = architectures,
         tsan = tsan,
         peer = header.startswith("peers/"),
         variant_of = variant_of,
     )
+
+# Reclamation by liburcu. Its barriers are machine instructions, which ThreadSanitizer does not see.
+_QSBR = {
+    "policies": ["internal/rcu_qsbr.h"],
+    "deps": ["//tools/third_party:liburcu_qsbr"],
+    "tsan": False,
+}
+_MEMB = {
+    "policies": ["internal/rcu_memb.h"],
+    "deps": ["//tools/third_party:liburcu_memb"],
+    "tsan": False,
+}
 
 STRATEGIES = [
     strategy("null", header = "null_map.h", map = "NullMap<K, V, Hash, Atomics>"),
@@ -57,9 +71,17 @@ STRATEGIES = [
     strategy("sharded_map_rw", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::WriterPreferringLock<Atomics>>", variant_of = "sharded_map"),
     strategy("sharded_map_spin", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::OneByteLock<Atomics>>", variant_of = "sharded_map"),
     strategy("sync_map", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics>"),
-    strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>"),
+    strategy("sync_map_split", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kSplit>", variant_of = "sync_map"),
+    strategy("sync_map_qsbr", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kPacked, internal::QuiescentDomain>", variant_of = "sync_map", **_QSBR),
+    strategy("sync_map_memb", header = "sync_map.h", map = "SyncMap<K, V, Hash, Atomics, SyncMapLayout::kPacked, internal::MembarrierDomain>", variant_of = "sync_map", **_MEMB),
     strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
+    strategy("hash_trie_map_qsbr", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::QuiescentDomain>", variant_of = "hash_trie_map", **_QSBR),
+    strategy("hash_trie_map_memb", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::MembarrierDomain>", variant_of = "hash_trie_map", **_MEMB),
     strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
+    strategy("snapshot_map_hazard", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::HazardDomain>", variant_of = "snapshot_map"),
+    strategy("snapshot_map_qsbr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::QuiescentDomain>", variant_of = "snapshot_map", **_QSBR),
+    # libstdc++ 12: std::atomic<std::shared_ptr>::load() has a data race (see internal/published.h).
+    strategy("snapshot_map_shared_ptr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::SharedPointers>", variant_of = "snapshot_map", tsan = False),
 ]
 
 _HEADER = """// Generated from maps/strategies.bzl.
@@ -68,7 +90,7 @@ _HEADER = """// Generated from maps/strategies.bzl.
 
 #include <string_view>
 
-#include "maps/{header}"
+{includes}
 
 namespace cmap::strategies {{
 
@@ -126,7 +148,12 @@ def declare_strategies():
         _write(
             name = s.name + "_header",
             out = header,
-            content = _HEADER.format(guard = s.name.upper(), **{"name": s.name, "header": s.header, "map": s.map}),
+            content = _HEADER.format(
+                guard = s.name.upper(),
+                includes = "\n".join(["#include \"maps/%s\"" % h for h in [s.header] + s.policies]),
+                name = s.name,
+                map = s.map,
+            ),
         )
         cc_library(
             name = s.name,

@@ -48,7 +48,8 @@
 //
 // What differs from Go, for want of a garbage collector and for fairness:
 //   - Replaced values, dropped entries and replaced indexes are freed by epochs
-//     (internal/epoch.h). Every operation is a guard.
+//     (internal/epoch.h), or as the parameter Reclamation says. Every operation is
+//     a guard.
 //   - An index is a std::unordered_set of {hash, entry}; the key lives once, in
 //     the entry (Go's strings share their bytes as well). The hash is computed
 //     once per operation, and never when indexes are copied.
@@ -66,6 +67,14 @@
 // If an operation throws, nothing has changed for readers (a StoreBatch that
 // throws leaves the pairs before that one stored).
 //
+// Reclamation. Epochs, or liburcu (internal/rcu.h). Not hazard pointers: a reader
+// goes from read to an index to entries, and an index that has been replaced may
+// still lead to entries which later indexes shared with it and which went with those.
+// To name an entry proves nothing unless read is the same afterwards; a Range would
+// have to begin anew with every promotion, and could visit a key twice. Nor shared
+// pointers: a reader would write two more counts, that of the index, which all readers
+// share, and that of the value.
+//
 // Layout. kPacked as upstream: the pointer to read shares the cache line of the
 // mutex, which misses write. kSplit gives it a line of its own.
 //
@@ -82,6 +91,7 @@
 #include <new>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -90,6 +100,7 @@
 #include "maps/internal/atomics.h"
 #include "maps/internal/epoch.h"
 #include "maps/internal/memory.h"
+#include "maps/internal/text.h"
 
 namespace cmap {
 
@@ -97,12 +108,20 @@ enum class SyncMapLayout { kPacked, kSplit };
 
 template <class K, class V, class Hash = DefaultHash<K>,
           class Atomics = NativeAtomics,
-          SyncMapLayout kLayout = SyncMapLayout::kPacked>
+          SyncMapLayout kLayout = SyncMapLayout::kPacked,
+          template <class> class Reclamation = internal::EpochDomain>
 class alignas(kCacheLine) SyncMap {
-  using Epochs = internal::EpochDomain<Atomics>;
-  using Guard = typename Epochs::Guard;
+  using Domain = Reclamation<Atomics>;
+  static_assert(!Domain::kPerObject, "see the head of this file");
+  using Guard = typename Domain::Guard;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
+
+  static constexpr std::string_view kHow =
+      "a read-only index without lock, and a dirty one under a mutex that replaces "
+      "it after enough misses; freed by ";
+  static constexpr std::string_view kLimits =
+      "wait-free loads only for keys already promoted; Size is O(n); ";
 
  public:
   using key_type = K;
@@ -111,19 +130,17 @@ class alignas(kCacheLine) SyncMap {
 
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
-      .summary = "a read-only index without lock, and a dirty one under a mutex "
-                 "that replaces it after enough misses",
+      .summary = internal::kJoined<kHow, Domain::kName>,
       .source = "Go 1.9 to 1.23, src/sync/map.go",
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,
-      .reclamation = "epochs",
+      .reclamation = Domain::kName,
       .growth = "copies the index of live keys when the first new key after a "
                 "promotion arrives; that insertion pays",
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = true,
-      .caveat = "wait-free loads only for keys already promoted; Size is O(n); "
-                "a guard held for long holds up all freeing of memory",
+      .caveat = internal::kJoined<kLimits, Domain::kCaveat>,
   };
   static constexpr std::array<Tunable<Options>, 0> kTunables = {};
 
@@ -347,7 +364,7 @@ class alignas(kCacheLine) SyncMap {
   }
 
   // Indexes, entries and boxes that are reachable; what waits to be freed in
-  // the epoch domain is not counted. O(n).
+  // the domain is not counted. O(n).
   std::size_t MemoryBytes() {
     ReadOnly* read = LoadRead();
     std::size_t bytes = sizeof(*this) + internal::MallocBytes(sizeof(ReadOnly)) +
@@ -386,7 +403,10 @@ class alignas(kCacheLine) SyncMap {
 
   // Frees what maps of this kind have put aside, as far as no thread is in a
   // map at the moment.
-  static void Quiesce() { Epochs::Drain(); }
+  static void Quiesce() { Domain::Drain(); }
+
+  // This thread will not use a map for a while: see internal/rcu.h.
+  static void Idle() noexcept { Domain::Idle(); }
 
  private:
   // What an entry points to: nothing, a sentinel, or the box of a value.

@@ -79,22 +79,28 @@ class ContestantFor final : public Contestant {
   void Prefill() override {
     workloads::Prefill(*map_, material_->tape, material_->keys<K>(),
                        material_->values);
+    Rest();
   }
 
   void Reserve(std::size_t entries) override { map_->Reserve(entries); }
 
   workloads::SliceResult Play(std::size_t thread, std::size_t position,
                               std::size_t n) override {
-    if (batch_) {
-      return workloads::PlaySliceBatched(*map_, material_->tape, thread,
-                                         position, n, material_->keys<K>(),
-                                         material_->values, batches_[thread]);
-    }
-    return workloads::PlaySlice(*map_, material_->tape, thread, position, n,
-                                material_->keys<K>(), material_->values);
+    const workloads::SliceResult result =
+        batch_ ? workloads::PlaySliceBatched(*map_, material_->tape, thread,
+                                             position, n, material_->keys<K>(),
+                                             material_->values, batches_[thread])
+               : workloads::PlaySlice(*map_, material_->tape, thread, position, n,
+                                      material_->keys<K>(), material_->values);
+    Rest();
+    return result;
   }
 
-  std::size_t Size() override { return map_->Size(); }
+  std::size_t Size() override {
+    const std::size_t size = map_->Size();
+    Rest();
+    return size;
+  }
   std::size_t MemoryBytes() override { return map_->MemoryBytes(); }
 
   std::vector<Counter> Counters() override {
@@ -122,10 +128,16 @@ class ContestantFor final : public Contestant {
         return true;
       });
     }
+    Rest();
     return audit;
   }
 
  private:
+  // Where a map's reclamation asks threads to say that they stay away for a while.
+  static void Rest() {
+    if constexpr (requires { Map::Idle(); }) Map::Idle();
+  }
+
   std::string name_;
   bool batch_;
   typename Map::Options options_{};

@@ -60,8 +60,8 @@
 //   announcement after S reads from S (2)(4), whose scanner had read n at (5).
 //   Or S saw an earlier section announcing n, and coherence lets the thread read
 //   nothing older than n at (1) afterwards.
-//   A record that S did not find in the list was pushed later; the push (7)
-//   reads from the scan of the list head (8), with the same effect.
+//   A record that S did not find in the list was pushed later; the push reads
+//   from the scan of the list head, with the same effect (R1 and R2 in records.h).
 //
 //   Theorem. x, unlinked by section T and tagged t, is freed at an epoch of at
 //   least t + 3, that is after A(t+2). No section G uses x after that.
@@ -87,15 +87,16 @@
 #ifndef CMAP_MAPS_INTERNAL_EPOCH_H_
 #define CMAP_MAPS_INTERNAL_EPOCH_H_
 
+#include <atomic>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
-#include <new>
-#include <utility>
-#include <vector>
+#include <string_view>
+#include <type_traits>
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
+#include "maps/internal/records.h"
 
 namespace cmap::internal {
 
@@ -118,64 +119,24 @@ class EpochReclaimer {
   // Units of garbage between two attempts of one thread.
   static constexpr std::uint64_t kBatch = 64;
   // Bytes of a large object that count as one unit more.
-  static constexpr std::uint64_t kUnitBytes = 1024;
+  static constexpr std::uint64_t kUnitBytes = internal::kUnitBytes;
   // Advances between the tagging and the freeing of an object.
   static constexpr std::uint64_t kGrace = 3;
 
-  using Deleter = void (*)(void*);
+  using Deleter = internal::Deleter;
 
   class Record;
 
   constexpr EpochReclaimer() = default;
-  EpochReclaimer(const EpochReclaimer&) = delete;
-  EpochReclaimer& operator=(const EpochReclaimer&) = delete;
 
-  // Needs exclusive access. Frees everything put aside, and all records.
-  ~EpochReclaimer() {
-    Record* record = Head(records_.load(std::memory_order_acquire));
-    while (record != nullptr) {
-      for (std::size_t i = 0; i < record->limbo_.size(); ++i) {
-        const Retired r = record->limbo_[i];
-        r.deleter(r.object);
-      }
-      delete std::exchange(record, record->next_);
-    }
-  }
+  // A record for the calling thread. Throws std::bad_alloc.
+  Record* Acquire() { return records_.Acquire(); }
 
-  // A record for the calling thread: one that an ended thread has left, with
-  // the garbage it left in it, or a new one. Throws std::bad_alloc.
-  Record* Acquire() {
-    for (Record* r = Head(records_.load(std::memory_order_acquire)); r != nullptr;
-         r = r->next_) {
-      if (!TryOwn(*r)) continue;
-      if (r->orphaned_) {
-        r->orphaned_ = false;
-        orphans_.fetch_sub(1, std::memory_order_relaxed);
-      }
-      return r;
-    }
-    auto* fresh = new Record;
-    std::uintptr_t head = records_.load(std::memory_order_acquire);
-    do {
-      fresh->next_ = Head(head);
-      // (7) acq_rel: the record and its successor become visible to (8); and if
-      // a scan has passed already, this reads from it.
-    } while (!records_.compare_exchange_strong(
-        head, reinterpret_cast<std::uintptr_t>(fresh),
-        std::memory_order_acq_rel, std::memory_order_acquire));
-    return fresh;
-  }
-
-  // Gives the record back, outside any guard. Garbage that is not ripe stays in
-  // it for the record's next owner, or for any thread that frees its own.
+  // Gives the record back, outside any guard.
   void Release(Record& record) noexcept {
     assert(record.nesting_ == 0);
     Collect(record);
-    if (!record.limbo_.empty()) {
-      record.orphaned_ = true;
-      orphans_.fetch_add(1, std::memory_order_relaxed);
-    }
-    record.owned_.store(false, std::memory_order_release);  // (9), with (10)
+    records_.Release(record);
   }
 
   void Enter(Record& record) noexcept {
@@ -197,9 +158,7 @@ class EpochReclaimer {
   // Makes room for `objects` calls of Retire, which then cannot fail. Throws
   // std::bad_alloc; called before a writer changes anything.
   void Prepare(Record& record, std::size_t objects) {
-    auto& limbo = record.limbo_;
-    if (limbo.capacity() - limbo.size() >= objects) [[likely]] return;
-    limbo.reserve(limbo.size() + limbo.size() / 2 + objects + 2 * kBatch);
+    record.PrepareLimbo(objects);
   }
 
   // Hands over an object that has been unlinked inside the present guard. It is
@@ -212,9 +171,7 @@ class EpochReclaimer {
     // Relaxed: the theorem asks only that this load comes after Enter, in the
     // same section as the unlinking.
     const std::uint64_t tag = epoch_.load(std::memory_order_relaxed);
-    record.limbo_.push_back({object, deleter, tag});
-    record.units_ += 1 + bytes / kUnitBytes;
-    Bump(record.retired_, 1);
+    record.PutAside(object, deleter, tag, bytes);
   }
 
   // For moments without concurrent guards: frees all that this record and all
@@ -225,10 +182,7 @@ class EpochReclaimer {
     for (int failures = 0; failures < 16;) {
       const std::uint64_t before = epoch_.load(std::memory_order_relaxed);
       Collect(record);
-      if (record.limbo_.empty() &&
-          orphans_.load(std::memory_order_relaxed) == 0) {
-        return true;
-      }
+      if (record.limbo_.empty() && !records_.HasOrphans()) return true;
       if (epoch_.load(std::memory_order_relaxed) == before) {
         ++failures;
         Atomics::Yield();
@@ -240,8 +194,7 @@ class EpochReclaimer {
   // Exact when nothing runs concurrently.
   EpochCounters Counters() const {
     EpochCounters sum;
-    for (const Record* r = Head(records_.load(std::memory_order_acquire));
-         r != nullptr; r = r->next_) {
+    for (const Record* r = records_.First(); r != nullptr; r = records_.Next(*r)) {
       sum.retired += r->retired_.load(std::memory_order_relaxed);
       sum.freed += r->freed_.load(std::memory_order_relaxed);
       sum.attempts += r->attempts_.load(std::memory_order_relaxed);
@@ -252,52 +205,21 @@ class EpochReclaimer {
   }
 
  private:
-  struct Retired {
-    void* object;
-    Deleter deleter;
-    std::uint64_t tag;
-  };
-
   static constexpr std::uint64_t kIdle = 0;  // epochs start at 1
-
-  static Record* Head(std::uintptr_t word) noexcept {
-    return reinterpret_cast<Record*>(word);
-  }
-
-  // A counter with one writer: no read-modify-write needed.
-  static void Bump(Atomic<std::uint64_t>& counter, std::uint64_t by) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + by,
-                  std::memory_order_relaxed);
-  }
-
-  static bool TryOwn(Record& record) noexcept {
-    // (10) acquire, pairs with (9): takes over list and announcement as left.
-    bool free = false;
-    return !record.owned_.load(std::memory_order_relaxed) &&
-           record.owned_.compare_exchange_strong(free, true,
-                                                 std::memory_order_acq_rel,
-                                                 std::memory_order_relaxed);
-  }
 
   // Advances the epoch by one if every section in progress has announced it.
   bool TryAdvance(Record& record) noexcept {
-    Bump(record.attempts_, 1);
+    Record::Bump(record.attempts_, 1);
     // (5) acquire, pairs with (6).
     const std::uint64_t now = epoch_.load(std::memory_order_acquire);
-    // (8) acq_rel exchange of the head with itself, pairs with (7): a record
-    // pushed after this reads from it.
-    std::uintptr_t head = records_.load(std::memory_order_acquire);
-    while (!records_.compare_exchange_strong(head, head,
-                                             std::memory_order_acq_rel,
-                                             std::memory_order_acquire)) {
-    }
-    for (Record* r = Head(head); r != nullptr; r = r->next_) {
+    for (Record* r = records_.FirstForScan(); r != nullptr;
+         r = records_.Next(*r)) {
       // (4) acq_rel add of zero, not a load: pairs with (2) and (3).
       const std::uint64_t seen =
           r->announced_.fetch_add(0, std::memory_order_acq_rel);
       if (seen != kIdle && seen != now) return false;
     }
-    // (6) acq_rel, pairs with (1), (5) and (11). Fails if another thread was
+    // (6) acq_rel, pairs with (1), (5) and (7). Fails if another thread was
     // faster, which serves as well.
     std::uint64_t expected = now;
     if (!epoch_.compare_exchange_strong(expected, now + 1,
@@ -305,7 +227,7 @@ class EpochReclaimer {
                                         std::memory_order_relaxed)) {
       return false;
     }
-    Bump(record.advances_, 1);
+    Record::Bump(record.advances_, 1);
     return true;
   }
 
@@ -315,7 +237,7 @@ class EpochReclaimer {
   void FreeRipe(Record& from, Record& own) noexcept {
     if (from.collecting_) return;
     from.collecting_ = true;
-    // (11) acquire, pairs with (6): all sections that knew the object have
+    // (7) acquire, pairs with (6): all sections that knew the object have
     // ended, and their ends happen before what follows.
     const std::uint64_t now = epoch_.load(std::memory_order_acquire);
     std::size_t ripe = 0;  // tags never fall along the list
@@ -325,7 +247,7 @@ class EpochReclaimer {
     }
     from.limbo_.erase(from.limbo_.begin(),
                       from.limbo_.begin() + static_cast<std::ptrdiff_t>(ripe));
-    Bump(own.freed_, ripe);
+    Record::Bump(own.freed_, ripe);
     from.collecting_ = false;
   }
 
@@ -334,80 +256,73 @@ class EpochReclaimer {
     record.units_ = 0;
     TryAdvance(record);
     FreeRipe(record, record);
-    if (orphans_.load(std::memory_order_relaxed) == 0) return;
-    for (Record* r = Head(records_.load(std::memory_order_acquire)); r != nullptr;
-         r = r->next_) {
-      if (!TryOwn(*r)) continue;
-      FreeRipe(*r, record);
-      if (r->orphaned_ && r->limbo_.empty()) {
-        r->orphaned_ = false;
-        orphans_.fetch_sub(1, std::memory_order_relaxed);
-      }
-      r->owned_.store(false, std::memory_order_release);  // (9), with (10)
-    }
+    records_.CollectOrphans([&](Record& orphan) { FreeRipe(orphan, record); });
   }
 
   alignas(kCacheLine) Atomic<std::uint64_t> epoch_{1};
-  alignas(kCacheLine) Atomic<std::uintptr_t> records_{0};
-  Atomic<std::uint64_t> orphans_{0};  // unowned records that hold garbage
+  alignas(kCacheLine) RecordList<Atomics, Record> records_;
 };
 
 // What one thread owns: its announcement, which others read, and its list of
 // garbage. Never freed while the domain lives.
 template <class Atomics>
-class alignas(kCacheLine) EpochReclaimer<Atomics>::Record {
+class alignas(kCacheLine) EpochReclaimer<Atomics>::Record
+    : public ListedRecord<Atomics, typename EpochReclaimer<Atomics>::Record> {
  public:
   // Whether the owner is inside a guard.
   bool guarded() const noexcept { return nesting_ != 0; }
 
  private:
   friend class EpochReclaimer;
+  friend class RecordList<Atomics, Record>;
 
   Atomic<std::uint64_t> announced_{kIdle};
   std::uint32_t nesting_ = 0;
-  bool collecting_ = false;
-  bool orphaned_ = false;
-  Atomic<bool> owned_{true};
-  std::uint64_t units_ = 0;  // since the last attempt
-  std::vector<Retired> limbo_;
-  Record* next_ = nullptr;
-  Atomic<std::uint64_t> retired_{0};
-  Atomic<std::uint64_t> freed_{0};
   Atomic<std::uint64_t> attempts_{0};
   Atomic<std::uint64_t> advances_{0};
 };
 
-// The domain of all maps of one Atomics policy in the process. Threads get
-// their record at their first guard and give it back when they end.
-//
-// A thread that uses a map from the destructor of a thread-local object older than
-// its first guard takes a record anew, which is kept until the process ends.
+// The domain of all maps of one Atomics policy in the process: the reclamation
+// policy of a map (reclamation.h).
 template <class Atomics>
 class EpochDomain {
   using Reclaimer = EpochReclaimer<Atomics>;
+  using Records = ProcessWide<Reclaimer>;
   using Record = typename Reclaimer::Record;
 
  public:
+  static constexpr std::string_view kName = "epochs";
+  static constexpr std::string_view kCaveat =
+      "a guard held for long holds up all freeing of memory";
+  static constexpr Progress kReadProgress = Progress::kWaitFree;
+  static constexpr bool kPerObject = false;
+
   // Protects what is reached inside its scope. May be nested. The first guard
   // of a thread may throw std::bad_alloc.
   class Guard {
    public:
-    Guard() : record_(Mine()) { domain_.value.Enter(record_); }
-    ~Guard() { domain_.value.Exit(record_); }
+    Guard() : record_(Records::Mine()) { Records::Get().Enter(record_); }
+    ~Guard() { Records::Get().Exit(record_); }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
+    // What the link leads to. All that a guard meets is protected by it.
+    template <unsigned kSlot, class Link>
+    auto Protect(const Link& link) noexcept {
+      return link.load(std::memory_order_acquire);
+    }
+    template <unsigned kSlot>
+    void Hold(const void*) noexcept {}
+
     void Prepare(std::size_t objects) {
-      domain_.value.Prepare(record_, objects);
+      Records::Get().Prepare(record_, objects);
     }
     template <class T>
     void Retire(T* object, std::size_t bytes = 0) noexcept {
-      Retire(const_cast<std::remove_const_t<T>*>(object),
-             [](void* p) { delete static_cast<T*>(p); }, bytes);
+      Retire(const_cast<std::remove_const_t<T>*>(object), &DeleteAs<T>, bytes);
     }
-    void Retire(void* object, typename Reclaimer::Deleter deleter,
-                std::size_t bytes = 0) noexcept {
-      domain_.value.Retire(record_, object, deleter, bytes);
+    void Retire(void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
+      Records::Get().Retire(record_, object, deleter, bytes);
     }
 
    private:
@@ -417,50 +332,20 @@ class EpochDomain {
   // As Guard::Retire, for code that has a guard but not at hand.
   template <class T>
   static void Retire(T* object) noexcept {
-    domain_.value.Retire(*current_, object,
-                         [](void* p) { delete static_cast<T*>(p); });
+    Retire(object, &DeleteAs<T>);
   }
-  static void Retire(void* object, typename Reclaimer::Deleter deleter) noexcept {
-    domain_.value.Retire(*current_, object, deleter);
+  static void Retire(void* object, Deleter deleter) noexcept {
+    Records::Get().Retire(Records::Mine(), object, deleter);
   }
 
   // Frees all that this thread and ended threads have put aside; false if a
   // guard somewhere prevented it. For tests and measurements, between phases.
-  static bool Drain() { return domain_.value.Drain(Mine()); }
+  static bool Drain() { return Records::Get().Drain(Records::Mine()); }
 
-  static EpochCounters Counters() { return domain_.value.Counters(); }
+  // A thread outside of guards holds up nothing.
+  static void Idle() noexcept {}
 
- private:
-  // Lives until the process ends: threads may end, and garbage may be put
-  // aside, after static destructors have run.
-  union Immortal {
-    constexpr Immortal() : value() {}
-    ~Immortal() {}
-    Reclaimer value;
-  };
-
-  struct ThreadEnd {
-    ~ThreadEnd() {
-      // Still registered meanwhile: deleters may use maps.
-      if (current_ != nullptr) domain_.value.Release(*current_);
-      current_ = nullptr;
-    }
-  };
-
-  static Record& Mine() {
-    if (current_ == nullptr) [[unlikely]] Register();
-    return *current_;
-  }
-
-  [[gnu::noinline]] static void Register() {
-    Record* record = domain_.value.Acquire();
-    static thread_local ThreadEnd at_end;
-    current_ = record;
-  }
-
-  inline static Immortal domain_;
-  // constinit and trivially destructible, so that access needs no guard.
-  inline static constinit thread_local Record* current_ = nullptr;
+  static EpochCounters Counters() { return Records::Get().Counters(); }
 };
 
 }  // namespace cmap::internal

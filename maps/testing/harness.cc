@@ -62,6 +62,9 @@ int Context::Threads(int wanted) const {
 
 void Context::InThreads(int threads,
                         const std::function<void(int)>& body) const {
+  // This thread rests until the others are done: a map that waits for the word of
+  // every thread that has used it is told so.
+  subject_.quiesce();
   std::atomic<int> missing{threads};
   std::mutex mutex;
   std::exception_ptr first;
