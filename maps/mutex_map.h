@@ -9,28 +9,37 @@
 // all are blocking. Range visits a snapshot (see internal/locked_map.h). The
 // table and its costs are described in internal/table.h.
 //
+// The table is a parameter: mutex_map_boxed has each value in a heap block of its own,
+// mutex_map_pooled takes its nodes from a pool (internal/table.h).
+//
 // Source: common practice; the reference map of Go's sync/map_reference_test.go
 // with a plain mutex.
 #ifndef CMAP_MAPS_MUTEX_MAP_H_
 #define CMAP_MAPS_MUTEX_MAP_H_
 
+#include <string_view>
+
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/locked_map.h"
 #include "maps/internal/rw_lock.h"
+#include "maps/internal/table.h"
+#include "maps/internal/text.h"
 
 namespace cmap {
 
 template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
+          class Atomics = NativeAtomics, class Inner = internal::Table<K, V>>
 class MutexMap final
-    : public internal::LockedMap<K, V, Hash, internal::MutexLock<Atomics>> {
-  using Base = internal::LockedMap<K, V, Hash, internal::MutexLock<Atomics>>;
+    : public internal::LockedMap<K, V, Hash, internal::MutexLock<Atomics>, Inner> {
+  using Base =
+      internal::LockedMap<K, V, Hash, internal::MutexLock<Atomics>, Inner>;
+  static constexpr std::string_view kHow = "one mutex around one hash table";
 
  public:
   static constexpr Traits kTraits = {
       .family = "lock",
-      .summary = "one mutex around one hash table",
+      .summary = internal::kJoined<kHow, Inner::kNote>,
       .source = "common practice; std::mutex and std::unordered_map",
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,

@@ -57,6 +57,7 @@
 #include "maps/internal/epoch.h"
 #include "maps/internal/hazard.h"
 #include "maps/internal/memory.h"
+#include "maps/internal/orders.h"
 #include "maps/internal/published.h"
 #include "maps/internal/table.h"
 #include "maps/internal/text.h"
@@ -82,7 +83,8 @@ class alignas(kCacheLine) SnapshotMap {
 
   static constexpr Traits kTraits = {
       .family = "copy on write",
-      .summary = internal::kJoined<kHow, Domain::kName>,
+      .summary = internal::kJoined<kHow, Domain::kName,
+                                   internal::kOrdersNote<Atomics>>,
       .source = "Go, src/sync/map_reference_test.go (DeepCopyMap)",
       .read_progress = Domain::kReadProgress,
       .write_progress = Progress::kBlocking,

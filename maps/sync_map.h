@@ -100,6 +100,7 @@
 #include "maps/internal/atomics.h"
 #include "maps/internal/epoch.h"
 #include "maps/internal/memory.h"
+#include "maps/internal/orders.h"
 #include "maps/internal/text.h"
 
 namespace cmap {
@@ -130,7 +131,8 @@ class alignas(kCacheLine) SyncMap {
 
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
-      .summary = internal::kJoined<kHow, Domain::kName>,
+      .summary = internal::kJoined<kHow, Domain::kName,
+                                   internal::kOrdersNote<Atomics>>,
       .source = "Go 1.9 to 1.23, src/sync/map.go",
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,

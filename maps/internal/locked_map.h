@@ -47,7 +47,7 @@ class SharedGuard {
   Lock& lock_;
 };
 
-template <class K, class V, class Lock>
+template <class K, class V, class Lock, class Inner = Table<K, V>>
 class LockedTable {
   using Exclusive = std::lock_guard<Lock>;
   using Shared = SharedGuard<Lock>;
@@ -133,7 +133,7 @@ class LockedTable {
 
  private:
   Lock lock_;
-  Table<K, V> table_;
+  Inner table_;
 };
 
 // Calls `visit` for the entries until it returns false; whether it never did.
@@ -150,7 +150,7 @@ struct SharedLockOptions {
   std::int64_t read_first = 0;
 };
 
-template <class K, class V, class Hash, class Lock>
+template <class K, class V, class Hash, class Lock, class Inner = Table<K, V>>
 class LockedMap {
  public:
   using key_type = K;
@@ -252,7 +252,7 @@ class LockedMap {
     }
   }
 
-  LockedTable<K, V, Lock> table_;
+  LockedTable<K, V, Lock, Inner> table_;
   [[no_unique_address]] Options options_;
 };
 

@@ -21,6 +21,9 @@
 // copy are therefore inserted in one walk, others by a lookup and, on a miss, a
 // second walk of the bucket just read.
 //
+// Where values lie is a parameter: in the node (Table), in a heap block of their own
+// (BoxedTable), in the node and that in a pool of the table's own (PooledTable).
+//
 // Complexity: every operation is O(1) on average, O(n) when hashes collide or
 // the table grows (std::unordered_map doubles and relinks all nodes at once at
 // load factor 1; the inserting operation pays).
@@ -36,17 +39,22 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "maps/internal/boxed.h"
 #include "maps/internal/memory.h"
+#include "maps/internal/node_pool.h"
 
 namespace cmap::internal {
 
-template <class K, class V, template <class> class Allocator = std::allocator>
+// `Stored` is V, or what leads to one by operator*.
+template <class K, class V, template <class> class Allocator = std::allocator,
+          class Stored = V>
 class Table {
   struct StoredKey {
     std::uint64_t hash;
@@ -68,20 +76,29 @@ class Table {
       return a.hash == b.hash && a.key == b.key;
     }
   };
-  using Map = std::unordered_map<StoredKey, V, TakeHash, SameKey,
-                                 Allocator<std::pair<const StoredKey, V>>>;
+  using Map = std::unordered_map<StoredKey, Stored, TakeHash, SameKey,
+                                 Allocator<std::pair<const StoredKey, Stored>>>;
+  static constexpr bool kBoxed = !std::is_same_v<Stored, V>;
+  static constexpr bool kPooled =
+      requires(const Map& map) { map.get_allocator().PoolBytes(); };
 
  public:
+  // For the summary of a map: what is special about this table.
+  static constexpr std::string_view kNote =
+      kBoxed    ? "; each value in a heap block of its own"
+      : kPooled ? "; nodes from a pool of the table's own"
+                : "";
+
   std::optional<V> Load(std::uint64_t hash, const K& key) const {
     const auto it = map_.find(KeyRef{hash, key});
     if (it == map_.end()) return std::nullopt;
-    return it->second;
+    return Value(it->second);
   }
 
   // The value in place, or null. Valid until the table changes.
   const V* Find(std::uint64_t hash, const K& key) const {
     const auto it = map_.find(KeyRef{hash, key});
-    return it == map_.end() ? nullptr : &it->second;
+    return it == map_.end() ? nullptr : &Value(it->second);
   }
 
   void Store(std::uint64_t hash, const K& key, const V& value) {
@@ -100,14 +117,14 @@ class Table {
   Loaded<V> LoadOrStore(std::uint64_t hash, const K& key, const V& value) {
     if constexpr (!kOneWalk) {
       const auto it = map_.find(KeyRef{hash, key});
-      if (it != map_.end()) return {it->second, true};
+      if (it != map_.end()) return {Value(it->second), true};
     }
     const auto [it, inserted] = map_.try_emplace(StoredKey{hash, key}, value);
     if constexpr (std::is_nothrow_copy_constructible_v<V>) {
-      return {it->second, !inserted};
+      return {Value(it->second), !inserted};
     } else {
       try {
-        return {it->second, !inserted};
+        return {Value(it->second), !inserted};
       } catch (...) {
         if (inserted) map_.erase(it);
         throw;
@@ -120,7 +137,7 @@ class Table {
   template <class F>
   Loaded<V> LoadOrCompute(std::uint64_t hash, const K& key, F&& make) {
     const auto it = map_.find(KeyRef{hash, key});
-    if (it != map_.end()) return {it->second, true};
+    if (it != map_.end()) return {Value(it->second), true};
     V value = std::forward<F>(make)();
     Loaded<V> result{value, false};  // may throw, so before the insertion
     map_.try_emplace(StoredKey{hash, key}, std::move(value));
@@ -130,7 +147,7 @@ class Table {
   std::optional<V> LoadAndDelete(std::uint64_t hash, const K& key) {
     const auto it = map_.find(KeyRef{hash, key});
     if (it == map_.end()) return std::nullopt;
-    std::optional<V> old(std::move(it->second));
+    std::optional<V> old(std::move(Value(it->second)));
     map_.erase(it);
     return old;
   }
@@ -148,8 +165,8 @@ class Table {
       map_.try_emplace(StoredKey{hash, key}, value);
       return std::nullopt;
     }
-    V incoming(value);  // may throw, so before the old value is taken
-    std::optional<V> old(std::move(it->second));
+    Stored incoming(value);  // may throw, so before the old value is taken
+    std::optional<V> old(std::move(Value(it->second)));
     it->second = std::move(incoming);
     return old;
   }
@@ -157,14 +174,14 @@ class Table {
   bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected,
                       const V& desired) {
     const auto it = map_.find(KeyRef{hash, key});
-    if (it == map_.end() || !(it->second == expected)) return false;
+    if (it == map_.end() || !(Value(it->second) == expected)) return false;
     it->second = desired;
     return true;
   }
 
   bool CompareAndDelete(std::uint64_t hash, const K& key, const V& expected) {
     const auto it = map_.find(KeyRef{hash, key});
-    if (it == map_.end() || !(it->second == expected)) return false;
+    if (it == map_.end() || !(Value(it->second) == expected)) return false;
     map_.erase(it);
     return true;
   }
@@ -173,7 +190,7 @@ class Table {
   void AppendTo(std::vector<std::pair<K, V>>& entries) const {
     entries.reserve(entries.size() + map_.size());
     for (const auto& [stored, value] : map_) {
-      entries.emplace_back(stored.key, value);
+      entries.emplace_back(stored.key, Value(value));
     }
   }
 
@@ -181,7 +198,7 @@ class Table {
   template <class F>
   void ForEach(F&& visit) const {
     for (const auto& [stored, value] : map_) {
-      if (!visit(stored.key, value)) return;
+      if (!visit(stored.key, Value(value))) return;
     }
   }
 
@@ -199,7 +216,13 @@ class Table {
 
   // Bytes of nodes and buckets, without what K and V own. O(1).
   std::size_t StructureBytes() const {
-    std::size_t bytes = map_.size() * MallocBytes(kNodeBytes);
+    std::size_t bytes = 0;
+    if constexpr (kPooled) {
+      bytes = map_.get_allocator().PoolBytes();
+    } else {
+      bytes = map_.size() * MallocBytes(kNodeBytes);
+    }
+    if constexpr (kBoxed) bytes += map_.size() * MallocBytes(sizeof(V));
     // libstdc++ keeps the first, single bucket inside the object.
     if (map_.bucket_count() > 1) {
       bytes += MallocBytes(map_.bucket_count() * sizeof(void*));
@@ -213,13 +236,22 @@ class Table {
     std::size_t bytes = StructureBytes();
     if constexpr (kOwnsHeap<K> || kOwnsHeap<V>) {
       for (const auto& [stored, value] : map_) {
-        bytes += HeapBytes(stored.key) + HeapBytes(value);
+        bytes += HeapBytes(stored.key) + HeapBytes(Value(value));
       }
     }
     return bytes;
   }
 
  private:
+  template <class S>
+  static auto& Value(S& stored) {
+    if constexpr (kBoxed) {
+      return *stored;
+    } else {
+      return stored;
+    }
+  }
+
   static constexpr bool kOneWalk =
       std::is_trivially_copyable_v<K> && sizeof(K) <= 2 * sizeof(void*);
 
@@ -227,12 +259,17 @@ class Table {
   // table_test.cc compares this with what an allocator is asked for.
   struct NodeLayout {
     void* next;
-    std::pair<const StoredKey, V> entry;
+    std::pair<const StoredKey, Stored> entry;
   };
   static constexpr std::size_t kNodeBytes = sizeof(NodeLayout);
 
   Map map_;
 };
+
+template <class K, class V>
+using BoxedTable = Table<K, V, std::allocator, Boxed<V>>;
+template <class K, class V>
+using PooledTable = Table<K, V, PoolAllocator>;
 
 }  // namespace cmap::internal
 

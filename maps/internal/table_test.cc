@@ -137,6 +137,63 @@ TEST(TableTest, LookupsDoNotAllocate) {
   EXPECT_EQ(blocks, before);
 }
 
+// A boxed value costs one block more, and overwriting it a new one.
+TEST(TableTest, BoxedValuesHaveBlocksOfTheirOwn) {
+  Table<std::uint64_t, std::uint64_t> inline_table;
+  BoxedTable<std::uint64_t, std::uint64_t> boxed;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    inline_table.Store(MixBits(i), i, i);
+    boxed.Store(MixBits(i), i, i);
+  }
+  EXPECT_EQ(boxed.HeapBytesHeld(),
+            inline_table.HeapBytesHeld() + 1000 * MallocBytes(8));
+  const std::uint64_t* before = boxed.Find(MixBits(7), 7);
+  boxed.Store(MixBits(7), 7, 8);
+  EXPECT_NE(boxed.Find(MixBits(7), 7), before);
+  EXPECT_EQ(boxed.Load(MixBits(7), 7), 8u);
+  EXPECT_EQ(boxed.Swap(MixBits(7), 7, 9), 8u);
+  const auto copy = boxed;
+  boxed.Store(MixBits(7), 7, 1);
+  EXPECT_EQ(copy.Load(MixBits(7), 7), 9u);
+}
+
+TEST(TableTest, PooledNodesAreUsedAgainAndCounted) {
+  PooledTable<std::uint64_t, std::uint64_t> table;
+  for (std::uint64_t i = 0; i < 10'000; ++i) table.Store(MixBits(i), i, i);
+  const std::size_t full = table.HeapBytesHeld();
+  // A node is 32 bytes here, 48 from malloc; the last chunk may be half empty.
+  EXPECT_LT(full, 10'000 * (32 + 8 + 16 + 8));
+  EXPECT_GT(full, 10'000 * 32u);
+  for (std::uint64_t i = 0; i < 10'000; ++i) table.Delete(MixBits(i), i);
+  for (std::uint64_t i = 0; i < 10'000; ++i) table.Store(MixBits(i), i + 7, i);
+  EXPECT_EQ(table.HeapBytesHeld(), full);
+  const auto copy = table;
+  table.Clear();
+  EXPECT_EQ(table.HeapBytesHeld(), full) << "a pool keeps what it has";
+  EXPECT_EQ(copy.Size(), 10'000u);
+}
+
+TEST(NodePoolTest, ServesTheFirstSizeAndGrowsByDoubling) {
+  NodePool pool;
+  EXPECT_TRUE(pool.Serves(40));
+  EXPECT_TRUE(pool.Serves(48)) << "rounded to the alignment";
+  EXPECT_FALSE(pool.Serves(64));
+  EXPECT_EQ(pool.Bytes(), 0u);
+  void* first = pool.Take();
+  const std::size_t one_chunk = pool.Bytes();
+  EXPECT_GE(one_chunk, 8 * 48u);
+  EXPECT_LE(one_chunk, 8 * 48u + 48);
+  pool.Give(first);
+  EXPECT_EQ(pool.Take(), first);
+  for (int i = 1; i < 8; ++i) {
+    EXPECT_EQ(pool.Take(), static_cast<char*>(first) + i * 48);
+  }
+  EXPECT_EQ(pool.Bytes(), one_chunk);
+  pool.Take();
+  EXPECT_LT(pool.Bytes(), 2 * one_chunk + 16);
+  EXPECT_GT(pool.Bytes(), one_chunk);
+}
+
 TEST(TableTest, ReserveNeverShrinksAndPreventsGrowth) {
   Table<std::uint64_t, std::uint64_t> table;
   table.Reserve(5000);
