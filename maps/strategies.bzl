@@ -67,6 +67,7 @@ STRATEGIES = [
     strategy("mutex_map_pooled", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::PooledTable<K, V>>", variant_of = "mutex_map"),
     strategy("shared_mutex_map", header = "shared_mutex_map.h", map = "SharedMutexMap<K, V, Hash, Atomics>"),
     strategy("rw_mutex_map", header = "rw_mutex_map.h", map = "RwMutexMap<K, V, Hash, Atomics>"),
+    strategy("striped_reader_map", header = "striped_reader_map.h", map = "StripedReaderMap<K, V, Hash, Atomics>"),
     strategy("sharded_map", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics>"),
     strategy("sharded_map_packed", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPacked>", variant_of = "sharded_map"),
     strategy("sharded_map_shared", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::SharedLock<Atomics>>", variant_of = "sharded_map"),

@@ -2,8 +2,9 @@
 //
 // A sequential table behind a lock: LockedTable, which is handed the hash, and
 // LockedMap, which computes it and is a whole strategy but for its traits.
-// mutex_map.h, shared_mutex_map.h, rw_mutex_map.h and unsynchronised_map.h name
-// a lock each; sharded_map.h has an array of LockedTables.
+// mutex_map.h, shared_mutex_map.h, rw_mutex_map.h, striped_reader_map.h and
+// unsynchronised_map.h name a lock each; sharded_map.h has an array of
+// LockedTables. The table is internal/table.h, or another with its interface.
 //
 // The hash is computed before the lock is taken. Values and nodes are destroyed
 // under the lock, as they are in the code people write by hand.
@@ -24,7 +25,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -53,6 +53,11 @@ class LockedTable {
   using Shared = SharedGuard<Lock>;
 
  public:
+  LockedTable() = default;
+  // For locks that have options.
+  template <class LockOptions>
+  explicit LockedTable(const LockOptions& options) : lock_(options) {}
+
   std::optional<V> Load(std::uint64_t hash, const K& key) {
     Shared guard(lock_);
     return table_.Load(hash, key);
@@ -129,10 +134,25 @@ class LockedTable {
     table_.Reserve(entries);
   }
 
-  std::size_t HeapBytesHeld() const { return table_.HeapBytesHeld(); }
+  // What the table counts of its own doings.
+  std::vector<Counter> Counters() const
+    requires CountingMap<Inner>
+  {
+    Shared guard(lock_);
+    return table_.Counters();
+  }
+
+  // Heap bytes of the table, and of the lock if it owns any.
+  std::size_t HeapBytesHeld() const {
+    std::size_t bytes = table_.HeapBytesHeld();
+    if constexpr (requires { lock_.HeapBytesHeld(); }) {
+      bytes += lock_.HeapBytesHeld();
+    }
+    return bytes;
+  }
 
  private:
-  Lock lock_;
+  mutable Lock lock_;
   Inner table_;
 };
 
@@ -145,9 +165,37 @@ bool VisitAll(const std::vector<std::pair<K, V>>& entries, F& visit) {
   return true;
 }
 
-// Options of the maps whose lock lets readers share it.
+// Options of the maps whose lock lets readers share it. A lock with a tunable of
+// its own names its Options, which have read_first as well, and that tunable.
 struct SharedLockOptions {
   std::int64_t read_first = 0;
+};
+
+template <class Options>
+inline constexpr Tunable<Options> kReadFirst = {
+    "read_first", &Options::read_first, 0, 1,
+    "0: LoadOrStore and LoadOrCompute take the lock exclusively at once, "
+    "as upstream; 1: they look the key up under the shared lock first "
+    "and take the exclusive lock, checking again, only when it is absent"};
+
+template <class Lock>
+struct LockTunables {
+  using Options = NoOptions;
+  static constexpr std::array<Tunable<Options>, 0> kAll = {};
+};
+template <class Lock>
+  requires(Lock::kShared && !requires { Lock::kTunable; })
+struct LockTunables<Lock> {
+  using Options = SharedLockOptions;
+  static constexpr std::array<Tunable<Options>, 1> kAll = {
+      kReadFirst<Options>};
+};
+template <class Lock>
+  requires(Lock::kShared && requires { Lock::kTunable; })
+struct LockTunables<Lock> {
+  using Options = typename Lock::Options;
+  static constexpr std::array<Tunable<Options>, 2> kAll = {
+      kReadFirst<Options>, Lock::kTunable};
 };
 
 template <class K, class V, class Hash, class Lock, class Inner = Table<K, V>>
@@ -155,20 +203,9 @@ class LockedMap {
  public:
   using key_type = K;
   using mapped_type = V;
-  using Options = std::conditional_t<Lock::kShared, SharedLockOptions, NoOptions>;
+  using Options = typename LockTunables<Lock>::Options;
 
-  static constexpr auto kTunables = [] {
-    if constexpr (Lock::kShared) {
-      return std::array<Tunable<SharedLockOptions>, 1>{{
-          {"read_first", &SharedLockOptions::read_first, 0, 1,
-           "0: LoadOrStore and LoadOrCompute take the lock exclusively at once, "
-           "as upstream; 1: they look the key up under the shared lock first "
-           "and take the exclusive lock, checking again, only when it is absent"},
-      }};
-    } else {
-      return std::array<Tunable<NoOptions>, 0>{};
-    }
-  }();
+  static constexpr auto kTunables = LockTunables<Lock>::kAll;
 
   LockedMap() = default;
   LockedMap(const LockedMap&) = delete;
@@ -238,10 +275,17 @@ class LockedMap {
 
   std::size_t MemoryBytes() { return sizeof(*this) + table_.HeapBytesHeld(); }
 
+  std::vector<Counter> Counters() const
+    requires CountingMap<Inner>
+  {
+    return table_.Counters();
+  }
+
  protected:
   ~LockedMap() = default;
   LockedMap(std::string_view name, const Options& options)
-      : options_(CheckOptions(name, options, kTunables)) {}
+      : table_(MakeTable(CheckOptions(name, options, kTunables))),
+        options_(options) {}
 
  private:
   bool ReadFirst() const {
@@ -252,8 +296,16 @@ class LockedMap {
     }
   }
 
+  static LockedTable<K, V, Lock, Inner> MakeTable(const Options& options) {
+    if constexpr (requires { Lock::kTunable; }) {
+      return LockedTable<K, V, Lock, Inner>(options);
+    } else {
+      return {};
+    }
+  }
+
   LockedTable<K, V, Lock, Inner> table_;
-  [[no_unique_address]] Options options_;
+  [[no_unique_address]] Options options_{};
 };
 
 }  // namespace cmap::internal

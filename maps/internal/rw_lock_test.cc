@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "maps/internal/atomics.h"
+#include "maps/internal/striped_lock.h"
 
 namespace cmap::internal {
 namespace {
@@ -19,7 +20,8 @@ class RwLockTest : public ::testing::Test {};
 
 using Locks =
     ::testing::Types<MutexLock<NativeAtomics>, SharedLock<NativeAtomics>,
-                     WriterPreferringLock<NativeAtomics>>;
+                     WriterPreferringLock<NativeAtomics>,
+                     StripedReaderLock<NativeAtomics>>;
 TYPED_TEST_SUITE(RwLockTest, Locks);
 
 // Writers exclude everybody; what they wrote is seen by the next holder. The data
@@ -84,10 +86,17 @@ TYPED_TEST(RwLockTest, ReadersShare) {
   }
 }
 
+template <class Lock>
+class WriterPreferringLockTest : public ::testing::Test {};
+using WriterPreferringLocks =
+    ::testing::Types<WriterPreferringLock<NativeAtomics>,
+                     StripedReaderLock<NativeAtomics>>;
+TYPED_TEST_SUITE(WriterPreferringLockTest, WriterPreferringLocks);
+
 // A waiting writer stops readers that come later, and is served as soon as those
 // that came before have left.
-TEST(WriterPreferringLockTest, WaitingWriterStopsNewReaders) {
-  WriterPreferringLock<NativeAtomics> lock;
+TYPED_TEST(WriterPreferringLockTest, WaitingWriterStopsNewReaders) {
+  TypeParam lock;
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> order{0};
     int writer_at = 0, reader_at = 0;
@@ -117,8 +126,8 @@ TEST(WriterPreferringLockTest, WaitingWriterStopsNewReaders) {
 
 // Under readers that never pause, together always holding the lock, writers make
 // progress.
-TEST(WriterPreferringLockTest, WritersDoNotStarve) {
-  WriterPreferringLock<NativeAtomics> lock;
+TYPED_TEST(WriterPreferringLockTest, WritersDoNotStarve) {
+  TypeParam lock;
   std::atomic<bool> stop{false};
   std::vector<std::thread> readers;
   for (int i = 0; i < 4; ++i) {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is peculiar to striped_reader_map: its stripes.
+#include "maps/striped_reader_map.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/concurrent_map.h"
+#include "maps/internal/atomics.h"
+#include "maps/internal/striped_lock.h"
+
+namespace cmap {
+namespace {
+
+using Map = StripedReaderMap<std::uint64_t, std::uint64_t>;
+using Lock = internal::StripedReaderLock<NativeAtomics>;
+
+internal::StripedReaderOptions Stripes(std::int64_t stripes) {
+  return {.read_first = 0, .stripes = stripes};
+}
+
+TEST(StripedReaderMapTest, RefusesWhatIsNoPowerOfTwo) {
+  for (const std::int64_t stripes : {3, 100}) {
+    try {
+      Map map(Stripes(stripes));
+      FAIL() << "accepted " << stripes << " stripes";
+    } catch (const std::invalid_argument& e) {
+      const std::string what = e.what();
+      EXPECT_NE(what.find("stripes is " + std::to_string(stripes)),
+                std::string::npos) << what;
+    }
+  }
+}
+
+TEST(StripedReaderMapTest, EachStripeIsALine) {
+  Map one(Stripes(1)), many(Stripes(256));
+  EXPECT_GE(many.MemoryBytes(), one.MemoryBytes() + 255 * kCacheLine);
+  EXPECT_LE(many.MemoryBytes(), one.MemoryBytes() + 256 * kCacheLine);
+}
+
+// Threads that first ask one after the other get numbers one after the other,
+// and keep them: with stripes enough they do not meet.
+TEST(StripedReaderMapTest, ThreadsAreNumbered) {
+  using Number = internal::ThreadNumber<NativeAtomics>;
+  const std::uint32_t mine = Number::Mine();
+  std::vector<std::uint32_t> numbers;
+  for (int i = 0; i < 4; ++i) {
+    std::thread([&] { numbers.push_back(Number::Mine()); }).join();
+  }
+  for (std::size_t i = 1; i < numbers.size(); ++i) {
+    EXPECT_EQ(numbers[i], numbers[0] + i);
+  }
+  EXPECT_EQ(Number::Mine(), mine);
+}
+
+// A writer waits for the readers of every stripe, be they one or many, and each
+// of them leaves its own.
+TEST(StripedReaderMapTest, WritersWaitForEveryStripe) {
+  for (const std::int64_t stripes : {1, 2, 8}) {
+    Lock lock(Stripes(stripes));
+    constexpr int kReaders = 4;
+    std::atomic<int> inside{0}, leave{0};
+    std::vector<std::thread> readers;
+    for (int i = 0; i < kReaders; ++i) {
+      readers.emplace_back([&, i] {
+        lock.lock_shared();
+        inside.fetch_add(1);
+        while (leave.load() <= i) std::this_thread::yield();
+        inside.fetch_sub(1);
+        lock.unlock_shared();
+      });
+    }
+    while (inside.load() != kReaders) std::this_thread::yield();
+    std::thread writer([&] {
+      lock.lock();
+      EXPECT_EQ(inside.load(), 0) << "with " << stripes << " stripes";
+      lock.unlock();
+    });
+    for (int i = 0; i < kReaders; ++i) {
+      std::this_thread::yield();
+      leave.store(i + 1);
+    }
+    for (std::thread& reader : readers) reader.join();
+    writer.join();
+  }
+}
+
+}  // namespace
+}  // namespace cmap
