@@ -28,14 +28,15 @@ def _root() -> pathlib.Path:
 def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
     root = _root()
     native, cross = (root / f"experiments/worker_{arch}" for arch in (host_arch, cross_arch))
-    emulate = pathlib.Path(__file__).absolute().parents[1] / "tools/run_cross.sh"
+    sources = pathlib.Path(__file__).absolute().parents[1]
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
     return cli.Tools(
         catalogue=root / "experiments/catalogue.json",
         native=[str(native)] if native.exists() else None,
-        cross=[str(emulate), cross_arch, str(cross)] if cross.exists() else None,
+        cross=[str(sources / "tools/run_cross.sh"), cross_arch, str(cross)] if cross.exists() else None,
         cross_arch=cross_arch,
-        workspace=pathlib.Path(workspace) if workspace else pathlib.Path(__file__).absolute().parents[1],
+        workspace=pathlib.Path(workspace) if workspace else sources,
+        proof=sources,
         build_report=_build_report)
 
 

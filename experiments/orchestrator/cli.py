@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from experiments.orchestrator import catalogue, environment, plan, session, store, visit
+from experiments.orchestrator import catalogue, environment, plan, proof, session, store, visit
 from experiments.orchestrator.errors import UserError, unknown
 from experiments.orchestrator.progress import Progress, duration
 
@@ -58,6 +58,7 @@ class Tools:
     cross: list[str] | None
     cross_arch: str
     workspace: pathlib.Path
+    proof: pathlib.Path  # where the files of proof.py are, if anywhere
     build_report: Callable[[pathlib.Path], pathlib.Path]
 
 
@@ -265,7 +266,7 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
         "environment": environment.environment(), "workers": workers,
         "questions": asked.questions, "not_asked": asked.not_asked,
         "skipped": asked.skipped + plan.thread_limit_reasons(asked.questions, described),
-        "withheld": [], "rules": session.rules(settings)})
+        "withheld": [], "rules": session.rules(settings), "proof": proof.read(tools.proof)})
 
 
 def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Worker | None) -> store.RunStore:
