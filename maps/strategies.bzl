@@ -105,6 +105,7 @@ namespace cmap::strategies {{
 
 struct {name} {{
   static constexpr std::string_view kName = "{name}";
+  static constexpr bool kPeer = {peer};
   template <class K, class V, class Hash = DefaultHash<K>,
             class Atomics = NativeAtomics>
   using Map = cmap::{map};
@@ -117,6 +118,8 @@ struct {name} {{
 
 _CONFORMANCE_TEST = """// Generated from maps/strategies.bzl.
 #include "maps/strategies/{name}.h"
+#include "maps/testing/counting_new.h"
+// After counting_new.h.
 #include "maps/testing/conformance.h"
 
 [[maybe_unused]] static const bool kRegistered =
@@ -162,6 +165,7 @@ def declare_strategies():
                 includes = "\n".join(["#include \"maps/%s\"" % h for h in [s.header] + s.policies]),
                 name = s.name,
                 map = s.map,
+                peer = "true" if s.peer else "false",
             ),
         )
         cc_library(

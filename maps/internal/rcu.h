@@ -82,7 +82,7 @@ class RcuDomain {
   // Units of garbage (see records.h) that are handed over together.
   static constexpr std::uint64_t kBatch = 64;
   static constexpr std::uint64_t kMostBatches = 16;
-  static constexpr std::chrono::milliseconds kPatience{100};
+  static constexpr std::chrono::milliseconds kPatience{500};
 
   // Protects what is reached inside its scope. May be nested.
   class Guard {

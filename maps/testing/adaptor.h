@@ -19,6 +19,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/testing/any_map.h"
+#include "maps/testing/faults.h"
 #include "maps/testing/life_counted.h"
 
 namespace cmap::testing {
@@ -39,6 +40,13 @@ struct Code<LifeCounted> {
   static constexpr std::string_view kName = "counted";
   static LifeCounted Encode(Number n) { return LifeCounted(n); }
   static Number Decode(const LifeCounted& value) { return value.number(); }
+};
+
+template <>
+struct Code<FaultyKey> {
+  static constexpr std::string_view kName = "faulty";
+  static FaultyKey Encode(Number n) { return FaultyKey(n); }
+  static Number Decode(const FaultyKey& key) { return key.number(); }
 };
 
 // Every other string is too long for the small-string buffer, and its number is
@@ -200,6 +208,7 @@ Subject MakeSubject(std::string_view strategy, HashKind hash) {
   subject.hash = hash;
   subject.counts_lives = std::same_as<typename Map::mapped_type, LifeCounted>;
   subject.long_keys = std::same_as<typename Map::key_type, std::string>;
+  subject.faulty = std::same_as<typename Map::key_type, FaultyKey>;
   for (const Tunable<Options>& tunable : Map::kTunables) {
     subject.tunables.push_back({std::string(tunable.name), tunable.min,
                                 tunable.max, Options{}.*(tunable.field)});

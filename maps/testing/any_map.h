@@ -69,6 +69,7 @@ struct Subject {
   HashKind hash = HashKind::kGood;
   bool counts_lives = false;     // values are LifeCounted
   bool long_keys = false;        // keys and values may own heap blocks
+  bool faulty = false;           // keys are FaultyKey, hashed by FaultyHash
   std::vector<TunableInfo> tunables;
 
   std::function<std::unique_ptr<AnyMap>()> make;
@@ -80,6 +81,9 @@ struct Subject {
   // Finishes deferred reclamation while no other thread uses a map: calls
   // `static void Quiesce()` of the map type where it has one.
   std::function<void()> quiesce;
+  // Makes the n-th allocation of the calling thread from now fail; 0 switches that
+  // off and says whether it has. Empty where the program does not count them.
+  std::function<bool(std::uint64_t)> fail_allocation;
 
   // At most `wanted` keys, fewer where colliding hashes make every operation
   // walk all of them.

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "maps/testing/faults.h"
 #include "maps/testing/life_counted.h"
 
 namespace cmap::testing {
@@ -37,6 +38,12 @@ std::string WhyNot(const Needs& needs, const Subject& subject) {
   return "";
 }
 
+void Disarm(const Subject& subject) {
+  LifeCounted::ThrowAfter(0);
+  DisarmFault();
+  if (subject.fail_allocation) subject.fail_allocation(0);
+}
+
 }  // namespace
 
 bool Applies(const Check& check, const Subject& subject) {
@@ -44,7 +51,8 @@ bool Applies(const Check& check, const Subject& subject) {
   return (!needs.good_hash || subject.hash == HashKind::kGood) &&
          (!needs.counted_lives || subject.counts_lives) &&
          (!needs.long_keys || subject.long_keys) &&
-         (!needs.tunables || !subject.tunables.empty());
+         (!needs.tunables || !subject.tunables.empty()) &&
+         needs.faults == subject.faulty;
 }
 
 Outcome RunCheck(const Check& check, const Subject& subject, std::uint64_t seed) {
@@ -63,10 +71,10 @@ Outcome RunCheck(const Check& check, const Subject& subject, std::uint64_t seed)
     const Context context(subject, seed);
     check.run(context);
   } catch (const std::exception& e) {
-    LifeCounted::ThrowAfter(0);
+    Disarm(subject);
     return {Outcome::kFailed, where + e.what()};
   } catch (...) {
-    LifeCounted::ThrowAfter(0);
+    Disarm(subject);
     return {Outcome::kFailed, where + "an exception of unknown type"};
   }
   subject.quiesce();

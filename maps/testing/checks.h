@@ -36,6 +36,7 @@ struct Needs {
   bool counted_lives = false;  // values are LifeCounted
   bool long_keys = false;      // strings
   bool tunables = false;       // at least one tunable
+  bool faults = false;         // hash, equality and copies of keys can be made to fail
 };
 
 struct Check {
@@ -44,10 +45,11 @@ struct Check {
   void (*run)(const Context& context);
 };
 
-// All checks, in three files: one thread, several threads, whole map.
+// All checks, in four files: one thread, several threads, whole map, faults.
 std::span<const Check> SequentialChecks();
 std::span<const Check> ConcurrentChecks();
 std::span<const Check> WholeMapChecks();
+std::span<const Check> FaultChecks();
 
 // Whether the check has anything to look at with these key and value types, this
 // hash and these tunables. Where not, it is not even registered.

@@ -678,6 +678,73 @@ void ShortLivedThreads(const Context& context) {
   }
 }
 
+// Eight threads for every CPU: most are preempted where it hurts, with a lock held or
+// inside a guard.
+void Oversubscribed(const Context& context) {
+  const int cpus = static_cast<int>(std::thread::hardware_concurrency());
+  const int threads = context.Threads(std::clamp(8 * cpus, 16, 64));
+  const Number keys = context.Keys(32);
+  for (std::uint64_t round = 0; context.More(round, 3); ++round) {
+    const auto map = context.Make();
+    std::atomic<std::int64_t> size{0};
+    context.InThreads(threads, [&](int me) {
+      Random random(context.seed() * 31 + round * 1000 + static_cast<Number>(me));
+      std::int64_t mine = 0;
+      for (int call = 0; call < 100; ++call) {
+        const Number key = random.Below(keys);
+        switch (random.Below(4)) {
+          case 0: mine += !map->LoadOrStore(key, key).loaded; break;
+          case 1: mine -= map->Delete(key); break;
+          default: {
+            const std::optional<Number> got = map->Load(key);
+            Expect(!got || *got == key, "Load(", key, ") is ", got.value_or(0));
+          }
+        }
+      }
+      size.fetch_add(mine, std::memory_order_relaxed);
+    });
+    ExpectEq(static_cast<std::int64_t>(map->Size()), size.load(), "Size() after ",
+             threads, " threads");
+  }
+}
+
+// A hundred thousand short tasks on a few threads at a time, each with a key of its own
+// that it removes: whenever all threads rest, nothing of them is left.
+void ShortTasks(const Context& context) {
+  constexpr std::uint64_t kWaves = 10;
+  constexpr Number kTasks = 10'000;  // of a wave
+  const int threads = context.Threads(kThreads);
+  const auto map = context.Make();
+  context.subject().quiesce();
+  const std::int64_t before = LifeCounted::Alive();
+  const bool measured = !context.traits().unsupported.contains(Op::kMemoryBytes);
+  std::size_t first_bytes = 0;
+  for (std::uint64_t wave = 0; context.More(wave, kWaves); ++wave) {
+    const Number tasks = context.Scaled(kTasks);
+    std::atomic<Number> next{0};
+    context.InThreads(threads, [&](int) {
+      for (;;) {
+        const Number task = next.fetch_add(1, std::memory_order_relaxed);
+        if (task >= tasks || (task % 64 == 0 && task != 0 && !context.More(1, 2))) {
+          return;
+        }
+        const Number key = wave * tasks + task;
+        map->Store(key, task);
+        ExpectEq(map->Load(key), std::optional<Number>(task), "Load of own key");
+        Expect(map->Delete(key), "Delete of own key is false");
+      }
+    });
+    context.subject().quiesce();
+    ExpectEq(map->Size(), 0u, "Size()");
+    ExpectEq(LifeCounted::Alive() - before, 0, "values alive after wave ", wave);
+    if (!measured) continue;
+    const std::size_t bytes = map->MemoryBytes();
+    if (wave == 0) first_bytes = bytes;
+    Expect(bytes <= 4 * first_bytes + 65536, "MemoryBytes() of the empty map grew from ",
+           first_bytes, " to ", bytes, " in ", wave, " waves");
+  }
+}
+
 constexpr Check kChecks[] = {
     {"unshared_compare_and_delete",
      {.ops = OpSet(Op::kCompareAndDelete), .threads = true},
@@ -727,6 +794,8 @@ constexpr Check kChecks[] = {
      {.threads = true, .good_hash = true, .tunables = true},
      &TunablesWithThreads},
     {"short_lived_threads", {.threads = true}, &ShortLivedThreads},
+    {"oversubscribed", {.threads = true}, &Oversubscribed},
+    {"short_tasks", {.threads = true, .counted_lives = true}, &ShortTasks},
 };
 
 }  // namespace

@@ -7,6 +7,10 @@
 //   static const bool registered =
 //       cmap::testing::RegisterConformance<cmap::strategies::mutex_map>();
 //
+// A file that includes counting_new.h before this one also gets the checks with faults:
+// keys whose hash, equality and copies throw, values whose copies and equality throw,
+// allocations that fail.
+//
 // Tests are called <types>_<hash>.<check>, e.g. string_string_good.swap.
 // A class template that is constrained to some value types (requires ...) is
 // tested with those it accepts.
@@ -51,7 +55,7 @@ inline void RegisterSubject(const std::string& suite, Subject made) {
   subjects.push_back(std::make_unique<const Subject>(std::move(made)));
   const Subject* subject = subjects.back().get();
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
     for (const Check& check : checks) {
       if (!Applies(check, *subject)) continue;
       ::testing::RegisterTest(
@@ -83,11 +87,27 @@ void RegisterTypes() {
   RegisterHash<Strategy, K, V, ConstantHash<K>>(HashKind::kConstant, "constant");
 }
 
+// Of the project's own maps is asked that they survive any fault unchanged.
+template <class Strategy>
+void RegisterFaults() {
+  if constexpr (requires {
+                  typename Strategy::template Map<FaultyKey, LifeCounted, FaultyHash>;
+                }) {
+    using Map = typename Strategy::template Map<FaultyKey, LifeCounted, FaultyHash>;
+    Subject subject = MakeSubject<Map>(Strategy::kName, HashKind::kGood);
+#ifdef CMAP_MAPS_TESTING_COUNTING_NEW_H_
+    subject.fail_allocation = [](std::uint64_t n) { return FailAllocation(n); };
+#endif
+    RegisterSubject("faults", std::move(subject));
+  }
+}
+
 template <class Strategy>
 bool RegisterConformance() {
   RegisterTypes<Strategy, std::uint64_t, std::uint64_t>();
   RegisterTypes<Strategy, std::string, std::string>();
   RegisterTypes<Strategy, std::uint64_t, LifeCounted>();
+  if constexpr (!Strategy::kPeer) RegisterFaults<Strategy>();
   return true;
 }
 
@@ -101,6 +121,7 @@ bool RegisterVariant() {
       HashKind::kGood, "good");
   RegisterHash<Strategy, U64, LifeCounted, TruncatedHash<U64>>(
       HashKind::kTruncated, "truncated");
+  if constexpr (!Strategy::kPeer) RegisterFaults<Strategy>();
   return true;
 }
 

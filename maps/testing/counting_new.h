@@ -20,9 +20,12 @@ inline constinit thread_local std::uint64_t failing_allocation = 0;
 inline std::uint64_t Allocations() { return allocations; }
 
 // Makes the n-th allocation of this thread from now (1 is the next) throw
-// std::bad_alloc; 0 switches that off.
-inline void FailAllocation(std::uint64_t n) {
+// std::bad_alloc; 0 switches that off. Whether the one asked for before has.
+inline bool FailAllocation(std::uint64_t n) {
+  const bool failed =
+      failing_allocation != 0 && allocations >= failing_allocation;
   failing_allocation = n == 0 ? 0 : allocations + n;
+  return failed;
 }
 
 inline void* CountedNew(std::size_t bytes, std::size_t alignment) {

@@ -26,6 +26,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/memory.h"
+#include "maps/testing/faults.h"
 
 namespace cmap::testing {
 
@@ -61,6 +62,10 @@ enum class Flaw {
   kRetainsDeleted,         // destroys deleted values only with the map
   kUsesDestroyedValue,     // reads the value after it destroyed it
   kThrowLosesValue,        // Swap takes the old value before copying the new
+  kComparesAfterErasing,   // CompareAndDelete erases, compares, puts back
+  kCountsBeforeHashing,    // a hash that throws leaves the count too large
+  kLosesKeyOnBadAlloc,     // Store removes the old entry, then allocates
+  kKeepsLockOnThrow,       // a copy that throws leaves the mutex locked
   kMemoryConstant,         // MemoryBytes counts the object only
   kMemoryForgetsStrings,   // MemoryBytes counts nodes, not characters
   kIgnoresOptions,         // accepts every Options
@@ -113,10 +118,29 @@ class FlawedMap {
 
   void Store(const K& key, const V& value) {
     Guard guard(mutex_);
+    if constexpr (kFlaw == Flaw::kCountsBeforeHashing) {
+      ++drift_;
+      FaultyHash{}(key);
+      --drift_;
+    }
+    if constexpr (kFlaw == Flaw::kLosesKeyOnBadAlloc) {
+      map_.erase(key);
+      map_.emplace(key, value);
+      return;
+    }
     StoreLocked(key, value);
   }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
+    if constexpr (kFlaw == Flaw::kKeepsLockOnThrow) {
+      // The next to come is told so, where it would wait for ever.
+      if (held_.exchange(true)) throw std::logic_error("the lock is never released");
+      Guard guard(mutex_);
+      const auto [it, fresh] = map_.emplace(key, value);
+      Loaded<V> result{it->second, !fresh};
+      held_ = false;
+      return result;
+    }
     std::unique_lock<std::mutex> guard(mutex_);
     if (std::optional<V> found = Find(key)) {
       if constexpr (kFlaw == Flaw::kLoadOrStoreReturnsNew) return {value, true};
@@ -194,6 +218,12 @@ class FlawedMap {
     const std::optional<V> found = Find(key);
     if (!found) {
       return kFlaw == Flaw::kCadOnAbsentSucceeds && expected == V();
+    }
+    if constexpr (kFlaw == Flaw::kComparesAfterErasing) {
+      auto node = map_.extract(key);
+      const bool equal = node.mapped() == expected;
+      if (!equal) map_.insert(std::move(node));
+      return equal;
     }
     if (!(*found == expected)) return false;
     Window(Flaw::kSplitCompareAndDelete, guard);
@@ -349,6 +379,7 @@ class FlawedMap {
   std::int64_t drift_ = 0;
   std::atomic<std::int64_t> raced_size_{0};
   bool used_ = false;
+  std::atomic<bool> held_{false};
   std::int64_t level_ = 4;
 };
 

@@ -11,6 +11,8 @@
 #include "gtest/gtest.h"
 #include "maps/testing/adaptor.h"
 #include "maps/testing/checks.h"
+#include "maps/testing/counting_new.h"
+#include "maps/testing/faults.h"
 #include "maps/testing/flawed_map.h"
 #include "maps/testing/harness.h"
 #include "maps/testing/life_counted.h"
@@ -20,7 +22,7 @@ namespace {
 
 const Check& Named(std::string_view name) {
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
     for (const Check& check : checks) {
       if (check.name == name) return check;
     }
@@ -31,8 +33,8 @@ const Check& Named(std::string_view name) {
 // A concurrent check that has missed a mistake once is given other seeds.
 template <class K, class V, Flaw kFlaw>
 void ExpectCaught(std::string_view check) {
-  const Subject subject =
-      MakeSubject<FlawedMap<K, V, kFlaw>>("flawed", HashKind::kGood);
+  Subject subject = MakeSubject<FlawedMap<K, V, kFlaw>>("flawed", HashKind::kGood);
+  subject.fail_allocation = &FailAllocation;
   Outcome outcome{Outcome::kPassed, ""};
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     outcome = RunCheck(Named(check), subject, seed);
@@ -56,12 +58,18 @@ void ExpectCaughtByLives(std::string_view check) {
   ExpectCaught<std::uint64_t, LifeCounted, kFlaw>(check);
 }
 
+template <Flaw kFlaw>
+void ExpectCaughtByFaults(std::string_view check) {
+  ExpectCaught<FaultyKey, LifeCounted, kFlaw>(check);
+}
+
 template <class K, class V>
 void ExpectFlawless() {
-  const Subject subject =
+  Subject subject =
       MakeSubject<FlawedMap<K, V, Flaw::kNone>>("flawless", HashKind::kGood);
+  subject.fail_allocation = &FailAllocation;
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
     for (const Check& check : checks) {
       if (!Applies(check, subject)) continue;
       const Outcome outcome = RunCheck(check, subject);
@@ -75,6 +83,7 @@ TEST(KitTest, AFlawlessMapPassesEverything) {
   ExpectFlawless<std::uint64_t, std::uint64_t>();
   ExpectFlawless<std::string, std::string>();
   ExpectFlawless<std::uint64_t, LifeCounted>();
+  ExpectFlawless<FaultyKey, LifeCounted>();
 }
 
 TEST(KitTest, SplitCompareAndSwap) {
@@ -211,6 +220,17 @@ TEST(KitTest, ThrowLosesValue) {
   ExpectCaughtByLives<Flaw::kThrowLosesValue>("throwing_copies");
 }
 
+TEST(KitTest, Faults) {
+  ExpectCaughtByFaults<Flaw::kThrowLosesValue>("throwing_value_copy");
+  ExpectCaughtByFaults<Flaw::kComparesAfterErasing>("throwing_equality");
+  ExpectCaughtByFaults<Flaw::kComparesAfterErasing>("every_kth_call_fails");
+  ExpectCaughtByFaults<Flaw::kCountsBeforeHashing>("throwing_hash");
+  ExpectCaughtByFaults<Flaw::kLosesKeyOnBadAlloc>("throwing_allocation");
+  ExpectCaughtByFaults<Flaw::kLosesKeyOnBadAlloc>("throwing_key_copy");
+  ExpectCaughtByFaults<Flaw::kKeepsLockOnThrow>("throwing_key_copy");
+  ExpectCaughtByFaults<Flaw::kKeepsLockOnThrow>("failing_threads");
+}
+
 TEST(KitTest, MemoryBytes) {
   ExpectCaught<Flaw::kMemoryConstant>("memory_bytes_plausible");
   ExpectCaught<std::string, std::string, Flaw::kMemoryForgetsStrings>(
@@ -248,7 +268,7 @@ TEST(KitTest, ChecksHaveUniqueNames) {
   EXPECT_THROW(Named("no such check"), std::invalid_argument);
   std::vector<std::string_view> names;
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
     for (const Check& check : checks) {
       for (const std::string_view name : names) EXPECT_NE(name, check.name);
       names.push_back(check.name);

@@ -3,6 +3,8 @@
 
 #include <atomic>
 
+#include "maps/testing/faults.h"
+
 namespace cmap::testing {
 namespace {
 
@@ -19,6 +21,7 @@ void CountCopy() {
   if (copies_until_throw > 0 && --copies_until_throw == 0) {
     throw LifeCounted::CopyFailed();
   }
+  MayFail(Fault::kValueCopy);
 }
 
 }  // namespace
@@ -63,6 +66,11 @@ LifeCounted::~LifeCounted() {
 std::uint64_t LifeCounted::number() const {
   CheckAlive();
   return number_;
+}
+
+bool operator==(const LifeCounted& a, const LifeCounted& b) {
+  MayFail(Fault::kEquality);
+  return a.number() == b.number();
 }
 
 void LifeCounted::CheckAlive() const {
