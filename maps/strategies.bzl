@@ -91,6 +91,7 @@ STRATEGIES = [
     strategy("snapshot_map_shared_ptr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::SharedPointers>", variant_of = "snapshot_map", tsan = False),
     strategy("lookaside_map", header = "lookaside_map.h", map = "LookasideMap<MutexMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"]),
     strategy("lookaside_map_sharded", header = "lookaside_map.h", map = "LookasideMap<ShardedMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], variant_of = "lookaside_map"),
+    strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>"),
 ]
 
 _HEADER = """// Generated from maps/strategies.bzl.

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// hot_cold_map: a small hot part that is read without a lock, and a cold part
+// behind a reader-writer lock. A key lives in one of them.
+//
+//   Load --> hot: buckets of four slots       hit: no lock, nothing shared written
+//              | miss
+//              v
+//            cold: RW lock, shared  -> hash table
+//
+//              new key               read often (sampled): promotion
+//   (absent) ----------> in cold ------------------------------------> in hot
+//       ^                   |    <------------------------------------    |
+//       |   delete          |     its slot is wanted by a hotter key:     |
+//       +-------------------+     demotion                                |
+//       +-----------------------------------------------------------------+
+//
+// Who may change what:
+//   - A hot entry is immutable. It is replaced or removed under its bucket's lock;
+//     the slot's store is the moment the write takes effect.
+//   - The cold table is written, and a slot gets a key that was not hot, only under
+//     the cold lock held exclusively. So under the cold lock, shared or not, no key
+//     can become hot; it can stop being hot only by being deleted.
+//   - A move holds both locks (first cold, then bucket). Between its steps the key
+//     may be in both parts, with one value, or in neither: readers who find it hot
+//     are right, readers who do not wait for the cold lock.
+// Hence: who does not find a key hot, asks under the cold lock, and asks both
+// parts. Only there absence is decided. LoadOrStore does not trust what it saw
+// under the shared lock: between that and the exclusive lock anybody may insert,
+// delete or promote, so it looks at both parts again.
+//
+// The same holds for promotion. A well-known form of this map promotes by reading
+// the value under the shared lock, giving that up, and inserting the value into the
+// hot part under the exclusive one. A write in between is then lost, and a deletion
+// undone. Here promotion begins with the exclusive lock and reads the key anew; if
+// it is gone or has moved there is nothing to do.
+//
+// Hotness. Every sample_every-th read of a thread counts: a hot entry's own heat,
+// or, for a cold key, one of 4 * hot_capacity small counters that keys share by
+// hash. At `threshold` samples a cold key contends for the least hot slot of its
+// bucket. If that entry's heat is not greater than the threshold, they change
+// places; otherwise the key has to earn its samples again. Either way the heat of
+// all in the bucket is halved: what was hot once cools down as others knock, and not
+// only the least of them. Reads count, writes do not: a hot entry makes a write
+// dearer by an allocation.
+//
+// Guarantees. Point operations, Clear and Size are linearizable, but for Size while
+// a hot key is being deleted, which it may still count. Load of a hot key is
+// wait-free (the epoch guard included); all else blocks. Promotion and demotion are
+// paid by the read that found them due, O(1); when they run out of memory, or a copy
+// throws, nothing moves and the read has its answer. A key that a comparison of keys
+// throws on stays where it was. Clear is atomic: who misses a cleared slot waits for
+// the cold lock. Range copies the entries under the shared lock: no key twice, but
+// hot entries may change meanwhile. O(n + hot_capacity).
+//
+// Source: hot/cold separation as in H-Store's anti-caching (J. DeBrabant et al.,
+// VLDB 2013) and two-part concurrent maps in Go services; contention by sampled
+// frequency after TinyLFU (G. Einziger, R. Friedman, B. Manes, ACM TOS 2017).
+#ifndef CMAP_MAPS_HOT_COLD_MAP_H_
+#define CMAP_MAPS_HOT_COLD_MAP_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "maps/concurrent_map.h"
+#include "maps/internal/atomics.h"
+#include "maps/internal/epoch.h"
+#include "maps/internal/locked_map.h"
+#include "maps/internal/memory.h"
+#include "maps/internal/options.h"
+#include "maps/internal/rw_lock.h"
+#include "maps/internal/spin_lock.h"
+#include "maps/internal/table.h"
+
+namespace cmap {
+
+struct HotColdMapOptions {
+  std::int64_t hot_capacity = 2048;
+  std::int64_t sample_every = 64;
+  std::int64_t threshold = 2;
+};
+
+template <class K, class V, class Hash = DefaultHash<K>,
+          class Atomics = NativeAtomics>
+class HotColdMap {
+  using Epochs = internal::EpochDomain<Atomics>;
+  using Guard = typename Epochs::Guard;
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
+ public:
+  using key_type = K;
+  using mapped_type = V;
+  using Options = HotColdMapOptions;
+
+  static constexpr Traits kTraits = {
+      .family = "hot/cold",
+      .summary = "a bounded part for the keys read most, read without locks, and a "
+                 "locked hash table for the others",
+      .source = "two-part maps of services; sampled frequency after TinyLFU",
+      .read_progress = Progress::kBlocking,
+      .write_progress = Progress::kBlocking,
+      .reclamation = "epochs",
+      .growth = "the hot part never; the cold one doubles at load factor 1, under "
+                "the lock",
+      .range = RangeConsistency::kWeak,
+      .clear_is_atomic = true,
+      .caveat = "only reads of hot keys are wait-free; what is hot follows the load "
+                "with a delay, by sampling",
+  };
+  static constexpr std::array<Tunable<Options>, 3> kTunables = {{
+      {"hot_capacity", &Options::hot_capacity, 4, 1 << 20,
+       "entries of the hot part, a power of two"},
+      {"sample_every", &Options::sample_every, 1, 65536,
+       "reads of a thread for each one that counts: fewer follow the load faster and "
+       "cost more"},
+      {"threshold", &Options::threshold, 1, 255,
+       "counted reads after which a cold key contends for a place in the hot part"},
+  }};
+
+  HotColdMap() : HotColdMap(Options{}) {}
+  explicit HotColdMap(const Options& options)
+      : period_(static_cast<std::uint32_t>(
+            internal::CheckOptions("hot_cold_map", options, kTunables).sample_every)),
+        threshold_(static_cast<std::uint32_t>(options.threshold)),
+        bucket_mask_(static_cast<std::size_t>(internal::CheckPowerOfTwo(
+                         "hot_cold_map", "hot_capacity", options.hot_capacity)) /
+                         kWays -
+                     1),
+        buckets_(std::make_unique<Bucket[]>(bucket_mask_ + 1)),
+        samples_(std::make_unique<Atomic<std::uint8_t>[]>(SampleCount())) {}
+  HotColdMap(const HotColdMap&) = delete;
+  HotColdMap& operator=(const HotColdMap&) = delete;
+  ~HotColdMap() {
+    ForEachHot([](const Entry& entry) { delete &entry; });
+  }
+
+  std::optional<V> Load(const K& key) {
+    const std::uint64_t hash = Hash{}(key);
+    Guard guard;
+    return LoadHashed(guard, hash, key);
+  }
+
+  void Store(const K& key, const V& value) {
+    Write(
+        key, &value, [](const V&) { return true; }, [](const V&) {},
+        [&](std::uint64_t hash) {
+          cold_.Store(hash, key, value);
+          return true;
+        });
+  }
+
+  std::optional<V> Swap(const K& key, const V& value) {
+    std::optional<V> old;
+    Write(
+        key, &value, [](const V&) { return true; }, [&](const V& v) { old.emplace(v); },
+        [&](std::uint64_t hash) {
+          old = cold_.Swap(hash, key, value);
+          return true;
+        });
+    return old;
+  }
+
+  bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
+    return Write(
+        key, &desired, [&](const V& v) { return v == expected; }, [](const V&) {},
+        [&](std::uint64_t hash) {
+          return cold_.CompareAndSwap(hash, key, expected, desired);
+        });
+  }
+
+  std::optional<V> LoadAndDelete(const K& key) {
+    std::optional<V> old;
+    Write(
+        key, nullptr, [](const V&) { return true; }, [&](const V& v) { old.emplace(v); },
+        [&](std::uint64_t hash) {
+          old = cold_.LoadAndDelete(hash, key);
+          return true;
+        });
+    return old;
+  }
+
+  bool Delete(const K& key) {
+    return Write(
+        key, nullptr, [](const V&) { return true; }, [](const V&) {},
+        [&](std::uint64_t hash) { return cold_.Delete(hash, key); });
+  }
+
+  bool CompareAndDelete(const K& key, const V& expected) {
+    return Write(
+        key, nullptr, [&](const V& v) { return v == expected; }, [](const V&) {},
+        [&](std::uint64_t hash) { return cold_.CompareAndDelete(hash, key, expected); });
+  }
+
+  Loaded<V> LoadOrStore(const K& key, const V& value) {
+    return LoadOrInsert(key, [&](std::uint64_t hash) {
+      return cold_.LoadOrStore(hash, key, value);
+    });
+  }
+
+  // `make` runs under the cold lock, held exclusively.
+  template <class F>
+  Loaded<V> LoadOrCompute(const K& key, F&& make) {
+    return LoadOrInsert(key, [&](std::uint64_t hash) {
+      return cold_.LoadOrCompute(hash, key, std::forward<F>(make));
+    });
+  }
+
+  template <class F>
+  void Range(F&& visit) {
+    std::vector<std::pair<K, V>> entries;
+    {
+      Guard guard;
+      const ColdShared cold(lock_);
+      cold_.AppendTo(entries);
+      ForEachHot([&](const Entry& e) { entries.emplace_back(e.key, e.value); });
+    }
+    internal::VisitAll(entries, visit);
+  }
+
+  // O(n + hot_capacity) under the cold lock; hot entries are freed later.
+  void Clear() {
+    Guard guard;
+    guard.Prepare(1);
+    const ColdExclusive cold(lock_);
+    cold_.Clear();
+    Entry* removed = nullptr;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i <= bucket_mask_; ++i) {
+      const std::lock_guard lock(buckets_[i].lock);
+      for (Atomic<Entry*>& slot : buckets_[i].slots) {
+        Entry* entry = slot.load(std::memory_order_relaxed);
+        if (entry == nullptr) continue;
+        Vacate(slot);
+        entry->next_removed = removed;  // readers do not look at it
+        removed = entry;
+        ++count;
+      }
+    }
+    if (removed == nullptr) return;
+    guard.Retire(
+        removed,
+        [](void* first) {
+          for (auto* e = static_cast<Entry*>(first); e != nullptr;) {
+            delete std::exchange(e, e->next_removed);
+          }
+        },
+        count * sizeof(Entry));
+  }
+
+  std::size_t Size() {
+    const ColdShared cold(lock_);
+    return cold_.Size() + hot_size_.load(std::memory_order_relaxed);
+  }
+
+  // Of the cold part, where all keys begin.
+  void Reserve(std::size_t entries) {
+    const ColdExclusive cold(lock_);
+    cold_.Reserve(entries);
+  }
+
+  void StoreBatch(std::span<const std::pair<K, V>> batch) {
+    for (const auto& [key, value] : batch) Store(key, value);
+  }
+
+  std::size_t MemoryBytes() {
+    std::size_t bytes =
+        sizeof(*this) + internal::MallocBytes((bucket_mask_ + 2) * sizeof(Bucket)) +
+        internal::MallocBytes(SampleCount()) + cold_.HeapBytesHeld();
+    ForEachHot([&](const Entry& e) {
+      bytes += internal::MallocBytes(sizeof(Entry)) + internal::HeapBytes(e.key) +
+               internal::HeapBytes(e.value);
+    });
+    return bytes;
+  }
+
+  // promotions, demotions: moves. rejections: contests a cold key lost. hot_hits,
+  // cold_hits: counted reads that found their key there, one in sample_every.
+  // hot_entries: keys that are hot now.
+  std::vector<Counter> Counters() const {
+    const ColdShared cold(lock_);
+    return {{"promotions", promotions_},
+            {"demotions", demotions_},
+            {"rejections", rejections_},
+            {"hot_hits", hot_hits_.load(std::memory_order_relaxed)},
+            {"cold_hits", cold_hits_.load(std::memory_order_relaxed)},
+            {"hot_entries", hot_size_.load(std::memory_order_relaxed)}};
+  }
+
+  // Frees what maps of this kind have put aside, as far as no thread is in a map.
+  static void Quiesce() { Epochs::Drain(); }
+
+ private:
+  static constexpr std::size_t kWays = 4;
+
+  using Lock = internal::WriterPreferringLock<Atomics>;
+  using ColdShared = internal::SharedGuard<Lock>;
+  using ColdExclusive = std::lock_guard<Lock>;
+
+  struct Entry {
+    Entry(std::uint64_t h, const K& k, const V& v, std::uint32_t samples)
+        : hash(h), key(k), value(v), heat(samples) {}
+    const std::uint64_t hash;
+    const K key;
+    const V value;
+    Atomic<std::uint32_t> heat;     // counted reads, halved in contests
+    Entry* next_removed = nullptr;  // written after it was unlinked
+  };
+
+  // One cache line. A tag belongs to the key that has, or had last, its slot.
+  struct alignas(kCacheLine) Bucket {
+    std::array<Atomic<Entry*>, kWays> slots = {};
+    std::array<Atomic<std::uint32_t>, kWays> tags = {};
+    internal::SpinLock<Atomics> lock;
+  };
+
+  enum class Outcome { kNotHot, kRefused, kDone };
+
+  static std::uint32_t TagOf(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32);
+  }
+  Bucket& BucketOf(std::uint64_t hash) { return buckets_[hash & bucket_mask_]; }
+
+  // The slot that holds the key, or null. Right under the cold lock or the
+  // bucket's; else what it does not find may be hot all the same, as the tags,
+  // which are relaxed, may be older than the slots.
+  static Atomic<Entry*>* Find(Bucket& bucket, std::uint64_t hash, const K& key,
+                              Entry*& found) {
+    const std::uint32_t tag = TagOf(hash);
+    for (std::size_t i = 0; i < kWays; ++i) {
+      if (bucket.tags[i].load(std::memory_order_relaxed) != tag) continue;
+      // (1) acquire, pairs with (2): the entry as it was made.
+      found = bucket.slots[i].load(std::memory_order_acquire);
+      if (found != nullptr && found->hash == hash && found->key == key) {
+        return &bucket.slots[i];
+      }
+    }
+    return nullptr;
+  }
+
+  std::optional<V> LoadHashed(Guard& guard, std::uint64_t hash, const K& key) {
+    Bucket& bucket = BucketOf(hash);
+    const bool counts = Counts();
+    Entry* hot = nullptr;
+    if (Find(bucket, hash, key, hot) != nullptr) {
+      if (counts) [[unlikely]] {
+        Raise(hot->heat);
+        hot_hits_.fetch_add(1, std::memory_order_relaxed);
+      }
+      return hot->value;
+    }
+    std::optional<V> found;
+    {
+      const ColdShared cold(lock_);
+      if (const V* value = cold_.Find(hash, key)) {
+        found.emplace(*value);
+      } else if (Find(bucket, hash, key, hot) != nullptr) {
+        return hot->value;  // promoted since we looked
+      } else {
+        return std::nullopt;
+      }
+    }
+    if (counts) [[unlikely]] CountCold(guard, hash, key);
+    return found;
+  }
+
+  // Absence is decided under the exclusive lock, whatever was seen before.
+  template <class Insert>
+  Loaded<V> LoadOrInsert(const K& key, const Insert& insert) {
+    const std::uint64_t hash = Hash{}(key);
+    Guard guard;
+    if (auto found = LoadHashed(guard, hash, key)) return {*std::move(found), true};
+    const ColdExclusive cold(lock_);
+    Entry* hot = nullptr;
+    if (Find(BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};
+    return insert(hash);
+  }
+
+  // Puts *value in the place of what the key holds, or removes it if value is
+  // null, provided `wanted` says so of the present value; `seen` takes that. If the
+  // key is not hot, `write_cold` does all this in the cold part. Whether it was
+  // done.
+  template <class Wanted, class Seen, class WriteCold>
+  bool Write(const K& key, const V* value, const Wanted& wanted, const Seen& seen,
+             const WriteCold& write_cold) {
+    const std::uint64_t hash = Hash{}(key);
+    Guard guard;
+    Outcome outcome = WriteHot(guard, hash, key, value, wanted, seen);
+    if (outcome != Outcome::kNotHot) return outcome == Outcome::kDone;
+    const ColdExclusive cold(lock_);
+    // Again: it may have been promoted. From now on it cannot.
+    outcome = WriteHot(guard, hash, key, value, wanted, seen);
+    if (outcome != Outcome::kNotHot) return outcome == Outcome::kDone;
+    return write_cold(hash);
+  }
+
+  template <class Wanted, class Seen>
+  Outcome WriteHot(Guard& guard, std::uint64_t hash, const K& key, const V* value,
+                   const Wanted& wanted, const Seen& seen) {
+    Bucket& bucket = BucketOf(hash);
+    Entry* old = nullptr;
+    if (Find(bucket, hash, key, old) == nullptr) return Outcome::kNotHot;
+    std::unique_ptr<Entry> fresh;
+    if (value != nullptr) fresh = std::make_unique<Entry>(hash, key, *value, 0);
+    const std::lock_guard lock(bucket.lock);
+    Atomic<Entry*>* slot = Find(bucket, hash, key, old);
+    if (slot == nullptr) return Outcome::kNotHot;  // deleted or demoted meanwhile
+    if (!wanted(old->value)) return Outcome::kRefused;
+    seen(old->value);
+    guard.Prepare(1);  // the last step that may throw
+    if (fresh) {
+      fresh->heat.store(old->heat.load(std::memory_order_relaxed),
+                        std::memory_order_relaxed);
+      // (2) release, pairs with (1).
+      slot->store(fresh.release(), std::memory_order_release);
+    } else {
+      Vacate(*slot);
+    }
+    guard.Retire(old);
+    return Outcome::kDone;
+  }
+
+  // Under the bucket's lock.
+  void Vacate(Atomic<Entry*>& slot) {
+    // Relaxed: it shows nothing. Who needs to know the key gone asks under a lock.
+    slot.store(nullptr, std::memory_order_relaxed);
+    hot_size_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  // Whether this read counts.
+  bool Counts() {
+    if (countdown_ > 1 && countdown_ <= period_) [[likely]] {
+      --countdown_;
+      return false;
+    }
+    countdown_ = period_;
+    return true;
+  }
+
+  // Not an atomic increment: a count lost now and then costs less.
+  template <class T>
+  static T Raise(Atomic<T>& count) {
+    const T now = count.load(std::memory_order_relaxed);
+    if (now == static_cast<T>(~T{0})) return now;
+    count.store(static_cast<T>(now + 1), std::memory_order_relaxed);
+    return static_cast<T>(now + 1);
+  }
+
+  std::size_t SampleCount() const { return 4 * kWays * (bucket_mask_ + 1); }
+
+  void CountCold(Guard& guard, std::uint64_t hash, const K& key) {
+    cold_hits_.fetch_add(1, std::memory_order_relaxed);
+    Atomic<std::uint8_t>& samples = samples_[(hash >> 24) & (SampleCount() - 1)];
+    if (Raise(samples) < threshold_) return;
+    samples.store(0, std::memory_order_relaxed);
+    try {
+      Promote(guard, hash, key);
+    } catch (...) {
+      // The read has its answer, and every step left each key in one part.
+    }
+  }
+
+  void Promote(Guard& guard, std::uint64_t hash, const K& key) {
+    const ColdExclusive cold(lock_);
+    // Not what the read saw: that was under a lock since given up.
+    const V* value = cold_.Find(hash, key);
+    if (value == nullptr) return;  // deleted, or promoted by another
+    auto fresh = std::make_unique<Entry>(hash, key, *value, threshold_);
+    Bucket& bucket = BucketOf(hash);
+    const std::lock_guard lock(bucket.lock);
+    const std::size_t i = LeastHot(bucket);
+    Atomic<Entry*>& slot = bucket.slots[i];
+    if (Entry* victim = slot.load(std::memory_order_relaxed)) {
+      const std::uint32_t heat = victim->heat.load(std::memory_order_relaxed);
+      HalveHeat(bucket);
+      if (heat > threshold_) {
+        ++rejections_;
+        return;
+      }
+      guard.Prepare(1);
+      cold_.Store(victim->hash, victim->key, victim->value);
+      Vacate(slot);
+      guard.Retire(victim);
+      ++demotions_;
+    }
+    cold_.Delete(hash, key);  // throws only what comparing keys throws
+    bucket.tags[i].store(TagOf(hash), std::memory_order_relaxed);
+    slot.store(fresh.release(), std::memory_order_release);  // (2)
+    hot_size_.fetch_add(1, std::memory_order_relaxed);
+    ++promotions_;
+  }
+
+  // Under the bucket's lock: an empty slot, or the one of least heat.
+  static std::size_t LeastHot(const Bucket& bucket) {
+    std::size_t least = 0;
+    std::uint32_t least_heat = ~std::uint32_t{0};
+    for (std::size_t i = 0; i < kWays; ++i) {
+      const Entry* entry = bucket.slots[i].load(std::memory_order_relaxed);
+      if (entry == nullptr) return i;
+      const std::uint32_t heat = entry->heat.load(std::memory_order_relaxed);
+      if (heat < least_heat) {
+        least = i;
+        least_heat = heat;
+      }
+    }
+    return least;
+  }
+
+  // Under the bucket's lock, when it is full.
+  static void HalveHeat(Bucket& bucket) {
+    for (Atomic<Entry*>& slot : bucket.slots) {
+      Entry* entry = slot.load(std::memory_order_relaxed);
+      entry->heat.store(entry->heat.load(std::memory_order_relaxed) / 2,
+                        std::memory_order_relaxed);
+    }
+  }
+
+  // Under a guard, or with exclusive access.
+  template <class F>
+  void ForEachHot(F&& visit) const {
+    for (std::size_t i = 0; i <= bucket_mask_; ++i) {
+      for (const Atomic<Entry*>& slot : buckets_[i].slots) {
+        const Entry* entry = slot.load(std::memory_order_acquire);  // (1)
+        if (entry != nullptr) visit(*entry);
+      }
+    }
+  }
+
+  // Reads until the next one that counts, in whatever map of this type.
+  inline static constinit thread_local std::uint32_t countdown_ = 1;
+
+  const std::uint32_t period_;
+  const std::uint32_t threshold_;
+  const std::size_t bucket_mask_;
+  const std::unique_ptr<Bucket[]> buckets_;
+  const std::unique_ptr<Atomic<std::uint8_t>[]> samples_;
+
+  // Away from what readers of the hot part read.
+  alignas(kCacheLine) Atomic<std::uint64_t> hot_hits_{0};
+  Atomic<std::uint64_t> cold_hits_{0};
+  Atomic<std::size_t> hot_size_{0};  // written under bucket locks
+
+  // The cold part. All that follows is under the lock.
+  alignas(kCacheLine) mutable Lock lock_;
+  internal::Table<K, V> cold_;
+  std::uint64_t promotions_ = 0;
+  std::uint64_t demotions_ = 0;
+  std::uint64_t rejections_ = 0;
+};
+
+}  // namespace cmap
+
+#endif  // CMAP_MAPS_HOT_COLD_MAP_H_
