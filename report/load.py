@@ -123,7 +123,8 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
             f"{meta.get('revision') if found else 'not recorded'}).")
     for field, default in (("questions", []), ("not_asked", []),
                            ("workers", {}), ("environment", {}),
-                           ("rules", {}), ("withheld", []), ("skipped", [])):
+                           ("rules", {}), ("withheld", []), ("skipped", []),
+                           ("proof", {})):
         value = meta.setdefault(field, default)
         if not isinstance(value, type(default)):
             raise ResultsError(

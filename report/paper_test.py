@@ -211,6 +211,14 @@ class Runs(unittest.TestCase):
         self.assertIn("This run is interrupted", self.pages["partial"])
         self.assertIn("no results", self.pages["empty"])
 
+    def test_proof_is_shown_or_said_to_be_missing(self):
+        text = self.pages["full"]
+        self.assertIn("4\u202f321\u202f987 operations: no violation.", text)
+        self.assertIn("Not checked yet:", text)
+        self.assertIn("Promotes one miss late.", text)
+        self.assertIn("records no linearizability check", self.pages["empty"])
+        self.assertIn("records no mutation matrix", self.pages["empty"])
+
     def test_every_claim_is_rendered(self):
         ids = Page(self.pages["full"]).ids
         self.assertTrue(self.verdicts["claims"])

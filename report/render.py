@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import conclude, plates, views, words
+from report import conclude, plates, proof, views, words
 from report.analyse import Analysis, Setting
 from report.figures import style
 
@@ -232,6 +232,10 @@ def render(paper: Paper) -> str:
         "environment": views.environment_rows(analysis),
         "rules": views.rule_rows(analysis),
         "strategies": run.strategies(),
+        "linearizability": proof.linearizability(
+            run.meta["proof"], [s["name"] for s in run.strategies()]),
+        "mutants": proof.mutants(run.meta["proof"]),
+        "badges": proof.badges(run.meta["proof"]),
         "colours": {s["name"]: looks[s["name"]].colour
                     for s in run.strategies()},
         "harness": [{"where": words.where(h.regime, h.threads),

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was proven of the strategies before anything was timed, as rows of text.
+
+Reads `proof` of run.json: copies of the files that the campaigns of `maps/verification` (linearizability),
+`maps/mutants` (the verification kit held against wrong maps) and `maps/memory` wrote. Each part may be missing;
+the paper then says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from report import words
+
+_KILLS = {"killed": "killed", "report": "killed", "crashed": "crash", "hung": "hang"}
+
+
+@dataclasses.dataclass
+class Checked:
+    """One contestant whose histories were recorded and searched."""
+
+    name: str
+    histories: int
+    map_histories: int
+    operations: int
+    threads: str
+    keys: str
+    where: str  # the disturbances
+    violations: int
+
+
+@dataclasses.dataclass
+class Control:
+    """A map that is wrong on purpose."""
+
+    name: str
+    flaw: str
+    histories: int
+    violations: int
+    undisturbed: int
+
+
+@dataclasses.dataclass
+class Linearizability:
+    checked: list[Checked]
+    excluded: list[tuple[str, str]]
+    controls: list[Control]
+    missing: list[str]  # strategies of this run without an entry
+    summary: str
+
+
+@dataclasses.dataclass
+class Mutant:
+    """One seeded mistake, and how each rung took it ("" not run, "–" survived)."""
+
+    strategy: str
+    what: str
+    cells: list[str]
+    survives: str  # the reason, when no rung kills it
+
+
+@dataclasses.dataclass
+class Mutants:
+    rungs: list[tuple[str, str]]  # name, what it is
+    by_rung: list[int]  # mutants that the rung kills
+    rows: list[Mutant]
+    survivors: list[Mutant]
+    summary: str
+
+
+def linearizability(proof: dict[str, Any], strategies: list[str]) -> Linearizability | None:
+    """None when the run has no such file. `strategies`: those of this run."""
+    figures = proof.get("linearizability")
+    if not figures:
+        return None
+    checked = [Checked(
+        name, c["histories"], c["map_histories"], c["operations"], _span(c["threads"]), _span(c["keys"]),
+        {"accesses": "every access to shared memory", "calls": "around calls"}.get(c["perturbed"], c["perturbed"]),
+        c["violations"]) for name, c in sorted(figures["contestants"].items())]
+    excluded = sorted(figures.get("excluded", {}).items())
+    controls = [Control(name, c["flawed"], c["histories"] + c["map_histories"], c["violations"],
+                        c["unperturbed_violations"]) for name, c in figures.get("controls", {}).items()]
+    known = {c.name for c in checked} | {name for name, _ in excluded}
+    violations = sum(c.violations for c in checked)
+    total = sum(c.histories + c.map_histories for c in checked)
+    summary = (f"{words.plural(len(checked), 'contestant')}, {words.plural(total, 'history', 'histories')}, "
+               f"{words.plural(sum(c.operations for c in checked), 'operation')}: "
+               + (words.plural(violations, "violation") if violations else "no violation") + ".")
+    return Linearizability(checked, excluded, controls, sorted(set(strategies) - known), summary)
+
+
+def mutants(proof: dict[str, Any]) -> Mutants | None:
+    """None when the run has no such file."""
+    matrix = proof.get("mutants")
+    if not matrix:
+        return None
+    rungs = list(matrix["rungs"].items())
+    rows = [Mutant(m["strategy"], m["what"], [_cell(m["cells"].get(rung)) for rung, _ in rungs], m["survives"])
+            for m in matrix["mutants"]]
+    killed = [r for r in rows if any(c in _KILLS.values() for c in r.cells)]
+    survivors = [r for r in rows if r not in killed]
+    unexplained = sum(not r.survives for r in survivors)
+    summary = (f"{len(killed)} of {words.plural(len(rows), 'mutant')} in "
+               f"{words.plural(len({r.strategy for r in rows}), 'strategy', 'strategies')} were killed; "
+               + (f"{words.plural(len(survivors), 'survivor')}, "
+                  + (f"{unexplained} of them without an explanation." if unexplained else "each with its reason below.")
+                  if survivors else "none survived."))
+    by_rung = [sum(r.cells[i] in _KILLS.values() for r in rows) for i in range(len(rungs))]
+    return Mutants(rungs, by_rung, rows, survivors, summary)
+
+
+def badges(proof: dict[str, Any]) -> dict[str, str]:
+    """By strategy: what was proven of it, in a few words."""
+    found: dict[str, list[str]] = {}
+    for name, c in (proof.get("linearizability") or {}).get("contestants", {}).items():
+        histories = words.plural(c["histories"] + c["map_histories"], "history", "histories")
+        found.setdefault(name, []).append(f"{histories}, {words.plural(c['violations'], 'violation')}")
+    rows = (proof.get("mutants") or {}).get("mutants", [])
+    for name in dict.fromkeys(m["strategy"] for m in rows):
+        own = [m for m in rows if m["strategy"] == name]
+        killed = sum(any(c["outcome"] != "survived" for c in m["cells"].values()) for m in own)
+        found.setdefault(name, []).append(f"{killed} of {words.plural(len(own), 'mutant')} killed")
+    return {name: "; ".join(parts) for name, parts in found.items()}
+
+
+def _span(pair: Any) -> str:
+    low, high = pair if isinstance(pair, list) else (pair, pair)
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _cell(cell: dict[str, str] | None) -> str:
+    return "" if cell is None else _KILLS.get(cell["outcome"], "–")

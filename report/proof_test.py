@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import unittest
+
+from report import proof
+from report.testdata import make_testdata
+
+
+class Proof(unittest.TestCase):
+
+    def setUp(self):
+        self.proof = make_testdata.proof()
+
+    def test_parts_that_are_missing_are_none(self):
+        self.assertIsNone(proof.linearizability({}, ["a_map"]))
+        self.assertIsNone(proof.mutants({}))
+        self.assertEqual(proof.badges({}), {})
+
+    def test_linearizability(self):
+        found = proof.linearizability(self.proof, ["sync_map", "null", "new_map"])
+        self.assertEqual(found.missing, ["new_map"])
+        self.assertEqual(found.checked[0].keys, "4–8")
+        self.assertIn("1 contestant, 125\u202f000 histories", found.summary)
+        self.assertTrue(found.summary.endswith("no violation."))
+        self.proof["linearizability"]["contestants"]["sync_map"]["violations"] = 2
+        self.assertTrue(proof.linearizability(self.proof, []).summary.endswith(": 2 violations."))
+
+    def test_mutants(self):
+        found = proof.mutants(self.proof)
+        self.assertEqual(found.rows[0].cells, ["hang", ""])
+        self.assertEqual(found.by_rung, [1, 0])
+        self.assertEqual([m.what for m in found.survivors], ["Counts with seq_cst."])
+        self.assertIn("1 of 2 mutants in 1 strategy were killed; 1 survivor, each with its reason", found.summary)
+        self.proof["mutants"]["mutants"][1]["survives"] = ""
+        self.assertIn("1 of them without an explanation", proof.mutants(self.proof).summary)
+
+    def test_badges_count_both(self):
+        self.assertEqual(proof.badges(self.proof),
+                         {"sync_map": "125\u202f000 histories, 0 violations; 1 of 2 mutants killed"})
+
+
+if __name__ == "__main__":
+    unittest.main()
