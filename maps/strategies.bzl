@@ -130,7 +130,7 @@ _CONFORMANCE_TEST = """// Generated from maps/strategies.bzl.
 def _write_impl(ctx):
     ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content)
 
-_write = rule(
+write_file = rule(
     implementation = _write_impl,
     attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
 )
@@ -158,7 +158,7 @@ def declare_strategies():
     own_tests = native.glob(["*_test.cc"])
     for s in STRATEGIES:
         header = "strategies/" + s.name + ".h"
-        _write(
+        write_file(
             name = s.name + "_header",
             out = header,
             content = _HEADER.format(
@@ -180,7 +180,7 @@ def declare_strategies():
 
         test = s.name + "_conformance_test"
         source = test + ".cc"
-        _write(
+        write_file(
             name = test + "_source",
             testonly = True,
             out = source,

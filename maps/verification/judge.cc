@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "maps/verification/judge.h"
+
+#include <algorithm>
+
+namespace cmap::verification {
+namespace {
+
+using Seen = std::vector<std::pair<std::uint16_t, Id>>;
+
+// What a Range saw, by key. `held` tells which keys there are.
+std::string ByKey(const Seen& seen, std::size_t keys, std::vector<Id>& ids) {
+  ids.assign(keys, kAbsent);
+  for (const auto& [key, id] : seen) {
+    if (key >= keys) return "Range visits a key that nobody stored";
+    if (ids[key] != kAbsent) {
+      return "Range visits key " + std::to_string(key) + " twice";
+    }
+    ids[key] = id;
+  }
+  return "";
+}
+
+// `whole`, at one key.
+Operation At(const Operation& whole, std::uint16_t key, Op op, Id argument, Id result) {
+  Operation o = whole;
+  o.op = op;
+  o.key = key;
+  o.argument = argument;
+  o.result = result;
+  o.state = 0;
+  return o;
+}
+
+std::string SizeAtRest(const Traits& traits, const Log& rest) {
+  if (!traits.keeps_every_key) return "";
+  std::size_t present = 0;
+  for (const Operation& o : rest.operations) {
+    if (o.op == Op::kLoad && o.result != kAbsent) ++present;
+    if (o.op == Op::kSize && o.result != present) {
+      return "  Size() is " + std::to_string(o.result) + " at rest, with " +
+             std::to_string(present) + " keys in the map.\n";
+    }
+  }
+  return "";
+}
+
+std::string Errors(const std::vector<const Log*>& logs) {
+  for (const Log* log : logs) {
+    if (!log->error.empty()) return "  " + log->error + ".\n";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string Judge::Solve(const Problem& problem, const std::string& what) {
+  const Verdict verdict = checker_.Check(problem);
+  configurations_ = std::max(configurations_, verdict.configurations);
+  if (verdict.linearizable) return "";
+  return what + "\n" + Explain(checker_.Minimise(problem));
+}
+
+std::string Judge::JudgeKeys(const std::vector<const Log*>& logs, const std::vector<Id>& held) {
+  configurations_ = 0;
+  if (std::string wrong = Errors(logs); !wrong.empty()) return wrong;
+  by_key_.resize(held.size());
+  for (std::size_t key = 0; key < held.size(); ++key) {
+    by_key_[key].operations.clear();
+    by_key_[key].initial = {State{held[key]}};
+    by_key_[key].may_vanish = !traits_.keeps_every_key;
+    by_key_[key].first_key = static_cast<unsigned>(key);
+  }
+  std::vector<Id> ids;
+  for (const Log* log : logs) {
+    for (const Operation& o : log->operations) {
+      switch (o.op) {
+        case Op::kRange: {
+          const Seen& seen = log->ranges[o.state];
+          if (std::string wrong = ByKey(seen, held.size(), ids); !wrong.empty()) {
+            return "  " + wrong + ".\n";
+          }
+          for (std::uint16_t key = 0; key < held.size(); ++key) {
+            if (key >= kContested && key < kFirstSideKey) continue;
+            by_key_[key].operations.push_back(At(o, key, Op::kLoad, kAbsent, ids[key]));
+          }
+          break;
+        }
+        case Op::kClear:
+          for (std::uint16_t key = 0; key < held.size(); ++key) {
+            by_key_[key].operations.push_back(At(o, key, Op::kStore, kAbsent, kAbsent));
+          }
+          break;
+        case Op::kSize:
+          break;
+        default:
+          by_key_[o.key].operations.push_back(o);
+      }
+    }
+  }
+  for (std::size_t key = 0; key < held.size(); ++key) {
+    for (Operation& o : by_key_[key].operations) o.key = 0;
+    const std::string wrong =
+        Solve(by_key_[key], "  key " + std::to_string(key) + " is not linearizable:");
+    if (!wrong.empty()) return wrong;
+  }
+  return SizeAtRest(traits_, *logs.back());
+}
+
+std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vector<Id>& held) {
+  configurations_ = 0;
+  if (std::string wrong = Errors(logs); !wrong.empty()) return wrong;
+  const bool snapshot = traits_.range == RangeConsistency::kSnapshot;
+  Problem joint;
+  joint.may_vanish = !traits_.keeps_every_key;
+  joint.lanes = kLanes;
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    joint.initial[0] = WithLane(joint.initial[0], lane, held[lane]);
+  }
+  Id still = 0;  // side keys
+  for (std::size_t key = kFirstSideKey; key < held.size(); ++key) {
+    still = static_cast<Id>(still + (held[key] != kAbsent));
+  }
+  bool cleared = false;
+  std::vector<Operation> sizes;
+  std::vector<Id> ids;
+  for (const Log* log : logs) {
+    const bool at_rest = log == logs.back();
+    for (Operation o : log->operations) {
+      switch (o.op) {
+        case Op::kRange:
+          if (std::string wrong = ByKey(log->ranges[o.state], held.size(), ids); !wrong.empty()) {
+            return "  " + wrong + ".\n";
+          }
+          for (std::size_t key = kLanes; key < held.size(); ++key) {
+            if (ids[key] != held[key]) {
+              return "  Range does not visit key " + std::to_string(key) +
+                     ", which is never touched, or with another value.\n";
+            }
+          }
+          o.state = 0;
+          for (std::uint16_t lane = 0; lane < kLanes; ++lane) {
+            if (snapshot) {
+              o.state = WithLane(o.state, lane, ids[lane]);
+            } else {
+              joint.operations.push_back(At(o, lane, Op::kLoad, kAbsent, ids[lane]));
+            }
+          }
+          if (snapshot) joint.operations.push_back(o);
+          break;
+        case Op::kClear:
+          cleared = true;
+          for (std::uint16_t lane = 0; !traits_.clear_is_atomic && lane < kLanes; ++lane) {
+            joint.operations.push_back(At(o, lane, Op::kStore, kAbsent, kAbsent));
+          }
+          if (traits_.clear_is_atomic) joint.operations.push_back(o);
+          break;
+        case Op::kStoreBatch:
+          for (std::uint16_t lane = 0; !traits_.batch_is_atomic && lane < kLanes; ++lane) {
+            const Id id = Lane(o.state, lane);
+            if (id == kAbsent) continue;
+            joint.operations.push_back(At(o, lane, Op::kStore, id, kAbsent));
+          }
+          if (traits_.batch_is_atomic) joint.operations.push_back(o);
+          break;
+        case Op::kSize:
+          if (at_rest) break;
+          o.result = o.result >= still ? static_cast<Id>(o.result - still) : kForeign;
+          (snapshot ? joint.operations : sizes).push_back(o);
+          break;
+        default:
+          if (o.key < kLanes) {
+            joint.operations.push_back(o);
+          } else if (o.result != held[o.key]) {
+            return "  key " + std::to_string(o.key) +
+                   ", which is never touched, is not what it was.\n";
+          }
+      }
+    }
+  }
+  if (cleared && still != 0) return "  Clear in a map with side keys.\n";
+  std::string wrong = Solve(joint, "  the map as a whole is not linearizable:");
+  for (std::size_t i = 0; wrong.empty() && i < sizes.size(); ++i) {
+    wrong = CheckSize(joint, sizes[i]);
+  }
+  if (!wrong.empty()) return wrong;
+  return SizeAtRest(traits_, *logs.back());
+}
+
+// The bound for designs that count in parts.
+std::string Judge::CheckSize(const Problem& joint, const Operation& size) {
+  int low = 0, high = 0;
+  Problem one;
+  one.may_vanish = joint.may_vanish;
+  for (std::uint16_t lane = 0; lane < kLanes; ++lane) {
+    one.initial = {State{Lane(joint.initial[0], lane)}};
+    one.operations.clear();
+    for (const Operation& o : joint.operations) {
+      if (o.op == Op::kClear) {
+        one.operations.push_back(At(o, 0, Op::kStore, kAbsent, kAbsent));
+      } else if (o.op == Op::kStoreBatch && Lane(o.state, lane) != kAbsent) {
+        one.operations.push_back(At(o, 0, Op::kStore, Lane(o.state, lane), kAbsent));
+      } else if (o.op != Op::kStoreBatch && o.key == lane) {
+        one.operations.push_back(o);
+        one.operations.back().key = 0;
+      }
+    }
+    const std::vector<State> states = checker_.PossibleStates(one, size.invoked);
+    if (states.empty()) return "";  // then the map is wrong, and Solve says so
+    low += std::all_of(states.begin(), states.end(), [](State s) { return s; });
+    high += std::any_of(states.begin(), states.end(), [](State s) { return s; });
+    for (const Operation& o : one.operations) {
+      if (o.invoked > size.returned || o.returned < size.invoked) continue;
+      if (OnlyReads(o)) continue;
+      const bool removes = o.op == Op::kDelete || o.op == Op::kLoadAndDelete ||
+                           o.op == Op::kCompareAndDelete ||
+                           (o.op == Op::kStore && o.argument == kAbsent);
+      if (removes) {
+        --low;
+      } else if (o.op != Op::kCompareAndSwap) {
+        ++high;
+      }
+    }
+  }
+  if (joint.may_vanish) low = 0;
+  if (size.result >= std::max(low, 0) && size.result <= high) return "";
+  std::vector<Operation> all = joint.operations;
+  all.push_back(size);
+  return "  Size() is out of bounds: not in [" + std::to_string(low) + ", " + std::to_string(high) +
+         "] as explained by what overlaps it\n  before: " + ShowState(joint.initial[0], kLanes) +
+         "\n" + Show(all);
+}
+
+}  // namespace cmap::verification
