@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "maps/testing/checks.h"
+#include "maps/testing/life_counted.h"
 
 namespace cmap::testing {
 namespace {
