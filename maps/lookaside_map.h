@@ -47,8 +47,9 @@
 //
 // Memory. A thread that reads has `slots` slots in each map it reads, which live
 // as long as the map (internal/per_thread.h); a slot whose stamp has become stale
-// keeps its copy of key and value until another key takes the place. The version
-// has 48 bits, the count of writers 16, so that fewer than 65535 may write at once.
+// keeps its copy of key and value until another key takes the place, or the thread
+// itself deletes the key. The version has 48 bits, the count of writers 16, so that
+// fewer than 65535 may write at once.
 //
 // Guarantees. What the inner map guarantees, for every operation: hits and writes
 // add no waiting. Copies into the cache that throw leave the slot empty and the
@@ -158,12 +159,16 @@ class LookasideMap {
   }
 
   std::optional<V> LoadAndDelete(const K& key) {
-    const Writing writing(StripeOf(Hash{}(key)));
+    const Spot spot = Look(key);
+    Forget(spot, key);
+    const Writing writing(spot.stripe);
     return inner_.LoadAndDelete(key);
   }
 
   bool Delete(const K& key) {
-    const Writing writing(StripeOf(Hash{}(key)));
+    const Spot spot = Look(key);
+    Forget(spot, key);
+    const Writing writing(spot.stripe);
     return inner_.Delete(key);
   }
 
@@ -184,6 +189,7 @@ class LookasideMap {
     const Spot spot = Look(key);
     const V* cached = Hit(spot, key);
     if (cached != nullptr && !(*cached == expected)) return false;
+    Forget(spot, key);
     const Writing writing(spot.stripe);
     return inner_.CompareAndDelete(key, expected);
   }
@@ -350,6 +356,14 @@ class LookasideMap {
       return &spot.slot.entry->second;
     }
     return nullptr;
+  }
+
+  // The thread that deletes a key keeps no copy of it.
+  void Forget(const Spot& spot, const K& key) {
+    if (spot.slot.entry && spot.slot.entry->first == key) {
+      spot.slot.stamp = kNever;
+      spot.slot.entry.reset();
+    }
   }
 
   // Asks the inner map, and caches what it says if it is certain.
