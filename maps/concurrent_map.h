@@ -245,10 +245,12 @@ concept DescribedMap = requires {
 } && std::constructible_from<M, const typename M::Options&> &&
     std::default_initializable<M>;
 
-// An operation is either declared unsupported or has the signature above.
+// An operation is either declared unsupported or has the signature above. Load
+// and one of Store and LoadOrStore, by which a map can be filled, are required.
 template <class M>
 concept ConcurrentMap =
-    DescribedMap<M> &&
+    DescribedMap<M> && Supports<M>(Op::kLoad) &&
+    (Supports<M>(Op::kStore) || Supports<M>(Op::kLoadOrStore)) &&
     requires(M m, const typename M::key_type& k,
              const typename M::mapped_type& v,
              typename M::mapped_type (*make)(),
@@ -258,14 +260,16 @@ concept ConcurrentMap =
                                        typename M::mapped_type>>
                  batch) {
       { m.Load(k) } -> std::same_as<std::optional<typename M::mapped_type>>;
-      { m.Store(k, v) } -> std::same_as<void>;
-      { m.LoadOrStore(k, v) } -> std::same_as<Loaded<typename M::mapped_type>>;
-      { m.Delete(k) } -> std::same_as<bool>;
-      { m.Size() } -> std::same_as<std::size_t>;
-      { m.Clear() } -> std::same_as<void>;
-      { m.Reserve(std::size_t{}) } -> std::same_as<void>;
-      { m.StoreBatch(batch) } -> std::same_as<void>;
-      { m.MemoryBytes() } -> std::same_as<std::size_t>;
+      requires !Supports<M>(Op::kStore) || requires {
+        { m.Store(k, v) } -> std::same_as<void>;
+      };
+      requires !Supports<M>(Op::kLoadOrStore) || requires {
+        { m.LoadOrStore(k, v) }
+            -> std::same_as<Loaded<typename M::mapped_type>>;
+      };
+      requires !Supports<M>(Op::kDelete) || requires {
+        { m.Delete(k) } -> std::same_as<bool>;
+      };
       requires !Supports<M>(Op::kLoadAndDelete) || requires {
         { m.LoadAndDelete(k) }
             -> std::same_as<std::optional<typename M::mapped_type>>;
@@ -287,7 +291,34 @@ concept ConcurrentMap =
       requires !Supports<M>(Op::kRange) || requires {
         { m.Range(visit) } -> std::same_as<void>;
       };
+      requires !Supports<M>(Op::kClear) || requires {
+        { m.Clear() } -> std::same_as<void>;
+      };
+      requires !Supports<M>(Op::kSize) || requires {
+        { m.Size() } -> std::same_as<std::size_t>;
+      };
+      requires !Supports<M>(Op::kReserve) || requires {
+        { m.Reserve(std::size_t{}) } -> std::same_as<void>;
+      };
+      requires !Supports<M>(Op::kStoreBatch) || requires {
+        { m.StoreBatch(batch) } -> std::same_as<void>;
+      };
+      requires !Supports<M>(Op::kMemoryBytes) || requires {
+        { m.MemoryBytes() } -> std::same_as<std::size_t>;
+      };
     };
+
+// Puts an absent key into a map while nobody else does: by Store, or by
+// LoadOrStore where there is no Store.
+template <class M>
+void Put(M& map, const typename M::key_type& key,
+         const typename M::mapped_type& value) {
+  if constexpr (Supports<M>(Op::kStore)) {
+    map.Store(key, value);
+  } else {
+    map.LoadOrStore(key, value);
+  }
+}
 
 // A map that counts its own events.
 template <class M>

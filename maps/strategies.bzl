@@ -92,6 +92,14 @@ STRATEGIES = [
     strategy("lookaside_map", header = "lookaside_map.h", map = "LookasideMap<MutexMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"]),
     strategy("lookaside_map_sharded", header = "lookaside_map.h", map = "LookasideMap<ShardedMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], variant_of = "lookaside_map"),
     strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>"),
+
+    # Peers: maps of others behind adapters.
+    strategy(
+        "boost_concurrent_flat_map",
+        header = "peers/boost_concurrent_flat_map.h",
+        map = "BoostConcurrentFlatMap<K, V, Hash>",
+        deps = [":peers", "@boost_headers//:unordered"],
+    ),
 ]
 
 _HEADER = """// Generated from maps/strategies.bzl.
@@ -100,6 +108,8 @@ _HEADER = """// Generated from maps/strategies.bzl.
 
 #include <string_view>
 
+#include "maps/concurrent_map.h"
+#include "maps/internal/atomics.h"
 {includes}
 
 namespace cmap::strategies {{

@@ -71,13 +71,13 @@ std::optional<Op> FirstUnsupported(const Tape& tape) {
   return std::nullopt;
 }
 
-// Stores the tape's prefilled keys, version 0.
+// Puts the tape's prefilled keys, version 0.
 template <class Map>
 void Prefill(Map& map, const Tape& tape,
              const Keys<typename Map::key_type>& keys,
              const Values<typename Map::mapped_type>& values) {
   for (const std::uint32_t index : tape.prefill) {
-    map.Store(keys(index), values(index, 0));
+    Put(map, keys(index), values(index, 0));
   }
 }
 
@@ -104,13 +104,13 @@ class Player {
         ++result_.hits;
         Verify(*found, index);
       }
+    } else if constexpr (!Supports<Map>(op)) {
     } else if constexpr (op == Op::kStore) {
       map_.Store(keys_(index), values_(index, version));
     } else if constexpr (op == Op::kLoadOrStore) {
       const auto got = map_.LoadOrStore(keys_(index), values_(index, version));
       result_.loaded += got.loaded;
       Verify(got.value, index);
-    } else if constexpr (!Supports<Map>(op)) {
     } else if constexpr (op == Op::kLoadAndDelete) {
       if (const auto found = map_.LoadAndDelete(keys_(index))) {
         ++result_.removed;
@@ -155,7 +155,7 @@ class Player {
   }
 
   void StoreRun(std::span<const std::pair<K, V>> pairs) {
-    map_.StoreBatch(pairs);
+    if constexpr (Supports<Map>(Op::kStoreBatch)) map_.StoreBatch(pairs);
   }
 
   SliceResult Finish(std::uint64_t ops) {

@@ -262,6 +262,33 @@ TEST(Runner, UnsupportedOperationsAreNamed) {
             Op::kSwap);
 }
 
+// Without Store a map is filled by LoadOrStore.
+struct WithoutStore : TestMap<std::uint64_t, std::uint64_t> {
+  static constexpr Traits kTraits = [] {
+    Traits traits = TestMap::kTraits;
+    traits.unsupported = OpSet(Op::kStore, Op::kStoreBatch);
+    return traits;
+  }();
+  void Store(std::uint64_t, std::uint64_t) = delete;
+  void StoreBatch(
+      std::span<const std::pair<std::uint64_t, std::uint64_t>>) = delete;
+};
+
+TEST(Runner, MapsWithoutStoreAreFilledAndPlayed) {
+  EXPECT_EQ(FirstUnsupported<WithoutStore>(
+                GenerateTape(Make({50, 50}), 1, 99, 1)),
+            Op::kStore);
+  const Tape tape = GenerateTape(Make({50, 0, 50}), 1, 99, 1);
+  ASSERT_FALSE(FirstUnsupported<WithoutStore>(tape).has_value());
+  const Keys<std::uint64_t> keys;
+  const Values<std::uint64_t> values;
+  WithoutStore map;
+  Prefill(map, tape, keys, values);
+  EXPECT_EQ(map.Size(), tape.prefill.size());
+  const SliceResult r = PlaySlice(map, tape, 0, 0, 99, keys, values);
+  EXPECT_EQ(Simulator(tape).Advance(99).Mismatch(r, map.Size()), "");
+}
+
 TEST(Runner, MapsWithoutResultsAreNotVerified) {
   const Tape tape = GenerateTape(Make({100}), 1, 99, 1);
   const Keys<std::uint64_t> keys;

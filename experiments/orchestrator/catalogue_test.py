@@ -185,6 +185,9 @@ class Narrow(unittest.TestCase):
         self.assertIn("swap: one word", contestants.unfit(traits, {"mix": {"swap": 100}}, 1))
         self.assertIn("1 thread ", contestants.unfit(traits, {"mix": {"load": 100}}, 2))
         self.assertIsNone(contestants.unfit(traits, {"mix": {"load": 100}}, 1))
+        self.assertIn("reserve", contestants.unfit({"unsupported": ["reserve"]}, {"mix": {}, "regime": "reserved"}, 1))
+        self.assertIsNone(contestants.unfit({"unsupported": ["reserve"]}, {"mix": {}, "regime": "growth"}, 1))
+        self.assertIn("string keys", contestants.unfit({"key_types": ["u64"]}, {"mix": {}, "key_type": "string"}, 1))
         self.assertIn("evict", contestants.unfit({"keeps_every_key": False}, {"mix": {}}, 1))
 
     def test_contestants_round_trip(self):

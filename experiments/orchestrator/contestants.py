@@ -74,7 +74,11 @@ def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str
         return "it stores nothing: it only prices the harness"
     if not traits.get("keeps_every_key", True):
         return "it may evict keys, so its results cannot be held against a complete map's"
-    missing = sorted(set(traits.get("unsupported", ())) & set(workload.get("mix", ())))
+    key_type = workload.get("key_type", "u64")
+    if key_type not in traits.get("key_types", (key_type,)):
+        return f"it does not take {key_type} keys"
+    needed = set(workload.get("mix", ())) | ({"reserve"} if workload.get("regime") == "reserved" else set())
+    missing = sorted(set(traits.get("unsupported", ())) & needed)
     if missing:
         reason = traits.get("unsupported_reason") or "its design has no atomic form of it"
         return f"it does not support {', '.join(missing)}: {reason}"

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "workloads/expectation.h"
 #include "workloads/keys.h"
 #include "workloads/runner.h"
 #include "workloads/spec.h"
@@ -48,6 +49,7 @@ struct Material {
 
 // The content of a map, read in two ways that must agree.
 struct Audit {
+  bool sized = false;              // Size is supported
   std::uint64_t size = 0;          // Size()
   std::uint64_t found = 0;         // keys of the universe that Load finds
   std::uint64_t found_sum = 0;     // sum of their values' check parts
@@ -80,14 +82,17 @@ class Contestant {
   // The first operation of the tape that the strategy does not support.
   virtual std::optional<Op> Unsupported() const = 0;
   virtual void Prefill() = 0;
+  // Does nothing where the strategy does not support Reserve: see Unfit().
   virtual void Reserve(std::size_t entries) = 0;
 
   // One thread's part of a slice; the only call made inside a timed region.
   virtual workloads::SliceResult Play(std::size_t thread, std::size_t position,
                                       std::size_t n) = 0;
 
-  virtual std::size_t Size() = 0;
-  virtual std::size_t MemoryBytes() = 0;
+  // Expected::kUnknownSize where the strategy does not support Size.
+  virtual std::uint64_t Size() = 0;
+  // Nothing where the strategy does not support MemoryBytes.
+  virtual std::optional<std::size_t> MemoryBytes() = 0;
   virtual std::vector<Counter> Counters() = 0;
   // O(universe). Quiescent only.
   virtual Audit Inspect() = 0;

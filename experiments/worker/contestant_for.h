@@ -82,7 +82,9 @@ class ContestantFor final : public Contestant {
     Rest();
   }
 
-  void Reserve(std::size_t entries) override { map_->Reserve(entries); }
+  void Reserve([[maybe_unused]] std::size_t entries) override {
+    if constexpr (Supports<Map>(Op::kReserve)) map_->Reserve(entries);
+  }
 
   workloads::SliceResult Play(std::size_t thread, std::size_t position,
                               std::size_t n) override {
@@ -96,12 +98,16 @@ class ContestantFor final : public Contestant {
     return result;
   }
 
-  std::size_t Size() override {
-    const std::size_t size = map_->Size();
+  std::uint64_t Size() override {
+    std::uint64_t size = workloads::Expected::kUnknownSize;
+    if constexpr (Supports<Map>(Op::kSize)) size = map_->Size();
     Rest();
     return size;
   }
-  std::size_t MemoryBytes() override { return map_->MemoryBytes(); }
+  std::optional<std::size_t> MemoryBytes() override {
+    if constexpr (Supports<Map>(Op::kMemoryBytes)) return map_->MemoryBytes();
+    return std::nullopt;
+  }
 
   std::vector<Counter> Counters() override {
     if constexpr (CountingMap<Map>) return map_->Counters();
@@ -110,7 +116,10 @@ class ContestantFor final : public Contestant {
 
   Audit Inspect() override {
     Audit audit;
-    audit.size = map_->Size();
+    if constexpr (Supports<Map>(Op::kSize)) {
+      audit.sized = true;
+      audit.size = map_->Size();
+    }
     const auto& keys = material_->keys<K>();
     for (std::uint32_t i = 0; i < material_->tape.universe; ++i) {
       if (const auto value = map_->Load(keys(i))) {
@@ -146,8 +155,15 @@ class ContestantFor final : public Contestant {
   std::vector<workloads::Batches<K, V>> batches_;
 };
 
-// Registers `Strategy` (maps/strategies/<name>.h) for keys of type K.
+// Registers `Strategy` (maps/strategies/<name>.h) for keys of type K, unless it
+// is constrained to others.
 template <class Strategy, class K>
+  requires(!requires { typename Strategy::template Map<K, std::uint64_t>; })
+bool Register() {
+  return false;
+}
+template <class Strategy, class K>
+  requires requires { typename Strategy::template Map<K, std::uint64_t>; }
 bool Register() {
   using Map = typename Strategy::template Map<K, std::uint64_t>;
   using Described =

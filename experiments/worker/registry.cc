@@ -46,6 +46,10 @@ bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
   return true;
 }
 
+bool Takes(const StrategyInfo& info, workloads::KeyType keys) {
+  return Factories().contains({info.name, keys});
+}
+
 const std::vector<StrategyInfo>& Strategies() { return MutableStrategies(); }
 
 std::vector<std::string> StrategyNames() {
@@ -116,6 +120,10 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
                   int threads) {
   const StrategyInfo& info = FindStrategy(spec);
   const Traits& traits = info.traits;
+  if (!Takes(info, workload.key_type)) {
+    return info.name + " does not take keys of this type; leave it out or set " +
+           "\"key_type\" to another one";
+  }
   if (workload.value_type != workloads::ValueType::kU64) {
     return "this worker measures 64-bit values only; set \"value_type\" to "
            "\"u64\"";
@@ -149,6 +157,10 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
       return "\"" + spec.text +
              "\" asks for batches and the mix has no store; leave @batch out";
     }
+  }
+  if ((spec.reserve || workload.regime == workloads::Regime::kReserved) &&
+      traits.unsupported.contains(Op::kReserve)) {
+    return info.name + " does not support reserve; leave it out";
   }
   if (spec.reserve && !workload.StartsEmpty()) {
     return "\"" + spec.text +

@@ -44,6 +44,10 @@ using ContestantFactory =
 bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
                       ContestantFactory factory);
 
+// Whether the strategy is compiled in for keys of that type: some designs are
+// constrained to integers.
+bool Takes(const StrategyInfo& info, workloads::KeyType keys);
+
 // All strategies, by name.
 const std::vector<StrategyInfo>& Strategies();
 std::vector<std::string> StrategyNames();

@@ -157,10 +157,12 @@ class Visit {
       Write({{"t", "counters"}, {"c", c}, {"counters", values}});
     }
     const Audit audit = session_.VerifyContent(c, size);
-    Write({{"t", "memory"},
-           {"c", c},
-           {"bytes", it.MemoryBytes()},
-           {"entries", audit.size}});
+    if (const auto bytes = it.MemoryBytes()) {
+      Write({{"t", "memory"},
+             {"c", c},
+             {"bytes", *bytes},
+             {"entries", audit.sized ? audit.size : audit.found}});
+    }
     session_.Remove(c);
   }
 

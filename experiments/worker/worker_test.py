@@ -260,7 +260,7 @@ class WorkerTest(unittest.TestCase):
         self.assertFalse(strategies["null"]["returns_results"])
         fields = {"name", "family", "summary", "source", "read_progress", "write_progress", "reclamation", "growth",
                   "range", "batch_is_atomic", "keeps_every_key", "returns_results", "max_threads", "unsupported",
-                  "unsupported_reason", "caveat", "object_bytes", "tunables"}
+                  "unsupported_reason", "key_types", "caveat", "object_bytes", "tunables"}
         for strategy in strategies.values():
             self.assertLessEqual(fields, set(strategy))
 

@@ -106,11 +106,19 @@ class MapAdaptor final : public AnyMap {
     return Decode(map_.Load(KeyCode::Encode(key)));
   }
   void Store(Number key, Number value) override {
-    map_.Store(KeyCode::Encode(key), ValueCode::Encode(value));
+    if constexpr (Supports<Map>(Op::kStore)) {
+      map_.Store(KeyCode::Encode(key), ValueCode::Encode(value));
+    } else {
+      Unsupported(Op::kStore);
+    }
   }
   Loaded<Number> LoadOrStore(Number key, Number value) override {
-    return Decode(
-        map_.LoadOrStore(KeyCode::Encode(key), ValueCode::Encode(value)));
+    if constexpr (Supports<Map>(Op::kLoadOrStore)) {
+      return Decode(
+          map_.LoadOrStore(KeyCode::Encode(key), ValueCode::Encode(value)));
+    } else {
+      Unsupported(Op::kLoadOrStore);
+    }
   }
   std::optional<Number> LoadAndDelete(Number key) override {
     if constexpr (Supports<Map>(Op::kLoadAndDelete)) {
@@ -120,7 +128,11 @@ class MapAdaptor final : public AnyMap {
     }
   }
   bool Delete(Number key) override {
-    return map_.Delete(KeyCode::Encode(key));
+    if constexpr (Supports<Map>(Op::kDelete)) {
+      return map_.Delete(KeyCode::Encode(key));
+    } else {
+      Unsupported(Op::kDelete);
+    }
   }
   std::optional<Number> Swap(Number key, Number value) override {
     if constexpr (Supports<Map>(Op::kSwap)) {
@@ -164,18 +176,47 @@ class MapAdaptor final : public AnyMap {
       Unsupported(Op::kRange);
     }
   }
-  void Clear() override { map_.Clear(); }
-  std::size_t Size() override { return map_.Size(); }
-  void Reserve(std::size_t entries) override { map_.Reserve(entries); }
-  void StoreBatch(std::span<const Pair> batch) override {
-    std::vector<std::pair<K, V>> encoded;
-    encoded.reserve(batch.size());
-    for (const auto& [key, value] : batch) {
-      encoded.emplace_back(KeyCode::Encode(key), ValueCode::Encode(value));
+  void Clear() override {
+    if constexpr (Supports<Map>(Op::kClear)) {
+      map_.Clear();
+    } else {
+      Unsupported(Op::kClear);
     }
-    map_.StoreBatch(std::span<const std::pair<K, V>>(encoded));
   }
-  std::size_t MemoryBytes() override { return map_.MemoryBytes(); }
+  std::size_t Size() override {
+    if constexpr (Supports<Map>(Op::kSize)) {
+      return map_.Size();
+    } else {
+      Unsupported(Op::kSize);
+    }
+  }
+  void Reserve(std::size_t entries) override {
+    if constexpr (Supports<Map>(Op::kReserve)) {
+      map_.Reserve(entries);
+    } else {
+      Unsupported(Op::kReserve);
+    }
+  }
+  void StoreBatch(std::span<const Pair> batch) override {
+    if constexpr (Supports<Map>(Op::kStoreBatch)) {
+      std::vector<std::pair<K, V>> encoded;
+      encoded.reserve(batch.size());
+      for (const auto& [key, value] : batch) {
+        encoded.emplace_back(KeyCode::Encode(key), ValueCode::Encode(value));
+      }
+      map_.StoreBatch(std::span<const std::pair<K, V>>(encoded));
+    } else {
+      Unsupported(Op::kStoreBatch);
+    }
+  }
+  std::size_t MemoryBytes() override {
+    if constexpr (Supports<Map>(Op::kMemoryBytes)) {
+      return map_.MemoryBytes();
+    } else {
+      Unsupported(Op::kMemoryBytes);
+    }
+  }
+  bool Has(Op op) const override { return !Map::kTraits.unsupported.contains(op); }
 
  private:
   static std::optional<Number> Decode(const std::optional<V>& value) {

@@ -46,6 +46,20 @@ class AnyMap {
   virtual void Reserve(std::size_t entries) = 0;
   virtual void StoreBatch(std::span<const Pair> batch) = 0;
   virtual std::size_t MemoryBytes() = 0;
+
+  // Whether the map supports the operation; calling one that it does not throws
+  // std::logic_error.
+  virtual bool Has(Op op) const = 0;
+
+  // Store, or LoadOrStore where there is no Store: for keys that are absent, or
+  // whose value does not matter.
+  void Put(Number key, Number value) {
+    if (Has(Op::kStore)) {
+      Store(key, value);
+    } else {
+      LoadOrStore(key, value);
+    }
+  }
 };
 
 enum class HashKind {

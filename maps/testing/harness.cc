@@ -94,11 +94,11 @@ void Fill(AnyMap& map, const Traits& traits, Number count,
       std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
   Number key = 0;
   for (; key < count; ++key) {
-    if (traits.batch_is_atomic && key % 64 == 63 &&
+    if (traits.batch_is_atomic && map.Has(Op::kStoreBatch) && key % 64 == 63 &&
         std::chrono::steady_clock::now() > patience) {
       break;
     }
-    map.Store(key, value(key));
+    map.Put(key, value(key));
   }
   while (key < count) {
     const Number end = std::min(count, key + std::max<Number>(1, count / 4));

@@ -55,6 +55,12 @@ void ExpectEq(const Got& got, const Want& want, const Parts&... parts) {
   if (!(got == want)) Fail(parts..., ": got ", got, ", want ", want);
 }
 
+// Fails unless Size() is `want`; says nothing of maps without Size.
+template <class... Parts>
+void ExpectSize(AnyMap& map, std::size_t want, const Parts&... parts) {
+  if (map.Has(Op::kSize)) ExpectEq(map.Size(), want, "Size()", parts...);
+}
+
 // SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every platform.
 class Random {
  public:

@@ -263,6 +263,53 @@ TEST(KitTest, SkipsWithReason) {
   EXPECT_EQ(RunCheck(Named("throwing_copies"), subject).kind, Outcome::kSkipped);
 }
 
+// A correct map that lacks some operations: calling one throws.
+template <Op... kLacking>
+struct Lacking : FlawedMap<std::uint64_t, std::uint64_t, Flaw::kNone> {
+  using Base = FlawedMap<std::uint64_t, std::uint64_t, Flaw::kNone>;
+  using Base::Base;
+  static constexpr Traits kTraits = [] {
+    Traits traits = Base::kTraits;
+    traits.unsupported = OpSet(kLacking...);
+    traits.unsupported_reason = "left out on purpose";
+    return traits;
+  }();
+};
+
+// Every check passes without the operations or is skipped with a reason, and some
+// are left.
+template <Op... kLacking>
+void ExpectPassesWithout() {
+  const Subject subject =
+      MakeSubject<Lacking<kLacking...>>("lacking", HashKind::kGood);
+  int passed = 0, skipped = 0;
+  for (const auto& checks :
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks()}) {
+    for (const Check& check : checks) {
+      if (!Applies(check, subject)) continue;
+      const Outcome outcome = RunCheck(check, subject);
+      EXPECT_NE(outcome.kind, Outcome::kFailed)
+          << check.name << ": " << outcome.text;
+      passed += outcome.kind == Outcome::kPassed;
+      if (outcome.kind != Outcome::kSkipped) continue;
+      ++skipped;
+      EXPECT_NE(outcome.text.find("left out on purpose"), std::string::npos)
+          << check.name << ": " << outcome.text;
+    }
+  }
+  EXPECT_GT(skipped, 0);
+  EXPECT_GT(passed, 10);
+}
+
+// Load is the one operation that every map has.
+TEST(KitTest, AMapMayLackAnyOperationButLoad) {
+  ExpectPassesWithout<Op::kStore, Op::kSwap, Op::kStoreBatch>();
+  ExpectPassesWithout<Op::kLoadOrStore, Op::kLoadOrCompute, Op::kReserve>();
+  ExpectPassesWithout<Op::kDelete, Op::kLoadAndDelete, Op::kCompareAndSwap,
+                      Op::kCompareAndDelete>();
+  ExpectPassesWithout<Op::kRange, Op::kClear, Op::kSize, Op::kMemoryBytes>();
+}
+
 // A check is found by its name, so names are unique.
 TEST(KitTest, ChecksHaveUniqueNames) {
   EXPECT_THROW(Named("no such check"), std::invalid_argument);
