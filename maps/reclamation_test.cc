@@ -86,6 +86,20 @@ class ReclamationTest : public ::testing::Test {
   std::unique_ptr<typename T::Map> map_ = std::make_unique<typename T::Map>();
 };
 
+#if defined(__SANITIZE_THREAD__)
+#define CMAP_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CMAP_THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifdef CMAP_THREAD_SANITIZER
+// It follows neither liburcu nor libstdc++ 12's atomic shared_ptr: strategies.bzl.
+using Kinds = ::testing::Types<
+    Kind<Snapshot<EpochDomain>, false>, Kind<Snapshot<HazardDomain>, true>,
+    Kind<Sync<EpochDomain>, false>, Kind<Trie<EpochDomain>, false>>;
+#else
 using Kinds = ::testing::Types<
     Kind<Snapshot<EpochDomain>, false>, Kind<Snapshot<HazardDomain>, true>,
     Kind<Snapshot<QuiescentDomain>, false, true>,
@@ -94,6 +108,7 @@ using Kinds = ::testing::Types<
     Kind<Sync<MembarrierDomain>, false>, Kind<Trie<EpochDomain>, false>,
     Kind<Trie<QuiescentDomain>, false, true>,
     Kind<Trie<MembarrierDomain>, false>>;
+#endif
 TYPED_TEST_SUITE(ReclamationTest, Kinds);
 
 TYPED_TEST(ReclamationTest, AStoppedReader) {
@@ -159,6 +174,7 @@ TYPED_TEST(ReclamationTest, ThreadsThatEnd) {
   EXPECT_EQ(this->Garbage(), 0);
 }
 
+#ifndef CMAP_THREAD_SANITIZER
 template <class T>
 class RcuReclamationTest : public ReclamationTest<T> {};
 using RcuKinds =
@@ -184,6 +200,7 @@ TYPED_TEST(RcuReclamationTest, UseWhileTheThreadEnds) {
   TypeParam::Map::Quiesce();
   EXPECT_EQ(this->Garbage(), 0);
 }
+#endif
 
 }  // namespace
 }  // namespace cmap

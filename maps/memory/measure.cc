@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "maps/memory/measure.h"
+
+#include <algorithm>
+#include <ctime>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "maps/memory/heap.h"
+
+namespace cmap::memory {
+namespace {
+
+std::vector<Subject>& MutableSubjects() {
+  static auto& subjects = *new std::vector<Subject>;
+  return subjects;
+}
+
+// Processor time of this thread, in seconds: preemption does not count.
+double Now() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Stores 0 .. entries-1, singly as long as that is not much slower than it should be. A
+// design that copies everything for a store gets the rest in four batches. Whether it
+// had to.
+bool Fill(AnyMap& map, Number entries, Number version) {
+  constexpr Number kLook = 256;
+  constexpr double kSlow = 0.005;  // for kLook stores
+  Number key = 0;
+  int slow = 0;  // one after the other: growth makes one slow, copying all
+  double since = Now();
+  for (; key < entries; ++key) {
+    if (key % kLook == kLook - 1) {
+      const double now = Now();
+      slow = now - since > kSlow ? slow + 1 : 0;
+      since = now;
+      if (slow == 2) break;
+    }
+    map.Store(key, key + version);
+  }
+  const bool in_batches = key < entries;
+  const Number each = (entries - key) / 4 + 1;
+  std::vector<std::pair<Number, Number>> batch;
+  while (key < entries) {
+    batch.clear();
+    for (const Number end = std::min(entries, key + each); key < end; ++key) {
+      batch.emplace_back(key, key + version);
+    }
+    map.StoreBatch(batch);
+  }
+  return in_batches;
+}
+
+}  // namespace
+
+const std::vector<Subject>& Subjects() { return MutableSubjects(); }
+
+bool Register(Subject subject) {
+  auto& all = MutableSubjects();
+  const auto place = std::lower_bound(
+      all.begin(), all.end(), subject,
+      [](const Subject& a, const Subject& b) { return a.name < b.name; });
+  all.insert(place, std::move(subject));
+  return true;
+}
+
+std::string_view WhyNot(const Subject& subject) {
+  if (!subject.traits.returns_results) return "it keeps no entries";
+  return "";
+}
+
+Footprint Measure(const Subject& subject, Number entries) {
+  {
+    // Records of this thread and the like, which stay, are not this map's.
+    const auto warm = subject.make();
+    for (Number key = 0; key < 100; ++key) warm->Store(key, key);
+    for (Number key = 0; key < 100; ++key) warm->Store(key, key + 1);
+    for (Number key = 0; key < 100; ++key) warm->Delete(key);
+    warm->Quiesce();
+  }
+  subject.make()->Quiesce();
+
+  Footprint bytes;
+  bytes.entries = entries;
+  const std::int64_t before = HeapBytes();
+  auto map = subject.make();
+  bytes.empty = HeapBytes() - before;
+  ResetPeak();
+  // The harness's own batches count in the peak: they are what a caller has to have.
+  bytes.in_batches = Fill(*map, entries, 0);
+  bytes.filled = HeapBytes() - before;
+  bytes.fill_peak = PeakHeapBytes() - before;
+  map->Quiesce();
+  bytes.settled = HeapBytes() - before;
+  bytes.size = map->Size();
+  bytes.memory_bytes = map->MemoryBytes();
+  ResetPeak();
+  Fill(*map, entries, 1);
+  bytes.overwritten = HeapBytes() - before;
+  bytes.overwrite_peak = PeakHeapBytes() - before;
+  if (!bytes.in_batches) {
+    for (Number key = 0; key < entries; ++key) map->Delete(key);
+    map->Quiesce();
+    bytes.deleted = HeapBytes() - before;
+  }
+  map->Quiesce();
+  map.reset();
+  subject.make()->Quiesce();
+  bytes.leaked = HeapBytes() - before;
+  return bytes;
+}
+
+}  // namespace cmap::memory
