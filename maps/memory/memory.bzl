@@ -2,7 +2,7 @@
 """The memory profile's registration of strategies, from the list in //maps:strategies.bzl."""
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
-load("//maps:strategies.bzl", "STRATEGIES", "where")
+load("//maps:strategies.bzl", "STRATEGIES", "where", "write_file")
 
 _REGISTRATION = """// Generated from maps/strategies.bzl.
 #include "maps/memory/subject.h"
@@ -11,14 +11,6 @@ _REGISTRATION = """// Generated from maps/strategies.bzl.
 [[maybe_unused]] static const bool kRegistered =
     cmap::memory::Register<cmap::strategies::{name}>();
 """
-
-def _write_impl(ctx):
-    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content)
-
-_write = rule(
-    implementation = _write_impl,
-    attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
-)
 
 def strategy_subjects(name):
     """Declares the library `name`: whatever links it knows every strategy.
@@ -29,7 +21,7 @@ def strategy_subjects(name):
     parts = []
     for s in STRATEGIES:
         part = name + "_" + s.name
-        _write(
+        write_file(
             name = part + "_source",
             out = part + ".cc",
             content = _REGISTRATION.format(name = s.name),
