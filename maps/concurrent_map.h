@@ -9,7 +9,10 @@
 // the field's tests and the texts under study use it.
 //
 // Point operations. Each is linearizable with respect to the others on the
-// same key: it takes effect atomically between its call and its return.
+// same key: it takes effect atomically between its call and its return. (Where
+// the traits say linearizable = false a Load may miss, for a bounded time, the
+// last calls of Store. Every other operation finds them, and once one has on
+// that key, or on the whole map, so does every Load.)
 //
 //   Load(k)                  the value of k, or nothing
 //   Store(k, v)              k holds v from now on
@@ -178,6 +181,7 @@ struct Traits {
   bool clear_is_atomic = false;
   bool keeps_every_key = true;   // false for bounded caches, which may evict
   bool returns_results = true;   // false only for the null map: no lookups
+  bool linearizable = true;      // false: a Load may lag behind, see above
   int max_threads = 0;           // 0 = any number
   OpSet unsupported{};           // operations it cannot perform atomically
   std::string_view unsupported_reason = "";

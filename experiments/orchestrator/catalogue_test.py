@@ -189,6 +189,17 @@ class Narrow(unittest.TestCase):
         self.assertIsNone(contestants.unfit({"unsupported": ["reserve"]}, {"mix": {}, "regime": "growth"}, 1))
         self.assertIn("string keys", contestants.unfit({"key_types": ["u64"]}, {"mix": {}, "key_type": "string"}, 1))
         self.assertIn("evict", contestants.unfit({"keeps_every_key": False}, {"mix": {}}, 1))
+        self.assertIn("string", contestants.unfit({"key_types": ["u64"]}, {"key_type": "string", "mix": {}}, 1))
+        self.assertIsNone(contestants.unfit({"key_types": ["u64"]}, {"mix": {"load": 100}}, 1))
+
+    def test_a_map_that_lags_is_fit_where_no_key_comes_or_goes(self):
+        traits = {"linearizable": False}
+        stays = {"mix": {"load": 90, "store": 10}, "regime": "stationary", "keys": {"stream": "uniform"}}
+        self.assertIsNone(contestants.unfit(traits, stays, 2))
+        self.assertIsNone(contestants.unfit(traits, {**stays, "regime": "growth", "mix": {"load_or_store": 100}}, 2))
+        for change in ({"regime": "growth"}, {"prefill": 0.5}, {"keys": {"stream": "krr"}},
+                       {"mix": {"load": 50, "store": 25, "delete": 25}}):
+            self.assertIn("miss", contestants.unfit(traits, {**stays, **change}, 2), change)
 
     def test_contestants_round_trip(self):
         for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "mutex_map@reserve", "sharded_map:shards=4,x=1@batch@reserve"):

@@ -68,6 +68,14 @@ def check(spec: str, strategies: dict[str, dict[str, Any]]) -> None:
                             f"give {low} to {high}.")
 
 
+def _loads_of_changing_keys(workload: dict[str, Any]) -> bool:
+    mix = workload.get("mix", {})
+    stays = (workload.get("regime", "stationary") == "stationary" and workload.get("prefill", "auto") in ("auto", 1)
+             and workload.get("keys", {}).get("stream") != "krr"
+             and not any("delete" in op for op in mix))
+    return "load" in mix and not stays
+
+
 def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str | None:
     """Why the strategy with these traits cannot run the workload, or None when it can."""
     if not traits.get("returns_results", True):
@@ -77,6 +85,8 @@ def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str
     key_type = workload.get("key_type", "u64")
     if key_type not in traits.get("key_types", (key_type,)):
         return f"it does not take {key_type} keys"
+    if not traits.get("linearizable", True) and _loads_of_changing_keys(workload):
+        return "it may miss the latest stores, so its loads of keys that come and go cannot be checked"
     needed = set(workload.get("mix", ())) | ({"reserve"} if workload.get("regime") == "reserved" else set())
     missing = sorted(set(traits.get("unsupported", ())) & needed)
     if missing:

@@ -105,6 +105,11 @@ Json Strategy(const StrategyInfo& info) {
                         {"max", tunable.max},
                         {"doc", tunable.doc}});
   }
+  Json key_types = Json::array();
+  for (const workloads::KeyType type :
+       {workloads::KeyType::kU64, workloads::KeyType::kString}) {
+    if (Accepts(info, type)) key_types.push_back(KeyTypeName(type));
+  }
   return {{"name", info.name},
           {"family", t.family},
           {"summary", t.summary},
@@ -118,11 +123,13 @@ Json Strategy(const StrategyInfo& info) {
           {"clear_is_atomic", t.clear_is_atomic},
           {"keeps_every_key", t.keeps_every_key},
           {"returns_results", t.returns_results},
+          {"linearizable", t.linearizable},
           {"max_threads", t.max_threads},
           {"unsupported", unsupported},
           {"key_types", key_types},
           {"unsupported_reason", t.unsupported_reason},
           {"caveat", t.caveat},
+          {"key_types", key_types},
           {"object_bytes", info.object_bytes},
           {"tunables", tunables}};
 }

@@ -29,6 +29,12 @@ std::string DidYouMean(std::string_view word,
   return nearest.empty() ? "" : "did you mean " + nearest + "? ";
 }
 
+std::string WrongKeys(const StrategyInfo& info, workloads::KeyType keys) {
+  return info.name + " takes no keys of type " +
+         std::string(KeyTypeName(keys)) +
+         "; leave it out or use another \"key_type\"";
+}
+
 }  // namespace
 
 bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
@@ -87,15 +93,19 @@ const StrategyInfo& FindStrategy(const ContestantSpec& spec) {
                    DidYouMean(spec.name, names) + "known are " + Join(names));
 }
 
+std::string_view KeyTypeName(workloads::KeyType keys) {
+  return keys == workloads::KeyType::kString ? "string" : "u64";
+}
+
+bool Accepts(const StrategyInfo& info, workloads::KeyType keys) {
+  return Factories().contains({info.name, keys});
+}
+
 std::unique_ptr<Contestant> MakeContestant(const ContestantSpec& spec,
                                            workloads::KeyType keys) {
   const StrategyInfo& info = FindStrategy(spec);
   const auto factory = Factories().find({info.name, keys});
-  if (factory == Factories().end()) {
-    throw InputError("strategy " + info.name +
-                     " is not compiled in for this key type; use another "
-                     "\"key_type\"");
-  }
+  if (factory == Factories().end()) throw InputError(WrongKeys(info, keys));
   std::unique_ptr<Contestant> contestant = factory->second(spec);
   // Some options are only wrong together; the map itself is the judge.
   void* place = ::operator new(contestant->object_bytes(),
@@ -128,6 +138,9 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
     return "this worker measures 64-bit values only; set \"value_type\" to "
            "\"u64\"";
   }
+  if (!Accepts(info, workload.key_type)) {
+    return WrongKeys(info, workload.key_type);
+  }
   if (traits.max_threads > 0 && threads > traits.max_threads) {
     return info.name + " allows at most " +
            std::to_string(traits.max_threads) + " thread" +
@@ -138,6 +151,13 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
     return info.name +
            " may evict keys, so that its results cannot be held against those "
            "of a complete map; leave it out";
+  }
+  if (!traits.linearizable && workload.share(Op::kLoad) > 0 &&
+      (workload.StartsEmpty() || workload.PrefillShare() < 1 ||
+       workload.PairsDeletes())) {
+    return info.name +
+           " may miss the latest stores, so that loads of keys that come and go "
+           "cannot be held against those of a complete map; leave it out";
   }
   for (std::size_t i = 0; i < workloads::kPointOps; ++i) {
     const Op op = static_cast<Op>(i);

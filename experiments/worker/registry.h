@@ -56,6 +56,12 @@ std::vector<std::string> StrategyNames();
 // what does not exist and the nearest thing that does.
 const StrategyInfo& FindStrategy(const ContestantSpec& spec);
 
+// As in requests: "u64", "string".
+std::string_view KeyTypeName(workloads::KeyType keys);
+
+// Whether the strategy takes keys of that type.
+bool Accepts(const StrategyInfo& info, workloads::KeyType keys);
+
 // Throws InputError as FindStrategy, and for options that the strategy rejects.
 std::unique_ptr<Contestant> MakeContestant(const ContestantSpec& spec,
                                            workloads::KeyType keys);

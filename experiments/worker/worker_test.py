@@ -259,8 +259,9 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(strategies["sharded_map"]["tunables"][0]["name"], "shards")
         self.assertFalse(strategies["null"]["returns_results"])
         fields = {"name", "family", "summary", "source", "read_progress", "write_progress", "reclamation", "growth",
-                  "range", "batch_is_atomic", "keeps_every_key", "returns_results", "max_threads", "unsupported",
-                  "unsupported_reason", "key_types", "caveat", "object_bytes", "tunables"}
+                  "range", "batch_is_atomic", "keeps_every_key", "returns_results", "linearizable", "max_threads",
+                  "unsupported", "key_types",
+                  "unsupported_reason", "caveat", "object_bytes", "tunables"}
         for strategy in strategies.values():
             self.assertLessEqual(fields, set(strategy))
 

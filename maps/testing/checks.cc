@@ -26,6 +26,9 @@ std::string WhyNot(const Needs& needs, const Subject& subject) {
     return "the map may drop entries of its own accord";
   }
   if (needs.results && !traits.returns_results) return "the map returns nothing";
+  if (needs.linearizable && !traits.linearizable) {
+    return "a Load may miss the latest calls of Store";
+  }
   if (needs.atomic_batch && !traits.batch_is_atomic) {
     return "batches are not promised to be atomic";
   }

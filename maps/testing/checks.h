@@ -28,6 +28,7 @@ struct Needs {
   bool threads = false;         // several threads
   bool every_key = true;        // the map never evicts
   bool results = true;          // the map returns what was stored
+  bool linearizable = true;     // a Load finds what was just stored
   bool atomic_batch = false;    // the traits promise it
   bool atomic_clear = false;    // the traits promise it
   bool snapshot_range = false;  // the traits promise it

@@ -647,9 +647,9 @@ void DeletedValuesAreDestroyed(const Context& context) {
 
 constexpr Check kChecks[] = {
     {"every_operation_callable",
-     {.every_key = false, .results = false},
+     {.every_key = false, .results = false, .linearizable = false},
      &EveryOperationCallable},
-    {"load_empty", {.every_key = false}, &LoadEmpty},
+    {"load_empty", {.every_key = false, .linearizable = false}, &LoadEmpty},
     {"store_overwrites", {.ops = OpSet(Op::kStore)}, &StoreOverwrites},
     {"load_or_store", {.ops = OpSet(Op::kLoadOrStore)}, &LoadOrStore},
     {"load_or_compute", {.ops = OpSet(Op::kLoadOrCompute)}, &LoadOrCompute},
@@ -673,7 +673,7 @@ constexpr Check kChecks[] = {
      &Tunables},
     {"throwing_copies", {.counted_lives = true}, &ThrowingCopies},
     {"deleted_values_are_destroyed",
-     {.ops = OpSet(Op::kDelete), .counted_lives = true},
+     {.ops = OpSet(Op::kDelete), .linearizable = false, .counted_lives = true},
      &DeletedValuesAreDestroyed},
 };
 

@@ -287,14 +287,16 @@ void MemoryBytesCountsStrings(const Context& context) {
 
 constexpr Check kChecks[] = {
     {"range_visits_each_once",
-     {.ops = OpSet(Op::kRange, Op::kDelete)},
+     {.ops = OpSet(Op::kRange, Op::kDelete), .linearizable = false},
      &RangeVisitsEachOnce},
-    {"range_stops", {.ops = OpSet(Op::kRange)}, &RangeStops},
+    {"range_stops",
+     {.ops = OpSet(Op::kRange), .linearizable = false},
+     &RangeStops},
     {"range_nested_calls",
      {.ops = OpSet(Op::kRange, Op::kLoadOrStore, Op::kDelete)},
      &RangeNestedCalls},
     {"range_nested_clear",
-     {.ops = OpSet(Op::kRange, Op::kClear)},
+     {.ops = OpSet(Op::kRange, Op::kClear), .linearizable = false},
      &RangeNestedClear},
     {"clear_simple",
      {.ops = OpSet(Op::kClear, Op::kLoadOrStore)},
@@ -309,10 +311,10 @@ constexpr Check kChecks[] = {
      {.ops = OpSet(Op::kDelete), .good_hash = true},
      &GrowsAndEmpties},
     {"memory_bytes_plausible",
-     {.ops = OpSet(Op::kMemoryBytes), .good_hash = true},
+     {.ops = OpSet(Op::kMemoryBytes), .linearizable = false, .good_hash = true},
      &MemoryBytesPlausible},
     {"memory_bytes_counts_strings",
-     {.ops = OpSet(Op::kMemoryBytes), .good_hash = true, .long_keys = true},
+     {.ops = OpSet(Op::kMemoryBytes), .linearizable = false, .good_hash = true, .long_keys = true},
      &MemoryBytesCountsStrings},
 };
 
