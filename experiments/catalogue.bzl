@@ -33,7 +33,7 @@ _COPIES_EVERYTHING = [
         "why": "every store copies the whole map, O(n): its place is batch_init and reading",
     }
     for s in STRATEGIES
-    if s.header == "snapshot_map.h"
+    if s.header in ("snapshot_map.h", "generation_pointer_map.h")
 ]
 
 # Requests for keys of which a given share was asked for before, on a map that
