@@ -91,6 +91,8 @@ STRATEGIES = [
     strategy("snapshot_map_shared_ptr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::SharedPointers>", variant_of = "snapshot_map", tsan = False),
     strategy("generation_seqlock_map", header = "generation_seqlock_map.h", map = "GenerationSeqlockMap<K, V, Hash, Atomics>"),
     strategy("generation_pointer_map", header = "generation_pointer_map.h", map = "GenerationPointerMap<K, V, Hash, Atomics>"),
+    strategy("published_map", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics>"),
+    strategy("published_map_copy", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics, Publication::kCopy>", variant_of = "published_map"),
     strategy("lookaside_map", header = "lookaside_map.h", map = "LookasideMap<MutexMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"]),
     strategy("lookaside_map_sharded", header = "lookaside_map.h", map = "LookasideMap<ShardedMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], variant_of = "lookaside_map"),
     strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>"),
