@@ -93,6 +93,8 @@ STRATEGIES = [
     strategy("generation_pointer_map", header = "generation_pointer_map.h", map = "GenerationPointerMap<K, V, Hash, Atomics>"),
     strategy("published_map", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics>"),
     strategy("published_map_copy", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics, Publication::kCopy>", variant_of = "published_map"),
+    strategy("write_batch_map", header = "write_batch_map.h", map = "WriteBatchMap<K, V, Hash, Atomics>"),
+    strategy("write_batch_map_stale", header = "write_batch_map.h", map = "WriteBatchMap<K, V, Hash, Atomics, BatchVisibility::kBounded>", variant_of = "write_batch_map"),
     strategy("lookaside_map", header = "lookaside_map.h", map = "LookasideMap<MutexMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"]),
     strategy("lookaside_map_sharded", header = "lookaside_map.h", map = "LookasideMap<ShardedMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], variant_of = "lookaside_map"),
     strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>"),
