@@ -189,7 +189,6 @@ class Narrow(unittest.TestCase):
         self.assertIsNone(contestants.unfit({"unsupported": ["reserve"]}, {"mix": {}, "regime": "growth"}, 1))
         self.assertIn("string keys", contestants.unfit({"key_types": ["u64"]}, {"mix": {}, "key_type": "string"}, 1))
         self.assertIn("evict", contestants.unfit({"keeps_every_key": False}, {"mix": {}}, 1))
-        self.assertIn("string", contestants.unfit({"key_types": ["u64"]}, {"key_type": "string", "mix": {}}, 1))
         self.assertIsNone(contestants.unfit({"key_types": ["u64"]}, {"mix": {"load": 100}}, 1))
 
     def test_a_map_that_lags_is_fit_where_no_key_comes_or_goes(self):

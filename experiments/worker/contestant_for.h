@@ -166,11 +166,6 @@ bool Register() {
 template <class Strategy, class K>
   requires requires { typename Strategy::template Map<K, std::uint64_t>; }
 bool Register() {
-  return false;
-}
-template <class Strategy, class K>
-  requires requires { typename Strategy::template Map<K, std::uint64_t>; }
-bool Register() {
   using Map = typename Strategy::template Map<K, std::uint64_t>;
   using Described =
       typename Strategy::template Map<std::uint64_t, std::uint64_t>;

@@ -94,9 +94,6 @@ Json Strategy(const StrategyInfo& info) {
       unsupported.push_back(kOpNames[i]);
     }
   }
-  Json key_types = Json::array();
-  if (Takes(info, workloads::KeyType::kU64)) key_types.push_back("u64");
-  if (Takes(info, workloads::KeyType::kString)) key_types.push_back("string");
   Json tunables = Json::array();
   for (const TunableInfo& tunable : info.tunables) {
     tunables.push_back({{"name", tunable.name},
@@ -126,7 +123,6 @@ Json Strategy(const StrategyInfo& info) {
           {"linearizable", t.linearizable},
           {"max_threads", t.max_threads},
           {"unsupported", unsupported},
-          {"key_types", key_types},
           {"unsupported_reason", t.unsupported_reason},
           {"caveat", t.caveat},
           {"key_types", key_types},

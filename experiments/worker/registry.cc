@@ -52,10 +52,6 @@ bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
   return true;
 }
 
-bool Takes(const StrategyInfo& info, workloads::KeyType keys) {
-  return Factories().contains({info.name, keys});
-}
-
 const std::vector<StrategyInfo>& Strategies() { return MutableStrategies(); }
 
 std::vector<std::string> StrategyNames() {
@@ -130,10 +126,6 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
                   int threads) {
   const StrategyInfo& info = FindStrategy(spec);
   const Traits& traits = info.traits;
-  if (!Takes(info, workload.key_type)) {
-    return info.name + " does not take keys of this type; leave it out or set " +
-           "\"key_type\" to another one";
-  }
   if (workload.value_type != workloads::ValueType::kU64) {
     return "this worker measures 64-bit values only; set \"value_type\" to "
            "\"u64\"";

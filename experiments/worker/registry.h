@@ -44,10 +44,6 @@ using ContestantFactory =
 bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
                       ContestantFactory factory);
 
-// Whether the strategy is compiled in for keys of that type: some designs are
-// constrained to integers.
-bool Takes(const StrategyInfo& info, workloads::KeyType keys);
-
 // All strategies, by name.
 const std::vector<StrategyInfo>& Strategies();
 std::vector<std::string> StrategyNames();
@@ -59,7 +55,8 @@ const StrategyInfo& FindStrategy(const ContestantSpec& spec);
 // As in requests: "u64", "string".
 std::string_view KeyTypeName(workloads::KeyType keys);
 
-// Whether the strategy takes keys of that type.
+// Whether the strategy takes keys of that type: some designs are constrained to
+// integers.
 bool Accepts(const StrategyInfo& info, workloads::KeyType keys);
 
 // Throws InputError as FindStrategy, and for options that the strategy rejects.
