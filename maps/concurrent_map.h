@@ -47,6 +47,8 @@
 //   StoreBatch(s)   Store for every pair in order. Atomic as a whole only where
 //                   the traits say so.
 //   MemoryBytes()   bytes held for entries and structure now; quiescent only.
+//                   A map of bounded memory has MemoryBound() as well, which this
+//                   never exceeds.
 //
 // Errors. Maps throw only what K, V, Hash, equality or the allocator throw
 // (std::bad_alloc above all), and are unchanged for readers when they do; only a

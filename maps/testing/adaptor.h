@@ -217,6 +217,13 @@ class MapAdaptor final : public AnyMap {
     }
   }
   bool Has(Op op) const override { return !Map::kTraits.unsupported.contains(op); }
+  std::optional<std::size_t> MemoryBound() override {
+    if constexpr (requires { map_.MemoryBound(); }) {
+      return map_.MemoryBound();
+    } else {
+      return std::nullopt;
+    }
+  }
 
  private:
   static std::optional<Number> Decode(const std::optional<V>& value) {

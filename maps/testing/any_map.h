@@ -46,6 +46,8 @@ class AnyMap {
   virtual void Reserve(std::size_t entries) = 0;
   virtual void StoreBatch(std::span<const Pair> batch) = 0;
   virtual std::size_t MemoryBytes() = 0;
+  // What MemoryBytes() never exceeds, of maps that have MemoryBound().
+  virtual std::optional<std::size_t> MemoryBound() = 0;
 
   // Whether the map supports the operation; calling one that it does not throws
   // std::logic_error.

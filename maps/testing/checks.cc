@@ -9,6 +9,11 @@
 namespace cmap::testing {
 namespace {
 
+// A map that may drop entries, as opposed to the null map, which has none.
+bool IsCache(const Traits& traits) {
+  return !traits.keeps_every_key && traits.returns_results;
+}
+
 // Why `check` does not apply to `subject`; empty when it does.
 std::string WhyNot(const Needs& needs, const Subject& subject) {
   const Traits& traits = subject.traits;
@@ -22,7 +27,8 @@ std::string WhyNot(const Needs& needs, const Subject& subject) {
   if (needs.threads && traits.max_threads == 1) {
     return "the map is for one thread only";
   }
-  if (needs.every_key && !traits.keeps_every_key) {
+  if (needs.every_key && !traits.keeps_every_key &&
+      !(needs.fits_a_cache && IsCache(traits))) {
     return "the map may drop entries of its own accord";
   }
   if (needs.results && !traits.returns_results) return "the map returns nothing";
@@ -54,6 +60,7 @@ bool Applies(const Check& check, const Subject& subject) {
   return (!needs.good_hash || subject.hash == HashKind::kGood) &&
          (!needs.counted_lives || subject.counts_lives) &&
          (!needs.long_keys || subject.long_keys) &&
+         (!needs.cache || IsCache(subject.traits)) &&
          (!needs.tunables || !subject.tunables.empty()) &&
          needs.faults == subject.faulty;
 }

@@ -27,6 +27,8 @@ struct Needs {
   OpSet ops{};                  // none of them declared unsupported
   bool threads = false;         // several threads
   bool every_key = true;        // the map never evicts
+  bool fits_a_cache = false;    // stores so little that a cache may not evict either
+  bool cache = false;           // the map may evict: checks that only caches need
   bool results = true;          // the map returns what was stored
   bool linearizable = true;     // a Load finds what was just stored
   bool atomic_batch = false;    // the traits promise it
@@ -46,11 +48,12 @@ struct Check {
   void (*run)(const Context& context);
 };
 
-// All checks, in four files: one thread, several threads, whole map, faults.
+// All checks, in five files: one thread, several threads, whole map, faults, caches.
 std::span<const Check> SequentialChecks();
 std::span<const Check> ConcurrentChecks();
 std::span<const Check> WholeMapChecks();
 std::span<const Check> FaultChecks();
+std::span<const Check> CacheChecks();
 
 // Whether the check has anything to look at with these key and value types, this
 // hash and these tunables. Where not, it is not even registered.

@@ -55,7 +55,7 @@ inline void RegisterSubject(const std::string& suite, Subject made) {
   subjects.push_back(std::make_unique<const Subject>(std::move(made)));
   const Subject* subject = subjects.back().get();
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks(), CacheChecks()}) {
     for (const Check& check : checks) {
       if (!Applies(check, *subject)) continue;
       ::testing::RegisterTest(

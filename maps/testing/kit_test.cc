@@ -13,6 +13,7 @@
 #include "maps/testing/checks.h"
 #include "maps/testing/counting_new.h"
 #include "maps/testing/faults.h"
+#include "maps/testing/flawed_cache.h"
 #include "maps/testing/flawed_map.h"
 #include "maps/testing/harness.h"
 #include "maps/testing/life_counted.h"
@@ -22,7 +23,7 @@ namespace {
 
 const Check& Named(std::string_view name) {
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks(), CacheChecks()}) {
     for (const Check& check : checks) {
       if (check.name == name) return check;
     }
@@ -69,7 +70,7 @@ void ExpectFlawless() {
       MakeSubject<FlawedMap<K, V, Flaw::kNone>>("flawless", HashKind::kGood);
   subject.fail_allocation = &FailAllocation;
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks(), CacheChecks()}) {
     for (const Check& check : checks) {
       if (!Applies(check, subject)) continue;
       const Outcome outcome = RunCheck(check, subject);
@@ -247,6 +248,32 @@ TEST(KitTest, LosesKeysOnGrowth) {
   ExpectCaught<Flaw::kLosesKeysOnGrowth>("growth_loses_nothing");
 }
 
+template <CacheFlaw kFlaw>
+Outcome RunCacheCheck(std::string_view check) {
+  return RunCheck(Named(check), MakeSubject<FlawedCache<kFlaw>>("flawed", HashKind::kGood));
+}
+
+TEST(KitTest, Caches) {
+  constexpr std::string_view kBound = "cache_stays_within_its_bound";
+  constexpr std::string_view kAnswers = "cache_never_answers_wrongly";
+  for (const std::string_view check : {kBound, kAnswers}) {
+    const Outcome outcome = RunCacheCheck<CacheFlaw::kNone>(check);
+    EXPECT_EQ(outcome.kind, Outcome::kPassed) << outcome.text;
+  }
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kExceedsBound>(kBound).kind, Outcome::kFailed);
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kDropsTheFresh>(kBound).kind, Outcome::kFailed);
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kMixesUpValues>(kBound).kind, Outcome::kFailed);
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kKeepsDeleted>(kAnswers).kind, Outcome::kFailed);
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kMixesUpValues>(kAnswers).kind, Outcome::kFailed);
+  // What a cache need not be asked, because it may drop entries.
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kNone>("concurrent_range").kind, Outcome::kSkipped);
+  EXPECT_EQ(RunCacheCheck<CacheFlaw::kNone>("swap").kind, Outcome::kPassed);
+  // And what other maps need not.
+  EXPECT_FALSE(Applies(Named(kBound), MakeSubject<FlawedMap<std::uint64_t, std::uint64_t,
+                                                            Flaw::kNone>>(
+                                          "flawless", HashKind::kGood)));
+}
+
 // A check that needs what a strategy lacks is skipped, and says why.
 TEST(KitTest, SkipsWithReason) {
   Subject subject = MakeSubject<FlawedMap<std::uint64_t, std::uint64_t, Flaw::kNone>>(
@@ -315,7 +342,7 @@ TEST(KitTest, ChecksHaveUniqueNames) {
   EXPECT_THROW(Named("no such check"), std::invalid_argument);
   std::vector<std::string_view> names;
   for (const auto& checks :
-       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks()}) {
+       {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks(), CacheChecks()}) {
     for (const Check& check : checks) {
       for (const std::string_view name : names) EXPECT_NE(name, check.name);
       names.push_back(check.name);
