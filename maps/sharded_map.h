@@ -37,7 +37,8 @@
 // what an uncontended one costs, and its size: with a spin lock a padded shard is
 // one line, with any other lock two. sharded_map_spin shows what the mutex's
 // calls cost, sharded_map_shared and sharded_map_rw what counting readers costs
-// where hardly anybody shares.
+// where hardly anybody shares. So is the table: sharded_bucket_map has Go's
+// (bucket_map.h).
 //
 // Source: common practice; orcaman/concurrent-map (Go, 32 shards), the segments
 // of Java 7's ConcurrentHashMap, the submaps of parallel-hashmap.
@@ -77,7 +78,8 @@ struct ShardedMapOptions {
 template <class K, class V, class Hash = DefaultHash<K>,
           class Atomics = NativeAtomics,
           ShardLayout kLayout = ShardLayout::kPadded,
-          class Lock = internal::MutexLock<Atomics>>
+          class Lock = internal::MutexLock<Atomics>,
+          class Inner = internal::Table<K, V>>
 class ShardedMap {
  public:
   using key_type = K;
@@ -86,11 +88,13 @@ class ShardedMap {
 
   static constexpr std::string_view kWhere =
       kLayout == ShardLayout::kPadded
-          ? "many hash tables, each on cache lines of its own, behind a "
-          : "many hash tables, side by side in memory, behind a ";
+          ? "s, each on cache lines of its own, behind a "
+          : "s, side by side in memory, behind a ";
+  static constexpr std::string_view kMany = "many ";
   static constexpr std::string_view kEach = " each";
   static constexpr std::string_view kSummary =
-      internal::kJoined<kWhere, Lock::kName, kEach>;
+      internal::kJoined<kMany, Inner::kName, kWhere, Lock::kName, kEach>;
+  static constexpr std::string_view kEachShard = "each shard: ";
   static constexpr Traits kTraits = {
       .family = "sharded lock",
       .summary = kSummary,
@@ -98,7 +102,7 @@ class ShardedMap {
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,
       .reclamation = "none needed",
-      .growth = "each shard doubles at load factor 1, under its own lock",
+      .growth = internal::kJoined<kEachShard, Inner::kGrowth>,
       .range = RangeConsistency::kPerShard,
       .caveat = "Range, Size and Clear are not atomic across shards",
   };
@@ -201,13 +205,25 @@ class ShardedMap {
     return bytes;
   }
 
+  // What the shards' tables count, summed up. O(shards).
+  std::vector<Counter> Counters() const
+    requires CountingMap<Inner>
+  {
+    std::vector<Counter> sums = shards_[0].Counters();
+    for (std::size_t i = 1; i < shard_count_; ++i) {
+      const std::vector<Counter> more = shards_[i].Counters();
+      for (std::size_t c = 0; c < sums.size(); ++c) sums[c].value += more[c].value;
+    }
+    return sums;
+  }
+
  private:
   static constexpr std::size_t kShardAlignment =
       kLayout == ShardLayout::kPadded
           ? kCacheLine
-          : alignof(internal::LockedTable<K, V, Lock>);
+          : alignof(internal::LockedTable<K, V, Lock, Inner>);
   struct alignas(kShardAlignment) Shard
-      : internal::LockedTable<K, V, Lock> {};
+      : internal::LockedTable<K, V, Lock, Inner> {};
 
   // With one shard the shift would be by 64, which C++ leaves undefined: hence
   // two shifts.

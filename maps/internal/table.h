@@ -88,6 +88,9 @@ class Table {
       kBoxed    ? "; each value in a heap block of its own"
       : kPooled ? "; nodes from a pool of the table's own"
                 : "";
+  static constexpr std::string_view kName = "hash table";
+  static constexpr std::string_view kGrowth =
+      "doubles at load factor 1, all at once, under the lock";
 
   std::optional<V> Load(std::uint64_t hash, const K& key) const {
     const auto it = map_.find(KeyRef{hash, key});

@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A sequential hash table with the interface of internal/table.h, made as Go's
+// built-in map was until Go 1.23: buckets of eight entries, and growth that moves
+// a little with every write.
+//
+//   array_   [ bucket 0 ][ bucket 1 ] ... [ bucket 2^B - 1 ][ spare overflow ... ]
+//                  |
+//   bucket   top   [ t t t t . t . . ]  a byte of each hash, or a mark
+//            keys  [ k k k k . k . . ]
+//            values[ v v v v . v . . ]
+//            overflow ----------------> [ bucket ] -> ...
+//
+// A key's bucket comes from the low bits of its hash. A lookup compares eight
+// bytes of `top` and then only keys whose byte agrees; the mark kEmptyRest in
+// `top` says that nothing follows in the whole chain and ends it. Keys and values
+// lie apart, so that neither needs padding to the other's alignment.
+//
+// Keys of eight bytes have a faster way (as in Go, where the compiler chooses it
+// by the type): their keys are compared at once, and `top` is read only to see
+// whether the entry exists. BucketKeys::kGeneric switches that off.
+//
+// Growth. Above 6.5 entries per bucket the next insertion makes an array of twice
+// the size; with too many overflow buckets (as many as buckets: left behind by
+// many insertions and deletions) one of the same size. Nothing moves yet:
+//
+//   old_     [ moved ][ moved ][ b ][ b ][ moved ][ b ] ...
+//                               ^ evacuated_: all before it are moved
+//   array_   [ x ][ x ][ - ][ - ][ x ][ - ] ... [ y ][ y ][ - ] ...
+//
+// Every write first evacuates the old bucket it is about (to x, its number, or y,
+// its number plus the old size) and one more. A lookup goes to the old bucket as
+// long as that is not moved. A new bucket is not even cleared before its old one
+// is moved. So no operation pays O(n) for growth, where std::unordered_map relinks
+// all nodes in one insertion.
+//
+// As in Go, and unlike internal/table.h, the hash is not stored: evacuation
+// hashes the keys again. The byte in `top` is taken from bits 40 to 47, where Go
+// takes the highest: those sharded_map.h has used up.
+//
+// Not ported: the indirection of keys and values above 128 bytes (they lie in the
+// bucket whatever their size), iteration in place, the hash seed. The number of
+// overflow buckets is exact, where Go's becomes an estimate above 2^15 buckets.
+//
+// Complexity: O(1) on average and for growth in the worst case, but for the
+// allocation of the array; O(n) when hashes collide. Shrinks never.
+//
+// Errors: what V, K, Hash or the allocator throw; the table is then unchanged but
+// for growth that nobody sees (V's copy assignment must be strong). Writes may
+// throw std::bad_alloc even if they insert nothing, because they evacuate.
+//
+// Source: Go 1.23, src/runtime/map.go and map_fast64.go.
+#ifndef CMAP_MAPS_INTERNAL_BUCKET_TABLE_H_
+#define CMAP_MAPS_INTERNAL_BUCKET_TABLE_H_
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "maps/concurrent_map.h"
+#include "maps/internal/memory.h"
+
+namespace cmap::internal {
+
+enum class BucketKeys {
+  kByType,   // integers of eight bytes are compared directly
+  kGeneric,  // all keys are looked for by their byte in `top`
+};
+
+template <class K, class V, class Hash, BucketKeys kKeys = BucketKeys::kByType,
+          template <class> class Allocator = std::allocator>
+class BucketTable {
+  static_assert(std::is_nothrow_move_constructible_v<K> &&
+                    std::is_nothrow_move_constructible_v<V>,
+                "entries move when the table grows");
+
+ public:
+  static constexpr std::string_view kName = "table of 8-entry buckets";
+  static constexpr std::string_view kGrowth =
+      "doubles at 6.5 entries per bucket; each write then moves one or two of the "
+      "old buckets";
+  static constexpr bool kFast64 =
+      kKeys == BucketKeys::kByType && std::integral<K> && sizeof(K) == 8;
+
+  BucketTable() = default;
+  BucketTable(const BucketTable&) = delete;
+  BucketTable& operator=(const BucketTable&) = delete;
+  ~BucketTable() {
+    DestroyEntries();
+    Free(old_);
+    Free(array_);
+  }
+
+  std::optional<V> Load(std::uint64_t hash, const K& key) const {
+    const Place place = Find(hash, key);
+    if (place.bucket == nullptr) return std::nullopt;
+    return ValueAt(place);
+  }
+
+  void Store(std::uint64_t hash, const K& key, const V& value) {
+    const Place place = Seat(hash, key);
+    if (place.found) {
+      ValueAt(place) = value;
+    } else {
+      Insert(place, hash, key, value);
+    }
+  }
+
+  Loaded<V> LoadOrStore(std::uint64_t hash, const K& key, const V& value) {
+    const Place place = Seat(hash, key);
+    if (place.found) return {ValueAt(place), true};
+    Loaded<V> result{value, false};  // may throw, so before the insertion
+    Insert(place, hash, key, value);
+    return result;
+  }
+
+  // `make` is called only when the key is absent. When it throws, nothing has
+  // been inserted.
+  template <class F>
+  Loaded<V> LoadOrCompute(std::uint64_t hash, const K& key, F&& make) {
+    const Place place = Seat(hash, key);
+    if (place.found) return {ValueAt(place), true};
+    V value = std::forward<F>(make)();
+    Loaded<V> result{value, false};
+    Insert(place, hash, key, std::move(value));
+    return result;
+  }
+
+  std::optional<V> LoadAndDelete(std::uint64_t hash, const K& key) {
+    const Place place = FindForWrite(hash, key);
+    if (place.bucket == nullptr) return std::nullopt;
+    std::optional<V> old(std::move(ValueAt(place)));
+    Erase(place, hash);
+    return old;
+  }
+
+  bool Delete(std::uint64_t hash, const K& key) {
+    const Place place = FindForWrite(hash, key);
+    if (place.bucket == nullptr) return false;
+    Erase(place, hash);
+    return true;
+  }
+
+  std::optional<V> Swap(std::uint64_t hash, const K& key, const V& value) {
+    const Place place = Seat(hash, key);
+    if (!place.found) {
+      Insert(place, hash, key, value);
+      return std::nullopt;
+    }
+    V incoming(value);  // may throw, so before the old value is taken
+    std::optional<V> old(std::move(ValueAt(place)));
+    ValueAt(place) = std::move(incoming);
+    return old;
+  }
+
+  bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected,
+                      const V& desired) {
+    const Place place = FindForWrite(hash, key);
+    if (place.bucket == nullptr || !(ValueAt(place) == expected)) return false;
+    ValueAt(place) = desired;
+    return true;
+  }
+
+  bool CompareAndDelete(std::uint64_t hash, const K& key, const V& expected) {
+    const Place place = FindForWrite(hash, key);
+    if (place.bucket == nullptr || !(ValueAt(place) == expected)) return false;
+    Erase(place, hash);
+    return true;
+  }
+
+  // Appends a copy of every entry. O(n) time and memory.
+  void AppendTo(std::vector<std::pair<K, V>>& entries) const {
+    entries.reserve(entries.size() + count_);
+    ForEachPlace([&](const Place& place) {
+      entries.emplace_back(KeyAt(place), ValueAt(place));
+    });
+  }
+
+  // Keeps the array, as clearing a Go map does. O(array).
+  void Clear() {
+    DestroyEntries();
+    Free(old_);
+    for (std::size_t i = 0; i < array_.size; ++i) Init(array_.buckets[i]);
+    next_spare_ = array_.size;
+    overflows_ = 0;
+    count_ = 0;
+  }
+
+  std::size_t Size() const { return count_; }
+
+  // In a table that has entries this moves all of them, once per doubling.
+  void Reserve(std::size_t entries) {
+    if (entries == 0) return;
+    if (array_.buckets == nullptr) {
+      std::size_t size = 1;
+      while (Overloaded(entries, size)) size *= 2;
+      MakeFirst(size);
+      return;
+    }
+    while (Overloaded(entries, array_.size)) {
+      while (Growing()) Evacuate(evacuated_);
+      BeginGrowth(2 * array_.size);
+      while (Growing()) Evacuate(evacuated_);
+    }
+  }
+
+  // Heap bytes, the table object itself not included. O(1) unless K or V own heap
+  // blocks, else O(n).
+  std::size_t HeapBytesHeld() const {
+    std::size_t bytes = MallocBytes(array_.Total() * sizeof(Bucket)) +
+                        MallocBytes(old_.Total() * sizeof(Bucket)) +
+                        heap_overflows_ * MallocBytes(sizeof(Bucket));
+    if constexpr (kOwnsHeap<K> || kOwnsHeap<V>) {
+      ForEachPlace([&](const Place& place) {
+        bytes += HeapBytes(KeyAt(place)) + HeapBytes(ValueAt(place));
+      });
+    }
+    return bytes;
+  }
+
+  // growths: doublings; same_size_growths: arrays made to be rid of overflow
+  // buckets; evacuations: old buckets moved.
+  std::vector<Counter> Counters() const {
+    return {{"growths", growths_},
+            {"same_size_growths", same_size_growths_},
+            {"evacuations", evacuations_}};
+  }
+
+ private:
+  static constexpr unsigned kSlots = 8;
+
+  // Marks in `top`, below all bytes of hashes.
+  static constexpr std::uint8_t kEmptyRest = 0;  // and so is all that follows
+  static constexpr std::uint8_t kEmptyOne = 1;
+  static constexpr std::uint8_t kEvacuated = 2;  // in the first slot: all moved
+  static constexpr std::uint8_t kMinTop = 3;
+
+  struct Bucket {
+    std::array<std::uint8_t, kSlots> top;
+    alignas(K) std::array<std::byte, kSlots * sizeof(K)> keys;
+    alignas(V) std::array<std::byte, kSlots * sizeof(V)> values;
+    Bucket* overflow;
+  };
+  static_assert(std::is_trivial_v<Bucket>);
+
+  struct Array {
+    Bucket* buckets = nullptr;
+    std::size_t size = 0;    // a power of two, or 0
+    std::size_t spares = 0;  // buckets behind these, for overflow
+
+    std::size_t Total() const { return size + spares; }
+  };
+
+  struct Place {
+    Bucket* bucket = nullptr;
+    unsigned slot = 0;
+    bool found = false;
+  };
+
+  static std::uint8_t Top(std::uint64_t hash) {
+    const auto top = static_cast<std::uint8_t>(hash >> 40);
+    return top < kMinTop ? static_cast<std::uint8_t>(top + kMinTop) : top;
+  }
+
+  static K& KeyAt(const Place& p) {
+    return *std::launder(
+        reinterpret_cast<K*>(p.bucket->keys.data() + p.slot * sizeof(K)));
+  }
+  static V& ValueAt(const Place& p) {
+    return *std::launder(
+        reinterpret_cast<V*>(p.bucket->values.data() + p.slot * sizeof(V)));
+  }
+
+  static bool Matches(Bucket& bucket, unsigned slot, std::uint8_t top,
+                      const K& key) {
+    if constexpr (kFast64) {
+      // The bytes of an empty slot are 0 or those of a former key.
+      K present;
+      std::memcpy(&present, bucket.keys.data() + slot * sizeof(K), sizeof(K));
+      return present == key && bucket.top[slot] > kEmptyOne;
+    } else {
+      return bucket.top[slot] == top && KeyAt({&bucket, slot}) == key;
+    }
+  }
+
+  bool Growing() const { return old_.buckets != nullptr; }
+  static bool IsEvacuated(const Bucket& bucket) {
+    return bucket.top[0] == kEvacuated;
+  }
+
+  Place Find(std::uint64_t hash, const K& key) const {
+    if (count_ == 0) return {};
+    Bucket* bucket = &array_.buckets[hash & (array_.size - 1)];
+    if (Growing()) {
+      Bucket* const old = &old_.buckets[hash & (old_.size - 1)];
+      if (!IsEvacuated(*old)) bucket = old;
+    }
+    const std::uint8_t top = Top(hash);
+    for (; bucket != nullptr; bucket = bucket->overflow) {
+      for (unsigned slot = 0; slot < kSlots; ++slot) {
+        if (Matches(*bucket, slot, top, key)) return {bucket, slot, true};
+        if (!kFast64 && bucket->top[slot] == kEmptyRest) return {};
+      }
+    }
+    return {};
+  }
+
+  // What follows is for writes.
+
+  Place FindForWrite(std::uint64_t hash, const K& key) {
+    GrowWork(hash);
+    return Find(hash, key);
+  }
+
+  // The place of the key; if it is absent, a free one where it belongs.
+  Place Seat(std::uint64_t hash, const K& key) {
+    if (array_.buckets == nullptr) MakeFirst(1);
+    for (;;) {
+      GrowWork(hash);
+      Bucket* last = nullptr;
+      Place place = Walk(hash, key, last);
+      if (place.found) return place;
+      if (!Growing()) {
+        if (Overloaded(count_ + 1, array_.size)) {
+          BeginGrowth(2 * array_.size);
+          continue;
+        }
+        if (overflows_ >= array_.size) {
+          BeginGrowth(array_.size);
+          continue;
+        }
+      }
+      if (place.bucket == nullptr) {
+        last->overflow = NewOverflow();
+        place.bucket = last->overflow;
+      }
+      return place;
+    }
+  }
+
+  // As Seat; without a free slot, `last` is where to hang an overflow bucket.
+  Place Walk(std::uint64_t hash, const K& key, Bucket*& last) {
+    const std::uint8_t top = Top(hash);
+    Place free;
+    for (Bucket* bucket = &Home(hash); bucket != nullptr;
+         bucket = bucket->overflow) {
+      last = bucket;
+      for (unsigned slot = 0; slot < kSlots; ++slot) {
+        if (Matches(*bucket, slot, top, key)) return {bucket, slot, true};
+        if (bucket->top[slot] > kEmptyOne) continue;
+        if (free.bucket == nullptr) free = {bucket, slot};
+        if (bucket->top[slot] == kEmptyRest) return free;
+      }
+    }
+    return free;
+  }
+
+  // After GrowWork, the bucket where the chain of the hash begins.
+  Bucket& Home(std::uint64_t hash) {
+    return array_.buckets[hash & (array_.size - 1)];
+  }
+
+  template <class Value>
+  void Insert(const Place& place, std::uint64_t hash, const K& key,
+              Value&& value) {
+    K* const stored = ::new (&KeyAt(place)) K(key);
+    try {
+      ::new (&ValueAt(place)) V(std::forward<Value>(value));
+    } catch (...) {
+      std::destroy_at(stored);
+      throw;
+    }
+    place.bucket->top[place.slot] = Top(hash);
+    ++count_;
+  }
+
+  // Turns a tail of empty slots into kEmptyRest, back to the last entry.
+  void Erase(const Place& place, std::uint64_t hash) {
+    DestroyEntry(place);
+    --count_;
+    Bucket* bucket = place.bucket;
+    unsigned slot = place.slot;
+    bucket->top[slot] = kEmptyOne;
+    const bool last = slot + 1 < kSlots
+                          ? bucket->top[slot + 1] == kEmptyRest
+                          : bucket->overflow == nullptr ||
+                                bucket->overflow->top[0] == kEmptyRest;
+    if (!last) return;
+    Bucket* const home = &Home(hash);
+    do {
+      bucket->top[slot] = kEmptyRest;
+      if (slot > 0) {
+        --slot;
+      } else {
+        if (bucket == home) return;
+        Bucket* before = home;
+        while (before->overflow != bucket) before = before->overflow;
+        bucket = before;
+        slot = kSlots - 1;
+      }
+    } while (bucket->top[slot] == kEmptyOne);
+  }
+
+  // Go's load factor, 13/2, and never below one full bucket.
+  static bool Overloaded(std::size_t entries, std::size_t size) {
+    return entries > kSlots && entries > 13 * size / 2;
+  }
+
+  void BeginGrowth(std::size_t size) {
+    const Array fresh = Allocate(size);
+    ++(size == array_.size ? same_size_growths_ : growths_);
+    old_ = std::exchange(array_, fresh);
+    next_spare_ = array_.size;
+    overflows_ = 0;
+    evacuated_ = 0;
+  }
+
+  // Moves the old bucket of the hash, and another so that growth comes to an end.
+  void GrowWork(std::uint64_t hash) {
+    if (!Growing()) [[likely]] return;
+    Evacuate(hash & (old_.size - 1));
+    if (Growing()) Evacuate(evacuated_);
+  }
+
+  void Evacuate(std::size_t index) {
+    Bucket& head = old_.buckets[index];
+    if (!IsEvacuated(head)) MoveChain(head, index);
+    if (index != evacuated_) return;
+    // Others may have been moved before their turn. Bounded, as growth is to cost
+    // each write little.
+    const std::size_t stop = std::min(old_.size, evacuated_ + 1024);
+    do {
+      ++evacuated_;
+    } while (evacuated_ < stop && IsEvacuated(old_.buckets[evacuated_]));
+    if (evacuated_ == old_.size) Free(old_);
+  }
+
+  void MoveChain(Bucket& head, std::size_t index) {
+    // What may throw comes first: the hashes, then the memory.
+    const bool split = array_.size != old_.size;
+    Directions to_y(head);
+    std::array<std::size_t, 2> entries{};  // for x and y
+    std::size_t n = 0;
+    for (Bucket* b = &head; b != nullptr; b = b->overflow, ++n) {
+      for (unsigned slot = 0; slot < kSlots; ++slot) {
+        if (b->top[slot] < kMinTop) continue;
+        const bool y = split && (Hash{}(KeyAt({b, slot})) & old_.size) != 0;
+        if (y) to_y[n] = static_cast<std::uint8_t>(to_y[n] | 1u << slot);
+        ++entries[y];
+      }
+    }
+    Bucket* extra = NewOverflows(Beyond(entries[0]) + Beyond(entries[1]));
+
+    std::array<Place, 2> to = {Place{&array_.buckets[index]}, Place{}};
+    Init(*to[0].bucket);
+    if (split) {
+      to[1].bucket = &array_.buckets[index + old_.size];
+      Init(*to[1].bucket);
+    }
+    n = 0;
+    for (Bucket* b = &head; b != nullptr; b = b->overflow, ++n) {
+      for (unsigned slot = 0; slot < kSlots; ++slot) {
+        if (b->top[slot] < kMinTop) continue;
+        Place& place = to[to_y[n] >> slot & 1];
+        if (place.slot == kSlots) {
+          Bucket* const next = std::exchange(extra, extra->overflow);
+          next->overflow = nullptr;
+          place.bucket->overflow = next;
+          place = {next};
+        }
+        const Place from = {b, slot};
+        ::new (&KeyAt(place)) K(std::move(KeyAt(from)));
+        ::new (&ValueAt(place)) V(std::move(ValueAt(from)));
+        place.bucket->top[place.slot++] = b->top[slot];
+        DestroyEntry(from);
+      }
+    }
+    FreeOverflows(head);
+    head.top[0] = kEvacuated;
+    ++evacuations_;
+  }
+
+  // Buckets beyond the first that so many entries need.
+  static std::size_t Beyond(std::size_t entries) {
+    return entries == 0 ? 0 : (entries - 1) / kSlots;
+  }
+
+  // A bit for each slot of a chain: on the heap only if the chain is long.
+  class Directions {
+   public:
+    explicit Directions(const Bucket& head) {
+      std::size_t buckets = 0;
+      for (const Bucket* b = &head; b != nullptr; b = b->overflow) ++buckets;
+      if (buckets > few_.size()) many_.resize(buckets);
+    }
+    std::uint8_t& operator[](std::size_t n) {
+      return many_.empty() ? few_[n] : many_[n];
+    }
+
+   private:
+    std::array<std::uint8_t, 8> few_{};
+    std::vector<std::uint8_t> many_;
+  };
+
+  // Memory. As in Go, arrays of 16 buckets and more have a sixteenth of spare
+  // buckets behind them, so that overflow seldom allocates.
+
+  static Array Allocate(std::size_t size) {
+    const Array array{nullptr, size, size >= 16 ? size / 16 : 0};
+    return {Allocator<Bucket>().allocate(array.Total()), size, array.spares};
+  }
+
+  static void Init(Bucket& bucket) {
+    bucket.top.fill(kEmptyRest);
+    if constexpr (kFast64) bucket.keys.fill(std::byte{0});  // Matches reads them
+    bucket.overflow = nullptr;
+  }
+
+  void MakeFirst(std::size_t size) {
+    array_ = Allocate(size);
+    for (std::size_t i = 0; i < size; ++i) Init(array_.buckets[i]);
+    next_spare_ = size;
+  }
+
+  Bucket* NewOverflow() {
+    Bucket* bucket;
+    if (next_spare_ < array_.Total()) {
+      bucket = &array_.buckets[next_spare_++];
+    } else {
+      bucket = Allocator<Bucket>().allocate(1);
+      ++heap_overflows_;
+    }
+    ++overflows_;
+    Init(*bucket);
+    return bucket;
+  }
+
+  // So many, linked; all or none.
+  Bucket* NewOverflows(std::size_t wanted) {
+    Bucket* first = nullptr;
+    try {
+      for (; wanted > 0; --wanted) {
+        Bucket* const bucket = NewOverflow();
+        bucket->overflow = first;
+        first = bucket;
+      }
+    } catch (...) {
+      while (first != nullptr) {
+        Bucket* const bucket = std::exchange(first, first->overflow);
+        if (IsSpare(bucket)) --next_spare_;  // the last one taken
+        FreeOverflow(bucket);
+        --overflows_;
+      }
+      throw;
+    }
+    return first;
+  }
+
+  static bool Within(const Array& array, const Bucket* bucket) {
+    return !std::less<>{}(bucket, static_cast<const Bucket*>(array.buckets)) &&
+           std::less<>{}(bucket,
+                         static_cast<const Bucket*>(array.buckets) + array.Total());
+  }
+  bool IsSpare(const Bucket* bucket) const {
+    return Within(array_, bucket) || Within(old_, bucket);
+  }
+
+  void FreeOverflow(Bucket* bucket) {
+    if (IsSpare(bucket)) return;  // lives with its array
+    Allocator<Bucket>().deallocate(bucket, 1);
+    --heap_overflows_;
+  }
+
+  void FreeOverflows(Bucket& head) {
+    Bucket* bucket = std::exchange(head.overflow, nullptr);
+    while (bucket != nullptr) {
+      FreeOverflow(std::exchange(bucket, bucket->overflow));
+    }
+  }
+
+  static void Free(Array& array) {
+    if (array.buckets == nullptr) return;
+    Allocator<Bucket>().deallocate(array.buckets, array.Total());
+    array = {};
+  }
+
+  static void DestroyEntry(const Place& place) {
+    std::destroy_at(&KeyAt(place));
+    std::destroy_at(&ValueAt(place));
+  }
+
+  // Calls `visit` for the bucket at the head of every chain.
+  template <class F>
+  void ForEachHead(F visit) const {
+    if (!Growing()) {
+      for (std::size_t i = 0; i < array_.size; ++i) visit(array_.buckets[i]);
+      return;
+    }
+    for (std::size_t i = 0; i < old_.size; ++i) {
+      if (!IsEvacuated(old_.buckets[i])) {
+        visit(old_.buckets[i]);
+        continue;
+      }
+      for (std::size_t n = i; n < array_.size; n += old_.size) {
+        visit(array_.buckets[n]);
+      }
+    }
+  }
+
+  template <class F>
+  void ForEachPlace(F visit) const {
+    ForEachHead([&](Bucket& head) {
+      for (Bucket* b = &head; b != nullptr; b = b->overflow) {
+        for (unsigned slot = 0; slot < kSlots; ++slot) {
+          if (b->top[slot] >= kMinTop) visit(Place{b, slot, true});
+        }
+      }
+    });
+  }
+
+  // And frees overflow buckets; the heads are to be freed or initialised next.
+  void DestroyEntries() {
+    if constexpr (!std::is_trivially_destructible_v<K> ||
+                  !std::is_trivially_destructible_v<V>) {
+      ForEachPlace([](const Place& place) { DestroyEntry(place); });
+    }
+    if (heap_overflows_ == 0) return;
+    ForEachHead([&](Bucket& head) { FreeOverflows(head); });
+  }
+
+  std::size_t count_ = 0;
+  Array array_;
+  Array old_;
+  std::size_t next_spare_ = 0;      // in array_
+  std::size_t overflows_ = 0;       // taken for array_ since it was made
+  std::size_t evacuated_ = 0;       // old buckets moved without a gap
+  std::size_t heap_overflows_ = 0;  // allocated one by one, for both arrays
+  std::uint64_t growths_ = 0;
+  std::uint64_t same_size_growths_ = 0;
+  std::uint64_t evacuations_ = 0;
+};
+
+}  // namespace cmap::internal
+
+#endif  // CMAP_MAPS_INTERNAL_BUCKET_TABLE_H_
