@@ -272,6 +272,9 @@ Subject MakeSubject(std::string_view strategy, HashKind hash) {
   subject.quiesce = [] {
     if constexpr (requires { Map::Quiesce(); }) Map::Quiesce();
   };
+  subject.idle = [] {
+    if constexpr (requires { Map::Idle(); }) Map::Idle();
+  };
   return subject;
 }
 

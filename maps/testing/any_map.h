@@ -97,6 +97,9 @@ struct Subject {
   // Finishes deferred reclamation while no other thread uses a map: calls
   // `static void Quiesce()` of the map type where it has one.
   std::function<void()> quiesce;
+  // Says that the calling thread will not use a map for a while: calls `static
+  // void Idle()` of the map type where it has one.
+  std::function<void()> idle;
   // Makes the n-th allocation of the calling thread from now fail; 0 switches that
   // off and says whether it has. Empty where the program does not count them.
   std::function<bool(std::uint64_t)> fail_allocation;

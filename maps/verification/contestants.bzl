@@ -5,9 +5,10 @@
   :<name>_linearizability_test             its histories in the normal suite
   :<name>_linearizability_test_<arch>      the same on the other architecture, emulated, for a few of them
   :campaign                                many histories of every strategy, and figures.json
+  :figures_test                            whether figures.json has them all
 """
 
-load("@host_arch//:host.bzl", "CROSS_ARCH", "HOST_ARCH")
+load("@host_arch//:host.bzl", "CROSS_ARCH")
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 load("//maps:strategies.bzl", "STRATEGIES", "followed", "where", "write_file")
 load("//tools:cross.bzl", "cross_test")
@@ -58,3 +59,21 @@ def declare_contestants():
                 tags = ["linearizability"],
                 test = ":" + test,
             )
+
+    contestants = []
+    for s in STRATEGIES:
+        contestants = contestants + where(s, [":" + s.name + "_contestant"], [])
+    cc_binary(
+        name = "campaign",
+        testonly = True,
+        srcs = ["campaign.cc"],
+        tags = ["manual"],
+        deps = contestants + [":controls", ":verify", "@nlohmann_json//:json"],
+    )
+    native.py_test(
+        name = "figures_test",
+        size = "small",
+        srcs = ["figures_test.py"],
+        args = [s.name for s in STRATEGIES],
+        data = ["figures.json"],
+    )

@@ -12,6 +12,8 @@
 //                 consistent", with the data read after the second look
 //   no_lock       every access atomic and relaxed, no lock: updates are lost
 //   compare_then_store   CompareAndSwap in two steps (Go issue 70970)
+//   stale_range   Range visits what the Range before it has copied
+//   stale_size    Size is exact when nothing else runs, and else what it was then
 //   claims_snapshot, claims_clear, claims_batch
 //                 shards whose traits promise what shards cannot do
 //
@@ -80,6 +82,63 @@ class CompareThenStoreMap
     Store(key, desired);
     return true;
   }
+};
+
+// Promises no snapshot, but even so nothing from before the call.
+class StaleRangeMap
+    : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
+                                       cmap::internal::MutexLock<PerturbedAtomics>> {
+ public:
+  static constexpr Traits kTraits = ControlTraits("Range reuses its last copy");
+  StaleRangeMap() = default;
+  explicit StaleRangeMap(const Options&) {}
+
+  template <class F>
+  void Range(F&& visit) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> fresh, last;
+    LockedMap::Range([&](std::uint64_t key, std::uint64_t value) {
+      fresh.emplace_back(key, value);
+      return true;
+    });
+    {
+      const std::lock_guard guard(mutex_);
+      last = copied_ ? std::exchange(copy_, fresh) : (copy_ = fresh);
+      copied_ = true;
+    }
+    for (const auto& [key, value] : last) {
+      if (!visit(key, value)) return;
+    }
+  }
+
+ private:
+  PerturbedAtomics::Mutex mutex_;
+  bool copied_ = false;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> copy_;
+};
+
+class StaleSizeMap : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
+                                                      cmap::internal::MutexLock<PerturbedAtomics>> {
+ public:
+  static constexpr Traits kTraits = ControlTraits("Size from when nothing ran");
+  StaleSizeMap() = default;
+  explicit StaleSizeMap(const Options&) {}
+
+  std::optional<std::uint64_t> Load(std::uint64_t key) {
+    running_.fetch_add(1, std::memory_order_relaxed);
+    const auto found = LockedMap::Load(key);
+    running_.fetch_sub(1, std::memory_order_relaxed);
+    return found;
+  }
+  std::size_t Size() {
+    if (running_.load(std::memory_order_relaxed) == 0) {
+      size_.store(LockedMap::Size(), std::memory_order_relaxed);
+    }
+    return size_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  PerturbedAtomics::Atomic<int> running_{0};
+  PerturbedAtomics::Atomic<std::size_t> size_{0};
 };
 
 // What the maps below have in common: they can do less.
@@ -329,20 +388,31 @@ class BoastfulMap : public ShardedMap<std::uint64_t, std::uint64_t, ControlHash,
 struct Control {
   std::string_view name;
   bool flawed;
+  std::string_view what;
   testing::Subject (*subject)(std::string_view name);
 };
 
 inline std::span<const Control> Controls() {
   static constexpr Control kControls[] = {
-      {"reservation", true, &SubjectOf<ReservationMap>},
-      {"upgrade", true, &SubjectOf<UpgradeMap>},
-      {"generation", true, &SubjectOf<GenerationMap<Reading::kAsPrinted>>},
-      {"generation_mended", false, &SubjectOf<GenerationMap<Reading::kMended>>},
-      {"no_lock", true, &SubjectOf<NoLockMap>},
-      {"compare_then_store", true, &SubjectOf<CompareThenStoreMap>},
-      {"claims_snapshot", true, &SubjectOf<BoastfulMap<Claim::kSnapshot>>},
-      {"claims_clear", true, &SubjectOf<BoastfulMap<Claim::kClear>>},
-      {"claims_batch", true, &SubjectOf<BoastfulMap<Claim::kBatch>>},
+      {"reservation", true, "LoadOrStore as Load, then Store", &SubjectOf<ReservationMap>},
+      {"upgrade", true, "moves what it found under a shared lock without looking again",
+       &SubjectOf<UpgradeMap>},
+      {"generation", true, "reads the data again after the generation has been checked",
+       &SubjectOf<GenerationMap<Reading::kAsPrinted>>},
+      {"generation_mended", false, "no mistake: the same as a seqlock, which must pass",
+       &SubjectOf<GenerationMap<Reading::kMended>>},
+      {"no_lock", true, "atomic accesses, but no lock around two of them", &SubjectOf<NoLockMap>},
+      {"compare_then_store", true, "CompareAndSwap as a comparison, then a store",
+       &SubjectOf<CompareThenStoreMap>},
+      {"stale_range", true, "Range visits what the Range before it has copied",
+       &SubjectOf<StaleRangeMap>},
+      {"stale_size", true, "Size as it was when nothing else ran", &SubjectOf<StaleSizeMap>},
+      {"claims_snapshot", true, "shards that claim a snapshot for Range",
+       &SubjectOf<BoastfulMap<Claim::kSnapshot>>},
+      {"claims_clear", true, "shards that claim an atomic Clear",
+       &SubjectOf<BoastfulMap<Claim::kClear>>},
+      {"claims_batch", true, "shards that claim atomic batches",
+       &SubjectOf<BoastfulMap<Claim::kBatch>>},
   };
   return kControls;
 }

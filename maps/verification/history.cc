@@ -111,6 +111,8 @@ std::string Show(const Operation& o, unsigned first_key) {
   const std::string expects = ", expects " + ShowId(o.expected);
   switch (o.op) {
     case Op::kLoad:
+      if (o.state != 0) return "range(), at " + key + " -> " + ShowId(o.result);
+      [[fallthrough]];
     case Op::kLoadAndDelete:
       return text + key + ") -> " + ShowId(o.result);
     case Op::kStore:

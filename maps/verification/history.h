@@ -49,7 +49,9 @@ struct Operation {
   Id expected = kAbsent;  // CompareAnd*
   Id result = kAbsent;    // the value it returned; of Size the number
   bool flag = false;      // whether it said true, or loaded
-  State state = 0;        // Range: what it saw; StoreBatch: what it writes
+  // Range: what it saw; StoreBatch: what it writes; Load: not 0 if it is what a
+  // Range saw at one key.
+  State state = 0;
   std::uint64_t invoked = 0;
   std::uint64_t returned = kNever;
 };

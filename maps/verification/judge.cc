@@ -28,7 +28,7 @@ Operation At(const Operation& whole, std::uint16_t key, Op op, Id argument, Id r
   o.key = key;
   o.argument = argument;
   o.result = result;
-  o.state = 0;
+  o.state = whole.op == Op::kRange;  // for readers
   return o;
 }
 

@@ -132,10 +132,12 @@ class Verifier {
       Perturber::Start(seed + i, probability);
       Perform(*map_, program, thread, naming_, logs_[i]);
       Perturber::Stop();
+      subject_.idle();
       accesses_[i] = Perturber::Accesses() - before;
     };
     used_ = static_cast<std::size_t>(program.threads);
     for (Log& log : logs_) log.Clear();
+    subject_.idle();
     if (!crew_->Run(program.threads, work, std::chrono::seconds(options_.hang_seconds))) {
       std::fprintf(stderr, "%s did not end after %d s: a deadlock, or a livelock.\n",
                    Where().c_str(), options_.hang_seconds);
