@@ -26,14 +26,14 @@ double Now() {
 
 // Stores 0 .. entries-1, singly as long as that is not much slower than it should be. A
 // design that copies everything for a store gets the rest in four batches. Whether it
-// had to.
-bool Fill(AnyMap& map, Number entries, Number version) {
+// had to, or, for a map that is full already, knows from `in_batches` that it would.
+bool Fill(AnyMap& map, Number entries, Number version, bool in_batches = false) {
   constexpr Number kLook = 256;
   constexpr double kSlow = 0.005;  // for kLook stores
   Number key = 0;
   int slow = 0;  // one after the other: growth makes one slow, copying all
   double since = Now();
-  for (; key < entries; ++key) {
+  for (; !in_batches && key < entries; ++key) {
     if (key % kLook == kLook - 1) {
       const double now = Now();
       slow = now - since > kSlow ? slow + 1 : 0;
@@ -42,7 +42,7 @@ bool Fill(AnyMap& map, Number entries, Number version) {
     }
     map.Store(key, key + version);
   }
-  const bool in_batches = key < entries;
+  in_batches = key < entries;
   const Number each = (entries - key) / 4 + 1;
   std::vector<std::pair<Number, Number>> batch;
   while (key < entries) {
@@ -99,7 +99,7 @@ Footprint Measure(const Subject& subject, Number entries) {
   bytes.size = map->Size();
   bytes.memory_bytes = map->MemoryBytes();
   ResetPeak();
-  Fill(*map, entries, 1);
+  Fill(*map, entries, 1, bytes.in_batches);
   bytes.overwritten = HeapBytes() - before;
   bytes.overwrite_peak = PeakHeapBytes() - before;
   if (!bytes.in_batches) {
