@@ -218,6 +218,7 @@ class Runs(unittest.TestCase):
         self.assertIn("Promotes one miss late.", text)
         self.assertIn("records no linearizability check", self.pages["empty"])
         self.assertIn("records no mutation matrix", self.pages["empty"])
+        self.assertIn("records no memory profile", self.pages["empty"])
 
     def test_every_claim_is_rendered(self):
         ids = Page(self.pages["full"]).ids

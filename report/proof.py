@@ -69,6 +69,23 @@ class Mutants:
     summary: str
 
 
+@dataclasses.dataclass
+class Footprint:
+    """Heap bytes per entry of one strategy."""
+
+    name: str
+    excluded: str  # the reason, or ""
+    settled: list[str]  # by number of entries; "" where not measured
+    peak: str  # the most while it was filled, at the largest number
+    waiting: str  # put aside and not freed, after every entry was overwritten once
+
+
+@dataclasses.dataclass
+class Memory:
+    entries: list[int]
+    rows: list[Footprint]
+
+
 def linearizability(proof: dict[str, Any], strategies: list[str]) -> Linearizability | None:
     """None when the run has no such file. `strategies`: those of this run."""
     figures = proof.get("linearizability")
@@ -110,6 +127,24 @@ def mutants(proof: dict[str, Any]) -> Mutants | None:
     return Mutants(rungs, by_rung, rows, survivors, summary)
 
 
+def memory(proof: dict[str, Any]) -> Memory | None:
+    """None when the run has no such file. Bytes are those the allocator handed out, headers included."""
+    figures = (proof.get("memory") or {}).get("strategies") or {}
+    if not figures:
+        return None
+    entries = sorted({f["entries"] for s in figures.values() for f in s.get("footprints", [])})
+    rows = []
+    for name, strategy in sorted(figures.items()):
+        found = {f["entries"]: f for f in strategy.get("footprints", [])}
+        last = found[max(found)] if found else None
+        rows.append(Footprint(
+            name, strategy.get("excluded", ""),
+            [_each(found[n]["settled"], found[n]) if n in found else "" for n in entries],
+            _each(last["fill_peak"], last) if last else "",
+            _each(max(0, last["overwritten"] - last["settled"]), last) if last else ""))
+    return Memory(entries, rows)
+
+
 def badges(proof: dict[str, Any]) -> dict[str, str]:
     """By strategy: what was proven of it, in a few words."""
     found: dict[str, list[str]] = {}
@@ -122,6 +157,12 @@ def badges(proof: dict[str, Any]) -> dict[str, str]:
         killed = sum(any(c["outcome"] != "survived" for c in m["cells"].values()) for m in own)
         found.setdefault(name, []).append(f"{killed} of {words.plural(len(own), 'mutant')} killed")
     return {name: "; ".join(parts) for name, parts in found.items()}
+
+
+def _each(size: float, footprint: dict[str, Any]) -> str:
+    """Bytes per entry that the map kept."""
+    kept = footprint["size"] or footprint["entries"]
+    return f"{size / kept:.1f}"
 
 
 def _span(pair: Any) -> str:

@@ -14,6 +14,7 @@ class Proof(unittest.TestCase):
     def test_parts_that_are_missing_are_none(self):
         self.assertIsNone(proof.linearizability({}, ["a_map"]))
         self.assertIsNone(proof.mutants({}))
+        self.assertIsNone(proof.memory({}))
         self.assertEqual(proof.badges({}), {})
 
     def test_linearizability(self):
@@ -33,6 +34,13 @@ class Proof(unittest.TestCase):
         self.assertIn("1 of 2 mutants in 1 strategy were killed; 1 survivor, each with its reason", found.summary)
         self.proof["mutants"]["mutants"][1]["survives"] = ""
         self.assertIn("1 of them without an explanation", proof.mutants(self.proof).summary)
+
+    def test_memory(self):
+        found = proof.memory(self.proof)
+        self.assertEqual(found.entries, [1000, 100000])
+        null, sync = found.rows
+        self.assertEqual(null.excluded, "it stores nothing")
+        self.assertEqual((sync.settled, sync.peak, sync.waiting), (["64.0", "56.0"], "80.0", "1.0"))
 
     def test_badges_count_both(self):
         self.assertEqual(proof.badges(self.proof),

@@ -235,6 +235,7 @@ def render(paper: Paper) -> str:
         "linearizability": proof.linearizability(
             run.meta["proof"], [s["name"] for s in run.strategies()]),
         "mutants": proof.mutants(run.meta["proof"]),
+        "footprints": proof.memory(run.meta["proof"]),
         "badges": proof.badges(run.meta["proof"]),
         "colours": {s["name"]: looks[s["name"]].colour
                     for s in run.strategies()},

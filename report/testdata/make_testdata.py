@@ -395,6 +395,13 @@ def proof() -> dict:
             "controls": {"load_then_store": {
                 "flawed": "LoadOrStore as a Load and a Store", "histories": 2000, "map_histories": 0,
                 "violations": 1733, "first_violation": 1, "unperturbed_violations": 275}}},
+        "memory": {"schema": 1, "strategies": {
+            "null": {"peer": False, "excluded": "it stores nothing"},
+            "sync_map": {"peer": False, "footprints": [
+                {"entries": 1000, "size": 1000, "settled": 64000, "filled": 65000, "fill_peak": 90000,
+                 "overwritten": 66000},
+                {"entries": 100000, "size": None, "settled": 5600000, "filled": 5600000, "fill_peak": 8000000,
+                 "overwritten": 5700000}]}}},
         "mutants": {
             "schema": 1, "rungs": {"threads": "conformance kit: several threads", "tsan": "ThreadSanitizer"},
             "mutants": [
