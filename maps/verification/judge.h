@@ -17,6 +17,10 @@
 //           of counters in stripes and of walks.
 //           At rest: the number of keys.
 //
+// Where the traits say that a Load may lag behind, its result is not looked at
+// until all threads are at rest and Size has been called. All other operations,
+// on whose results no lag is allowed, are held to the above.
+//
 // An operation that is not atomic becomes one operation per key with the same
 // interval. A map whose traits say that it may drop keys is held against a map
 // in which any entry may vanish at any moment, never to return by itself.
@@ -51,6 +55,10 @@ class Judge {
   std::size_t configurations() const { return configurations_; }
 
  private:
+  // Whether it may return what was there some time ago.
+  bool MayLag(const Operation& load, bool at_rest) const {
+    return !traits_.linearizable && !at_rest && load.result != kForeign;
+  }
   std::string Solve(const Problem& problem, const std::string& what);
   std::string CheckSize(const Problem& joint, const Operation& size);
 

@@ -49,18 +49,18 @@ Task DrawPoint(Random& random, const Repertoire& repertoire, std::uint16_t keys,
 }
 
 // Stores, looks up or removes side keys, one after the other.
-void AddBurst(Random& random, std::uint64_t length, std::uint16_t side_keys, Ids& ids,
-              std::vector<Task>& tasks) {
+void AddBurst(Random& random, const Repertoire& repertoire, std::uint64_t length,
+              std::uint16_t side_keys, Ids& ids, std::vector<Task>& tasks) {
   const std::uint64_t kind = random.Below(8);
   std::uint64_t key = random.Below(side_keys);
   for (std::uint64_t i = 0; i < length; ++i, ++key) {
     Task task;
     task.key = static_cast<std::uint16_t>(kFirstSideKey + key % side_keys);
     if (kind < 4) {
-      task.op = i % 2 == 0 ? Op::kStore : Op::kLoadOrStore;
+      task.op = repertoire.stores[i % repertoire.stores.size()];
       task.argument = ids.Next();
     } else {
-      task.op = kind < 6 ? Op::kDelete : Op::kLoad;
+      task.op = kind < 6 && repertoire.removes ? Op::kDelete : Op::kLoad;
     }
     tasks.push_back(task);
   }
@@ -95,6 +95,10 @@ Repertoire RepertoireOf(const Traits& traits, int max_threads) {
     if (traits.unsupported.contains(op)) continue;
     repertoire.points.insert(repertoire.points.end(), static_cast<std::size_t>(weight), op);
   }
+  for (const Op op : {Op::kStore, Op::kLoadOrStore}) {
+    if (!traits.unsupported.contains(op)) repertoire.stores.push_back(op);
+  }
+  repertoire.removes = !traits.unsupported.contains(Op::kDelete);
   for (const Op op : {Op::kRange, Op::kSize, Op::kStoreBatch, Op::kClear}) {
     if (!traits.unsupported.contains(op)) repertoire.whole.push_back(op);
   }
@@ -127,7 +131,7 @@ Program DrawKeyProgram(Random& random, const Repertoire& repertoire, std::uint16
       const std::uint64_t rate = 1 + tasks.size() / 2;
       for (const Task& task : tasks) {
         if (random.OneIn(rate)) {
-          AddBurst(random, 1 + random.Below(longest), side_keys, ids, with_bursts);
+          AddBurst(random, repertoire, 1 + random.Below(longest), side_keys, ids, with_bursts);
         }
         with_bursts.push_back(task);
       }

@@ -59,6 +59,8 @@ struct Program {
 // What a subject permits.
 struct Repertoire {
   std::vector<Op> points;  // with repetitions, as weights
+  std::vector<Op> stores;  // what fills a table: Store, LoadOrStore, or both
+  bool removes = true;     // Delete
   std::vector<Op> whole;   // Range, Clear, Size, StoreBatch
   int max_threads = 8;
 };
