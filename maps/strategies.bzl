@@ -74,6 +74,7 @@ STRATEGIES = [
     strategy("sharded_map_rw", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::WriterPreferringLock<Atomics>>", variant_of = "sharded_map"),
     strategy("sharded_map_spin", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::OneByteLock<Atomics>>", variant_of = "sharded_map"),
     strategy("bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics>", deps = [":sharded_map"]),
+    strategy("checked_map", header = "checked_map.h", map = "CheckedMap<K, V, Hash, Atomics>"),
     strategy("mutex_bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::MutexLock<Atomics>>", deps = [":sharded_map"]),
     strategy("mutex_bucket_map_generic", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::MutexLock<Atomics>, internal::BucketKeys::kGeneric>", deps = [":sharded_map"], variant_of = "mutex_bucket_map"),
     strategy("rw_bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::WriterPreferringLock<Atomics>>", deps = [":sharded_map"], variant_of = "mutex_bucket_map"),
