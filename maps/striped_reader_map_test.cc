@@ -17,6 +17,7 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/striped_lock.h"
+#include "maps/internal/thread_number.h"
 
 namespace cmap {
 namespace {

@@ -46,7 +46,6 @@
 #ifndef CMAP_MAPS_INTERNAL_STRIPED_LOCK_H_
 #define CMAP_MAPS_INTERNAL_STRIPED_LOCK_H_
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -57,26 +56,9 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
+#include "maps/internal/thread_number.h"
 
 namespace cmap::internal {
-
-// Numbers the threads of the process from 0 in the order in which they first
-// ask. For choosing one of several stripes. Wait-free.
-template <class Atomics>
-class ThreadNumber {
- public:
-  static std::uint32_t Mine() noexcept {
-    if (mine_ == 0) [[unlikely]] {
-      // Relaxed: numbers need only differ.
-      mine_ = next_.fetch_add(1, std::memory_order_relaxed) + 1;
-    }
-    return mine_ - 1;
-  }
-
- private:
-  inline static typename Atomics::template Atomic<std::uint32_t> next_{0};
-  inline static constinit thread_local std::uint32_t mine_ = 0;
-};
 
 struct StripedReaderOptions {
   std::int64_t read_first = 0;
