@@ -22,7 +22,7 @@
 //
 // What readers see, a parameter:
 //
-//   kOwnWrites   Each of 64 stripes of keys has the position up to which something
+//   kOwnWrites   Each of 512 stripes of keys has the position up to which something
 //                waits for it. A reader whose stripe has waiting writes applies
 //                the batch first; others read at once. Linearizable.
 //   kBounded     A Load of a stripe with waiting writes reads the table as it is,
@@ -340,7 +340,7 @@ class alignas(kCacheLine) WriteBatchMap {
 
   static constexpr std::string_view kName =
       kBounded ? "write_batch_map_stale" : "write_batch_map";
-  static constexpr int kStripeBits = 6;
+  static constexpr int kStripeBits = 9;
   static constexpr std::uint64_t kClockEvery = 8;
 
   static std::int64_t NowUs() {

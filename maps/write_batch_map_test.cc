@@ -45,7 +45,7 @@ U64 Get(const M& map, std::string_view name) {
 // Two keys of different stripes.
 U64 KeyOfStripe(U64 stripe) {
   for (U64 key = 0;; ++key) {
-    if (DefaultHash<U64>{}(key) >> 58 == stripe) return key;
+    if (DefaultHash<U64>{}(key) >> 55 == stripe) return key;
   }
 }
 
