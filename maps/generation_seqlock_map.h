@@ -32,8 +32,8 @@
 // copied into one of twice the size, which is published by its pointer before the
 // change that needed the room. The old one is kept until the map is destroyed,
 // because readers without any guard may still be in it: it no longer changes, so
-// they fail their check only if the new one does. All old tables together are as
-// large as one half to one of the present one; MemoryBytes() counts them.
+// they fail their check only if the new one does. All old tables together are at
+// most as large as the present one; MemoryBytes() counts them.
 //
 // Readers write nothing that is shared and reserve nothing. Their price is that
 // they can fail: a writer makes all concurrent lookups repeat, whatever key it

@@ -42,13 +42,14 @@
 // their positions. A Store announces its position to the stripe before it returns
 // (3); the position up to which the ring is applied moves only after the table has
 // changed (5). A reader finds at some moment t that the announced position is not
-// beyond the applied one (4)(6), and later, at t', looks into the table. Every
-// Store that returned before t is in what it sees. If some Store it does not see
-// came after t, it can be placed after the reader: place a waiting Store at the
-// earliest moment at which it, or one behind it on the same key, is applied or
-// returns; for all that the reader misses that is after t, for all it sees it is
-// before t', and the places keep the order of the ring. An operation under the lock
-// looks at the stripe there, with t = t'.
+// beyond the applied one (4)(6), and looks into the table at t', later. So it sees
+// every Store that had returned by t. Place each Store at the earliest moment at
+// which it, or one behind it on the same key, returns or is applied: that lies
+// within its call, as whoever is behind it claimed a position after it, and keeps
+// the order of the ring. Then all that the reader sees is placed before t', all
+// that it misses after t, and the former before the latter: there is a moment
+// between t and t' for the reader. An operation under the lock looks at the stripe
+// there, with t = t'.
 //
 // Rehashing. rehash_interval_ms=0 doubles the table when its load exceeds 3/4, as
 // other maps do. With 100 it waits until 100 ms have passed since the last time
