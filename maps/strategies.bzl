@@ -114,6 +114,75 @@ STRATEGIES = [
         map = "BoostConcurrentFlatMap<K, V, Hash>",
         deps = [":peers", "@boost_headers//:unordered"],
     ),
+    strategy(
+        "tbb_concurrent_hash_map",
+        header = "peers/tbb_concurrent_hash_map.h",
+        map = "TbbConcurrentHashMap<K, V, Hash>",
+        deps = ["@peer_headers//:tbb"],
+    ),
+    strategy(
+        "libcuckoo_map",
+        header = "peers/libcuckoo_map.h",
+        map = "LibcuckooMap<K, V, Hash>",
+        deps = [":peers", "@peer_headers//:libcuckoo"],
+        # Who takes all locks walks the list of arrays of locks while growth appends to it, without an order between them.
+        tsan = False,
+    ),
+    strategy(
+        "xenium_vyukov_map",
+        header = "peers/xenium_vyukov_map.h",
+        map = "XeniumVyukovMap<K, V, Hash>",
+        deps = [":peers", "@peer_headers//:xenium"],
+    ),
+    strategy(
+        "xenium_harris_michael_map",
+        header = "peers/xenium_harris_michael_map.h",
+        map = "XeniumHarrisMichaelMap<K, V, Hash>",
+        deps = [":peers", "@peer_headers//:xenium"],
+    ),
+    strategy(
+        "xenium_harris_michael_map_wide",
+        header = "peers/xenium_harris_michael_map.h",
+        map = "XeniumHarrisMichaelMap<K, V, Hash, 65536>",
+        deps = [":peers", "@peer_headers//:xenium"],
+    ),
+    strategy(
+        "libcds_feldman_map",
+        header = "peers/libcds_map.h",
+        map = "LibcdsMap<K, V, peers::LibcdsFeldman<K, V, Hash>>",
+        deps = [":peers", "//tools/third_party:cds"],
+        # The compiled half of the hazard pointers is not instrumented, and orders by fences.
+        tsan = False,
+    ),
+    strategy(
+        "libcds_split_list_map",
+        header = "peers/libcds_map.h",
+        map = "LibcdsMap<K, V, peers::LibcdsSplitList<K, V, Hash>>",
+        deps = [":peers", "//tools/third_party:cds"],
+        tsan = False,  # as libcds_feldman_map
+    ),
+    strategy(
+        "urcu_lfht_map",
+        header = "peers/urcu_lfht_map.h",
+        map = "UrcuLfhtMap<K, V, Hash>",
+        deps = ["//tools/third_party:liburcu_cds", "//tools/third_party:liburcu_memb"],
+        # The table is compiled and not instrumented, and orders by assembly.
+        tsan = False,
+    ),
+    strategy(
+        "absl_flat_hash_map",
+        header = "peers/absl_flat_hash_map.h",
+        map = "AbslFlatHashMap<K, V, Hash>",
+        deps = ["//tools/third_party:absl"],
+        tsan = False,  # its mutex is compiled and not instrumented
+    ),
+    strategy(
+        "absl_sharded_map",
+        header = "peers/absl_flat_hash_map.h",
+        map = "AbslFlatHashMap<K, V, Hash, true>",
+        deps = ["//tools/third_party:absl"],
+        tsan = False,  # its mutex is compiled and not instrumented
+    ),
 ]
 
 _HEADER = """// Generated from maps/strategies.bzl.

@@ -275,6 +275,11 @@ void MemoryBytesCountsStrings(const Context& context) {
     if (map.Has(Op::kStoreBatch)) return map.StoreBatch(batch);
     for (const auto& [key, value] : batch) map.Put(key, value);
   };
+  // With room for all, as some tables grow earlier or later by chance.
+  if (short_map->Has(Op::kReserve)) {
+    short_map->Reserve(2 * keys);
+    long_map->Reserve(2 * keys);
+  }
   put_all(*short_map, short_batch);
   put_all(*long_map, long_batch);
   context.subject().quiesce();

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// urcu_lfht_map: an adapter of liburcu's rculfhash, a lock-free split-ordered
+// list whose shortcuts double and halve in the background, for readers under
+// userspace RCU.
+//
+//   bucket nodes -> node -> node -> bucket node -> node ->   one list in the
+//        ^                               ^                   order of the
+//   table of bucket nodes, by the bits of the hash           reversed hash
+//
+// Readers write nothing shared. A node that is removed is marked, then taken out
+// by whoever passes; it is freed after a grace period (internal/rcu.h).
+//
+// How operations are translated, with nodes that never change:
+//   Load               lookup in a read-side section
+//   Store, Swap        add_replace: links the new node in place of the old one
+//   LoadOrStore        add_unique, after a lookup that spares the node
+//   CompareAndSwap     lookup, comparison, replace of exactly that node; again
+//                      when it was replaced or removed meanwhile
+//   Delete, LoadAndDelete, CompareAndDelete   the same with del
+//   Range, Clear       traversal in one read-side section; Range copies and
+//                      visits afterwards. A key that was replaced or stored again
+//                      meanwhile may come up twice, among the keys of its hash:
+//                      it is passed over.
+//
+// Not supported:
+//   LoadOrCompute      the value is computed before it is known who inserts
+//   MemoryBytes        the number of buckets is not offered
+//
+// Settings: CDS_LFHT_AUTO_RESIZE, by a thread of the library's own, with
+// CDS_LFHT_ACCOUNTING, which the documentation recommends with it. Tunables
+// initial_buckets and min_buckets are the constructor's arguments.
+//
+// Guarantees: point operations are linearizable. Load and updates are lock-free;
+// a thread that retires faster than memory can be freed waits.
+//
+// Source: Userspace RCU, M. Desnoyers, L. Jiangshan; rculfhash; O. Shalev,
+// N. Shavit, Split-Ordered Lists, 2006.
+#ifndef CMAP_MAPS_PEERS_URCU_LFHT_MAP_H_
+#define CMAP_MAPS_PEERS_URCU_LFHT_MAP_H_
+
+// The flavour comes before the table, which asks for it.
+#include "maps/internal/rcu_memb.h"
+
+#include <urcu/rculfhash.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "maps/concurrent_map.h"
+#include "maps/internal/atomics.h"
+#include "maps/internal/locked_map.h"
+#include "maps/internal/options.h"
+
+namespace cmap {
+
+struct UrcuLfhtMapOptions {
+  std::int64_t initial_buckets = 1;
+  std::int64_t min_buckets = 1;
+};
+
+template <class K, class V, class Hash = DefaultHash<K>>
+class UrcuLfhtMap {
+ public:
+  using key_type = K;
+  using mapped_type = V;
+  using Options = UrcuLfhtMapOptions;
+
+  static constexpr Traits kTraits = {
+      .family = "peer",
+      .summary = "liburcu's rculfhash: a lock-free split-ordered list under "
+                 "userspace RCU",
+      .source = "liburcu 0.13.2, rculfhash",
+      .read_progress = Progress::kLockFree,
+      .write_progress = Progress::kBlocking,
+      .reclamation = "RCU (liburcu memb)",
+      .growth = "the table doubles in a background thread; nothing moves",
+      .range = RangeConsistency::kWeak,
+      .unsupported = OpSet(Op::kLoadOrCompute, Op::kMemoryBytes),
+      .unsupported_reason = "the library links finished nodes only and does not "
+                            "say how many buckets it has",
+      .caveat = "a background thread resizes; Size walks the table",
+  };
+  static constexpr std::array<Tunable<Options>, 2> kTunables = {{
+      {"initial_buckets", &Options::initial_buckets, 1, 1 << 28,
+       "buckets the table starts with, rounded up to a power of two"},
+      {"min_buckets", &Options::min_buckets, 1, 1 << 28,
+       "buckets below which the table does not shrink, rounded up to a power of "
+       "two"},
+  }};
+
+  UrcuLfhtMap() : UrcuLfhtMap(Options{}) {}
+  explicit UrcuLfhtMap(const Options& options) {
+    internal::CheckOptions("urcu_lfht_map", options, kTunables);
+    { const Guard registers_this_thread; }
+    const auto least = std::bit_ceil(static_cast<unsigned long>(options.min_buckets));
+    const auto first =
+        std::bit_ceil(static_cast<unsigned long>(options.initial_buckets));
+    table_ = cds_lfht_new_flavor(std::max(first, least), least, 0,
+                                 CDS_LFHT_AUTO_RESIZE | CDS_LFHT_ACCOUNTING,
+                                 &urcu_memb_flavor, nullptr);
+    if (table_ == nullptr) throw std::bad_alloc();
+  }
+  ~UrcuLfhtMap() {
+    Clear();
+    cds_lfht_destroy(table_, nullptr);
+  }
+  UrcuLfhtMap(const UrcuLfhtMap&) = delete;
+  UrcuLfhtMap& operator=(const UrcuLfhtMap&) = delete;
+
+  std::optional<V> Load(const K& key) {
+    const Guard guard;
+    const Node* node = Lookup(Hash{}(key), key).node;
+    if (node == nullptr) return std::nullopt;
+    return node->value;
+  }
+
+  void Store(const K& key, const V& value) {
+    const std::uint64_t hash = Hash{}(key);
+    auto node = std::make_unique<Node>(key, value);
+    Guard guard;
+    guard.Prepare(1);
+    cds_lfht_node* const replaced =
+        cds_lfht_add_replace(table_, hash, &Matches, &key, node.release());
+    if (replaced != nullptr) guard.Retire(static_cast<Node*>(replaced));
+  }
+
+  Loaded<V> LoadOrStore(const K& key, const V& value) {
+    const std::uint64_t hash = Hash{}(key);
+    const Guard guard;
+    if (const Node* node = Lookup(hash, key).node) return {node->value, true};
+    auto node = std::make_unique<Node>(key, value);
+    Loaded<V> result{value, false};  // before the insertion: it may throw
+    const cds_lfht_node* linked =
+        cds_lfht_add_unique(table_, hash, &Matches, &key, node.get());
+    if (linked != node.get()) {
+      return {static_cast<const Node*>(linked)->value, true};
+    }
+    node.release();
+    return result;
+  }
+
+  std::optional<V> LoadAndDelete(const K& key) {
+    return Remove(key, [](const V&) { return true; });
+  }
+
+  bool Delete(const K& key) {
+    const std::uint64_t hash = Hash{}(key);
+    Guard guard;
+    guard.Prepare(1);
+    Node* removed = Lookup(hash, key).node;
+    // When somebody else removes or replaces it, the key was absent or present
+    // with another value for a moment: look again.
+    while (removed != nullptr && cds_lfht_del(table_, removed) != 0) {
+      removed = Lookup(hash, key).node;
+    }
+    if (removed == nullptr) return false;
+    guard.Retire(removed);
+    return true;
+  }
+
+  std::optional<V> Swap(const K& key, const V& value) {
+    const std::uint64_t hash = Hash{}(key);
+    auto node = std::make_unique<Node>(key, value);
+    Guard guard;
+    guard.Prepare(1);
+    for (;;) {
+      Found found = Lookup(hash, key);
+      if (found.node == nullptr) {
+        if (cds_lfht_add_unique(table_, hash, &Matches, &key, node.get()) ==
+            node.get()) {
+          node.release();
+          return std::nullopt;
+        }
+        continue;
+      }
+      // Before the replacement: it may throw.
+      std::optional<V> old(found.node->value);
+      if (cds_lfht_replace(table_, &found.at, hash, &Matches, &key,
+                           node.get()) == 0) {
+        node.release();
+        guard.Retire(found.node);
+        return old;
+      }
+    }
+  }
+
+  bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
+    const std::uint64_t hash = Hash{}(key);
+    std::unique_ptr<Node> node;
+    Guard guard;
+    guard.Prepare(1);
+    for (;;) {
+      Found found = Lookup(hash, key);
+      if (found.node == nullptr || !(found.node->value == expected)) return false;
+      if (!node) node = std::make_unique<Node>(key, desired);
+      if (cds_lfht_replace(table_, &found.at, hash, &Matches, &key,
+                           node.get()) == 0) {
+        node.release();
+        guard.Retire(found.node);
+        return true;
+      }
+    }
+  }
+
+  bool CompareAndDelete(const K& key, const V& expected) {
+    return Remove(key, [&](const V& value) { return value == expected; })
+        .has_value();
+  }
+
+  // O(n) memory.
+  template <class F>
+  void Range(F&& visit) {
+    std::vector<std::pair<K, V>> entries;
+    {
+      const Guard guard;
+      std::size_t same_hash = 0;  // where the entries of the present hash begin
+      unsigned long hash = 0;
+      cds_lfht_iter at;
+      cds_lfht_first(table_, &at);
+      for (; at.node != nullptr; cds_lfht_next(table_, &at)) {
+        if (at.node->reverse_hash != hash) {
+          hash = at.node->reverse_hash;
+          same_hash = entries.size();
+        }
+        const Node& node = *static_cast<const Node*>(at.node);
+        const auto begin =
+            entries.begin() + static_cast<std::ptrdiff_t>(same_hash);
+        if (std::none_of(begin, entries.end(), [&](const auto& entry) {
+              return entry.first == node.key;
+            })) {
+          entries.emplace_back(node.key, node.value);
+        }
+      }
+    }
+    internal::VisitAll(entries, visit);
+  }
+
+  void Clear() {
+    Guard guard;
+    cds_lfht_iter at;
+    cds_lfht_first(table_, &at);
+    while (at.node != nullptr) {
+      Node* const node = static_cast<Node*>(at.node);
+      cds_lfht_next(table_, &at);
+      guard.Prepare(1);
+      if (cds_lfht_del(table_, node) == 0) guard.Retire(node);
+    }
+  }
+
+  // O(n + buckets).
+  std::size_t Size() {
+    const Guard guard;
+    long before, after;
+    unsigned long count;
+    cds_lfht_count_nodes(table_, &before, &count, &after);
+    return count;
+  }
+
+  // The table may shrink again when it is used by fewer.
+  void Reserve(std::size_t entries) {
+    { const Guard registers_this_thread; }
+    if (entries > 0) cds_lfht_resize(table_, std::bit_ceil(entries));
+  }
+
+  void StoreBatch(std::span<const std::pair<K, V>> batch) {
+    for (const auto& [key, value] : batch) Store(key, value);
+  }
+
+  static void Quiesce() { Domain::Drain(); }
+
+ private:
+  using Domain = internal::MembarrierDomain<NativeAtomics>;
+  using Guard = typename Domain::Guard;
+
+  struct Node : cds_lfht_node {
+    Node(const K& k, const V& v) : key(k), value(v) {}
+    const K key;
+    const V value;
+  };
+  struct Found {
+    cds_lfht_iter at;
+    Node* node;
+  };
+
+  static int Matches(cds_lfht_node* node, const void* key) {
+    return static_cast<const Node*>(node)->key == *static_cast<const K*>(key);
+  }
+
+  Found Lookup(std::uint64_t hash, const K& key) {
+    Found found;
+    cds_lfht_lookup(table_, hash, &Matches, &key, &found.at);
+    found.node = static_cast<Node*>(cds_lfht_iter_get_node(&found.at));
+    return found;
+  }
+
+  // Removes the key when `wanted` holds of its value; returns the value.
+  template <class Wanted>
+  std::optional<V> Remove(const K& key, Wanted wanted) {
+    const std::uint64_t hash = Hash{}(key);
+    Guard guard;
+    guard.Prepare(1);
+    for (;;) {
+      Node* const node = Lookup(hash, key).node;
+      if (node == nullptr || !wanted(node->value)) return std::nullopt;
+      std::optional<V> value(node->value);  // before the removal: it may throw
+      if (cds_lfht_del(table_, node) == 0) {
+        guard.Retire(node);
+        return value;
+      }
+    }
+  }
+
+  cds_lfht* table_;
+};
+
+}  // namespace cmap
+
+#endif  // CMAP_MAPS_PEERS_URCU_LFHT_MAP_H_
