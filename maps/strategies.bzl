@@ -62,6 +62,7 @@ _MEMB = {
 
 STRATEGIES = [
     strategy("null", header = "null_map.h", map = "NullMap<K, V, Hash, Atomics>"),
+    strategy("line_touch", header = "line_touch.h", map = "LineTouch<K, V, Hash, Atomics>"),
     strategy("unsynchronised_map", header = "unsynchronised_map.h", map = "UnsynchronisedMap<K, V, Hash, Atomics>"),
     strategy("mutex_map", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics>"),
     strategy("mutex_map_boxed", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::BoxedTable<K, V>>", variant_of = "mutex_map"),
@@ -89,6 +90,7 @@ STRATEGIES = [
     strategy("hash_trie_map", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics>"),
     strategy("hash_trie_map_qsbr", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::QuiescentDomain>", variant_of = "hash_trie_map", **_QSBR),
     strategy("hash_trie_map_memb", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::MembarrierDomain>", variant_of = "hash_trie_map", **_MEMB),
+    strategy("cache_line_map", header = "cache_line_map.h", map = "CacheLineMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map_acq_rel", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, internal::AcquireRelease<Atomics>>", variant_of = "snapshot_map"),
     strategy("snapshot_map_seq_cst", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, internal::SeqCst<Atomics>>", variant_of = "snapshot_map"),

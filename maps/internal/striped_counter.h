@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A counter for numbers that many threads change and few read: one word per
+// cache line and a line for each of a few groups of threads, so that threads on
+// different cores seldom add to the same line.
+#ifndef CMAP_MAPS_INTERNAL_STRIPED_COUNTER_H_
+#define CMAP_MAPS_INTERNAL_STRIPED_COUNTER_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "maps/concurrent_map.h"
+
+namespace cmap::internal {
+
+template <class Atomics>
+class StripedCounter {
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
+ public:
+  // Wait-free. Relaxed: counts order nothing.
+  void Add(std::int64_t n) noexcept {
+    stripes_[Mine() % kStripes].count.fetch_add(n, std::memory_order_relaxed);
+  }
+
+  // Exact when nothing is added concurrently; otherwise a sum of what was found
+  // stripe by stripe, and never negative.
+  std::size_t Sum() const noexcept {
+    std::int64_t sum = 0;
+    for (const Stripe& stripe : stripes_) {
+      sum += stripe.count.load(std::memory_order_relaxed);
+    }
+    return sum < 0 ? 0 : static_cast<std::size_t>(sum);
+  }
+
+ private:
+  static constexpr std::size_t kStripes = 8;
+
+  struct alignas(kCacheLine) Stripe {
+    Atomic<std::int64_t> count{0};
+  };
+
+  // Threads are numbered from 1 in the order in which they first count.
+  static std::uint32_t Mine() noexcept {
+    if (mine_ == 0) [[unlikely]] {
+      mine_ = 1 + threads_.fetch_add(1, std::memory_order_relaxed);
+    }
+    return mine_;
+  }
+
+  inline static Atomic<std::uint32_t> threads_{0};
+  inline static constinit thread_local std::uint32_t mine_ = 0;
+
+  std::array<Stripe, kStripes> stripes_{};
+};
+
+}  // namespace cmap::internal
+
+#endif  // CMAP_MAPS_INTERNAL_STRIPED_COUNTER_H_
