@@ -27,6 +27,9 @@ load("//maps:strategies.bzl", "STRATEGIES")
 # here.
 EVERY_STRATEGY = ["*"]
 
+# Other people's maps.
+PEERS = [s.name for s in STRATEGIES if s.peer]
+
 _COPIES_EVERYTHING = [
     {
         "strategy": s.name,
@@ -70,6 +73,18 @@ def _present(population, reads, theta = 0.0):
         "key_type": "u64",
         "value_type": "u64",
     }
+
+# _present at every size, share of writes in percent. `keys` is what the size is called.
+def _present_cells(sizes, writes):
+    return [
+        {
+            "name": "keys_%s_writes_%d" % (keys.lower(), w),
+            "title": "%s keys, %s" % (keys, "%d %% writes" % w if w else "reads only"),
+            "workload": _present(population, 100 - w),
+        }
+        for keys, population in sizes
+        for w in writes
+    ]
 
 # New keys only. 7 071 to 14 141 of them, log-uniform: 10 000 in the geometric
 # mean, jittered for the reason given at _krr.
@@ -446,6 +461,38 @@ QUESTIONS = [
             "smoke": {"values": [1, 2, 4], "baselines": ["mutex_map"], "contestants": ["sync_map"], "aa_visits": 0},
             "default": _NEEDS_HOURS % "threads",
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
+        },
+    },
+    {
+        "name": "peers",
+        "title": "How far are the libraries in use from one cache line per operation?",
+        "prose": "Loads and overwriting stores of keys that are all present, uniformly chosen: a thousand keys to four " +
+                 "million, none, a tenth and half of the operations stores. cache_line_map, built for these cells, " +
+                 "against the maps that other people wrote, two of this study, and line_touch, which touches " +
+                 "one line per operation and finds nothing: no map can be faster than that. Filling and growing, " +
+                 "where a map pays for its layout, is the subject of batch_init.",
+        "kind": "cells",
+        "cells": _present_cells(
+            [("1K", 1000), ("10K", 10000), ("100K", 100000), ("1M", 1000000), ("4M", 4000000)],
+            [0, 10, 50],
+        ),
+        "regimes": ["stationary"],
+        "threads": [1, 2],
+        "baselines": ["cache_line_map"],
+        "contestants": PEERS + ["hash_trie_map", "sharded_map:shards=64", "line_touch"],
+        "excludes": [],
+        "levels": [],
+        "claims": [],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {
+                "cells": ["keys_1k_writes_0", "keys_10k_writes_10"],
+                "threads": [2],
+                "contestants": PEERS[:1] + ["hash_trie_map", "line_touch"],
+                "aa_visits": 0,
+            },
+            "default": _NEEDS_HOURS % "peers",
+            "full": {"aa_visits": 20},
         },
     },
 ]

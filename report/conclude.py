@@ -102,7 +102,10 @@ class Ranked:
 
 
 def rank_all(analysis: Analysis) -> list[Ranked]:
-    """Rankings of every named cell and every value of a discrete axis."""
+    """Rankings of every named cell and every value of a discrete axis.
+
+    References, which find nothing, have no rank among maps."""
+    references = analysis.run.references()
     result = []
     for setting in analysis.settings:
         axis = make_axis(setting.question)
@@ -119,7 +122,7 @@ def rank_all(analysis: Analysis) -> list[Ranked]:
                 collections.defaultdict(list))
             for visit in visits:
                 names = [c for c in visit.contestants
-                         if c != "null" and not c.endswith(WITHHELD)]
+                         if c not in references and not c.endswith(WITHHELD)]
                 for a, b in itertools.combinations(names, 2):
                     value = analysis.read.effect(visit, a, b)
                     if math.isfinite(value):

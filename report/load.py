@@ -98,6 +98,10 @@ class Run:
         describe = self.worker()[1].get("describe") or {}
         return sorted(describe.get("strategies", []), key=lambda s: s["name"])
 
+    def references(self) -> set[str]:
+        """Strategies that find nothing: no maps, but what maps are held against."""
+        return {"null"} | {s["name"] for s in self.strategies() if not s.get("returns_results", True)}
+
 
 def _read_meta(path: pathlib.Path) -> dict[str, Any]:
     if not path.is_dir():

@@ -282,6 +282,7 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
         asked.skipped.append({"question": q["name"], "contestant": spec, "why": why})
 
     excluded = {e["strategy"]: e["why"] for e in q["excludes"]}
+    listed = set(q["contestants"])
     named = [c for c in q["contestants"] if c != EVERY_STRATEGY]
     if EVERY_STRATEGY in q["contestants"]:
         for name in described:
@@ -291,8 +292,8 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
                 named.append(name)
     if strategies:
         chosen = [c for c in named if contestants_lib.strategy_of(c) in strategies or c in strategies]
-        listed = {contestants_lib.strategy_of(c) for c in named} | set(named)
-        chosen += [s for s in strategies if s not in listed]
+        entered = {contestants_lib.strategy_of(c) for c in named} | set(named)
+        chosen += [s for s in strategies if s not in entered]
         named = chosen
     minimum = min(thread_counts(q))
     fit = []
@@ -304,8 +305,10 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
         if spec in excluded and strategies:
             skip(spec, excluded[spec])
             continue
-        why = next((w for w in (contestants_lib.unfit(described[name], workload, minimum)
-                                for workload in workloads(q)) if w), None)
+        # A question may name a reference; it is not among "every strategy".
+        why = None if spec in listed and contestants_lib.is_reference(described[name]) else next(
+            (w for w in (contestants_lib.unfit(described[name], workload, minimum) for workload in workloads(q)) if w),
+            None)
         if why:
             skip(spec, why)
         else:

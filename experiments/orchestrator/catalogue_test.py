@@ -10,7 +10,7 @@ from experiments.orchestrator.errors import UserError
 from experiments.testing import support
 
 QUESTIONS = ["reuse_threshold", "read_share", "standard_cells", "batch_init", "key_count", "skew", "shards",
-             "threads"]
+             "threads", "peers"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
                    "value_bytes"}
@@ -150,6 +150,12 @@ class Narrow(unittest.TestCase):
         why = {s["contestant"]: s["why"] for s in asked.skipped if s["question"] == "reuse_threshold"}
         self.assertIn("copies the whole map", why["snapshot_map"])
         self.assertIn("harness", why["null"])
+        self.assertIn("no map", why["line_touch"])
+
+    def test_a_reference_takes_part_only_where_it_is_named(self):
+        asked = {q["name"]: q for q in support.narrow("full").questions}
+        self.assertIn("line_touch", asked["peers"]["contestants"])
+        self.assertNotIn("line_touch", asked["read_share"]["contestants"])
 
     def test_a_strategy_that_the_question_does_not_list_joins(self):
         asked = support.narrow(only=["read_share"], strategies=["sharded_map:shards=256", "sync_map"])
@@ -216,7 +222,8 @@ class Validation(unittest.TestCase):
         for q in run:
             mine = [r for h, r in made if h["question"] == q["name"]]
             checked = {contestants.strategy_of(c) for r in mine for c in r["contestants"]}
-            expected = {contestants.strategy_of(c) for c in q["contestants"]} - {"unsynchronised_map"}
+            # Of a reference there is nothing to check.
+            expected = {contestants.strategy_of(c) for c in q["contestants"]} - {"unsynchronised_map", "line_touch"}
             self.assertLessEqual(expected, checked, q["name"])
         self.assertFalse(any(r["timed"] for _, r in made))
         self.assertTrue(all(len(r["contestants"]) <= 4 for _, r in made))

@@ -76,10 +76,15 @@ def _loads_of_changing_keys(workload: dict[str, Any]) -> bool:
     return "load" in mix and not stays
 
 
+def is_reference(traits: dict[str, Any]) -> bool:
+    """Whether the strategy is no map: it finds nothing, and only tells what maps can be held against."""
+    return not traits.get("returns_results", True)
+
+
 def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str | None:
-    """Why the strategy with these traits cannot run the workload, or None when it can."""
-    if not traits.get("returns_results", True):
-        return "it stores nothing: it only prices the harness"
+    """Why the strategy with these traits cannot run the workload as a contestant, or None when it can."""
+    if is_reference(traits):
+        return "it finds nothing: it is a reference for the harness or the memory, no map"
     if not traits.get("keeps_every_key", True):
         return "it may evict keys, so its results cannot be held against a complete map's"
     key_type = workload.get("key_type", "u64")

@@ -61,7 +61,7 @@ class Complete(RunTest):
         self.assertEqual((meta["schema"], meta["profile"], meta["seed"], meta["run"]),
                          (1, "smoke", 3, self.run_path.name))
         self.assertEqual([q["name"] for q in meta["questions"]], ["skew", "shards"])
-        self.assertEqual(len(meta["not_asked"]), 6)
+        self.assertEqual(len(meta["not_asked"]), 7)
         self.assertEqual(meta["rules"]["delta"], {"1": 0.02, "2": 0.03})
         worker = next(w for w in meta["workers"].values() if w["timed"])
         self.assertEqual(len(worker["sha256"]), 64)

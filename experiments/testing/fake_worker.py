@@ -20,8 +20,8 @@ import signal
 import sys
 import time
 
-STRATEGIES = ("null", "unsynchronised_map", "mutex_map", "shared_mutex_map", "rw_mutex_map", "sharded_map",
-              "sharded_map_packed", "sync_map", "hash_trie_map", "snapshot_map")
+STRATEGIES = ("null", "line_touch", "unsynchronised_map", "mutex_map", "shared_mutex_map", "rw_mutex_map", "sharded_map",
+              "sharded_map_packed", "sync_map", "hash_trie_map", "snapshot_map", "cache_line_map")
 CROSSOVER = 0.62  # key reuse rate at which sync_map overtakes mutex_map
 LEVEL_AT = CROSSOVER + math.log(1.47) / 1.5
 
@@ -37,7 +37,7 @@ def _traits(name: str) -> dict:
     return {
         "name": name, "family": "simulated", "summary": f"A simulated {name}.", "source": "this test",
         "read_progress": "blocking", "write_progress": "blocking", "reclamation": "none", "growth": "none",
-        "range": "weak", "batch_is_atomic": False, "keeps_every_key": True, "returns_results": name != "null",
+        "range": "weak", "batch_is_atomic": False, "keeps_every_key": True, "returns_results": name not in ("null", "line_touch"),
         "max_threads": 1 if name == "unsynchronised_map" else 0,
         "unsupported": ["compare_and_swap"] if name == "snapshot_map" else [], "unsupported_reason": "simulated",
         "caveat": "", "object_bytes": 64,
