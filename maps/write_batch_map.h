@@ -49,7 +49,8 @@
 // the order of the ring. Then all that the reader sees is placed before t', all
 // that it misses after t, and the former before the latter: there is a moment
 // between t and t' for the reader. An operation under the lock looks at the stripe
-// there, with t = t'.
+// there, with t = t'. So do Range and Size with the whole ring, for which t = t' is
+// essential: operations on one key pass the Stores that wait for others.
 //
 // Rehashing. rehash_interval_ms=0 doubles the table when its load exceeds 3/4, as
 // other maps do. With 100 it waits until 100 ms have passed since the last time
@@ -382,9 +383,12 @@ class alignas(kCacheLine) WriteBatchMap {
   // Runs `look` under the lock, nothing waiting.
   template <class F>
   void Settle(F&& look) {
-    if (ring_.Tail() == applied_.load(std::memory_order_acquire)) {  // (6)
+    {
       const Shared guard(lock_);
-      return look();
+      // Under the lock, not before it: an operation on one key passes the Stores
+      // that wait for others, and a look between the two would see the later one
+      // only. Relaxed: the lock keeps the applied position where it is.
+      if (ring_.Tail() == applied_.load(std::memory_order_relaxed)) return look();
     }
     const std::lock_guard<Lock> guard(lock_);
     Apply(Why::kWhole);
