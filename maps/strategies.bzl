@@ -92,6 +92,7 @@ STRATEGIES = [
     strategy("hash_trie_map_memb", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::MembarrierDomain>", variant_of = "hash_trie_map", **_MEMB),
     strategy("cache_line_map", header = "cache_line_map.h", map = "CacheLineMap<K, V, Hash, Atomics>"),
     strategy("segment_map", header = "segment_map.h", map = "SegmentMap<K, V, Hash, Atomics>"),
+    strategy("bin_lock_map", header = "bin_lock_map.h", map = "BinLockMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map_acq_rel", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, internal::AcquireRelease<Atomics>>", variant_of = "snapshot_map"),
     strategy("snapshot_map_seq_cst", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, internal::SeqCst<Atomics>>", variant_of = "snapshot_map"),
