@@ -35,7 +35,7 @@
 // undone. Here promotion begins with the exclusive lock and reads the key anew; if
 // it is gone or has moved there is nothing to do.
 //
-// Hotness. Every sample_every-th read of a thread counts: a hot entry's own heat,
+// Hotness. One in sample_every reads of a thread counts: a hot entry's own heat,
 // or, for a cold key, one of 4 * hot_capacity small counters that keys share by
 // hash. At `threshold` samples a cold key contends for the least hot slot of its
 // bucket. If that entry's heat is not greater than the threshold, they change
@@ -76,6 +76,7 @@
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 #include "maps/internal/rw_lock.h"
+#include "maps/internal/sampler.h"
 #include "maps/internal/spin_lock.h"
 #include "maps/internal/table.h"
 
@@ -119,7 +120,7 @@ class HotColdMap {
       {"hot_capacity", &Options::hot_capacity, 4, 1 << 20,
        "entries of the hot part, a power of two"},
       {"sample_every", &Options::sample_every, 1, 65536,
-       "reads of a thread for each one that counts: fewer follow the load faster and "
+       "reads of a thread for each that counts, on average: fewer follow the load faster and "
        "cost more"},
       {"threshold", &Options::threshold, 1, 255,
        "counted reads after which a cold key contends for a place in the hot part"},
@@ -347,7 +348,7 @@ class HotColdMap {
 
   std::optional<V> LoadHashed(Guard& guard, std::uint64_t hash, const K& key) {
     Bucket& bucket = BucketOf(hash);
-    const bool counts = Counts();
+    const bool counts = internal::Sampler::Due(period_);
     Entry* hot = nullptr;
     if (Find(bucket, hash, key, hot) != nullptr) {
       if (counts) [[unlikely]] {
@@ -432,16 +433,6 @@ class HotColdMap {
     // Relaxed: it shows nothing. Who needs to know the key gone asks under a lock.
     slot.store(nullptr, std::memory_order_relaxed);
     hot_size_.fetch_sub(1, std::memory_order_relaxed);
-  }
-
-  // Whether this read counts.
-  bool Counts() {
-    if (countdown_ > 1 && countdown_ <= period_) [[likely]] {
-      --countdown_;
-      return false;
-    }
-    countdown_ = period_;
-    return true;
   }
 
   // Not an atomic increment: a count lost now and then costs less.
@@ -532,9 +523,6 @@ class HotColdMap {
       }
     }
   }
-
-  // Reads until the next one that counts, in whatever map of this type.
-  inline static constinit thread_local std::uint32_t countdown_ = 1;
 
   const std::uint32_t period_;
   const std::uint32_t threshold_;
