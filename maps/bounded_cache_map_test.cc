@@ -54,10 +54,18 @@ static_assert(!CacheableAsBytes<testing::LifeCounted>);
 static_assert(CacheableAsBytes<std::pair<const char*, int>> ==
               std::is_trivially_copyable_v<std::pair<const char*, int>>);
 
+// Stores 0, 1, 2, ... until the first was dropped; how many.
+U64 FillUntilItEvicts(Map& map) {
+  U64 stored = 0;
+  while (stored < 9'500) map.Store(stored, stored), ++stored;
+  EXPECT_EQ(Get(map, "evicted"), 0u);
+  while (Get(map, "evicted") == 0) map.Store(stored, stored), ++stored;
+  return stored;
+}
+
 TEST(BoundedCacheMapTest, DropsTheOldestFirst) {
   Map map(kMedium);
-  U64 stored = 0;
-  while (Get(map, "evicted") == 0) map.Store(stored, stored), ++stored;
+  U64 stored = FillUntilItEvicts(map);
   EXPECT_EQ(map.Load(0), std::nullopt);
   EXPECT_EQ(map.Load(1), U64{1});
   for (int i = 0; i < 10; ++i) map.Store(stored, stored), ++stored;
@@ -74,7 +82,9 @@ TEST(BoundedCacheMapTest, TheIndexIsBoundedToo) {
   for (U64 key = 0; key < 20'000; ++key) {
     map.Store(key, key);
     ASSERT_EQ(map.Load(key), key);
-    ASSERT_LE(map.MemoryBytes(), map.MemoryBound() / 256 + 100'000);
+    if (key % 256 == 0) {
+      ASSERT_LE(map.MemoryBytes(), map.MemoryBound() / 256 + 100'000);
+    }
   }
   EXPECT_GT(map.Size(), 80u);
   EXPECT_EQ(map.Size() + Get(map, "evicted"), 20'000u);
@@ -82,8 +92,7 @@ TEST(BoundedCacheMapTest, TheIndexIsBoundedToo) {
 
 TEST(BoundedCacheMapTest, SparesWhatWasUsedLately) {
   Map map(kMedium);
-  U64 stored = 0;
-  while (Get(map, "evicted") == 0) map.Store(stored, stored), ++stored;
+  U64 stored = FillUntilItEvicts(map);
   // From the second oldest on, one in ten has been used a second later.
   ++FakeClock::now;
   const U64 before = stored;
@@ -101,8 +110,7 @@ TEST(BoundedCacheMapTest, SparesWhatWasUsedLately) {
 // At most five in a row are spared, however much of the old end was used lately.
 TEST(BoundedCacheMapTest, DoesNotSpareForEver) {
   Map map(kMedium);
-  U64 stored = 0;
-  while (Get(map, "evicted") == 0) map.Store(stored, stored), ++stored;
+  U64 stored = FillUntilItEvicts(map);
   ++FakeClock::now;
   for (U64 key = 1; key <= 20; ++key) ASSERT_EQ(map.Load(key), key);
   map.Store(stored, stored);
@@ -147,8 +155,8 @@ TEST(BoundedCacheMapTest, ExpiredEntriesMakeRoom) {
   Map map(kMedium);
   U64 stored = 0;
   map.StoreFor(stored, 0, 1), ++stored;
-  while (Get(map, "evicted") + Get(map, "expired") == 0) {
-    if (stored == 2) ++FakeClock::now;
+  ++FakeClock::now;
+  while (stored < 9'500 || Get(map, "evicted") + Get(map, "expired") == 0) {
     map.Store(stored, stored), ++stored;
   }
   EXPECT_EQ(Get(map, "evicted"), 0u);

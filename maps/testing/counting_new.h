@@ -63,5 +63,26 @@ inline void* CountedNew(std::size_t bytes, std::size_t alignment) {
                                        std::align_val_t) noexcept {
   std::free(block);
 }
+// By default these call the above, but not those of the sanitizers.
+[[gnu::noinline]] void* operator new[](std::size_t bytes) {
+  return cmap::testing::CountedNew(bytes, 0);
+}
+[[gnu::noinline]] void* operator new[](std::size_t bytes,
+                                       std::align_val_t alignment) {
+  return cmap::testing::CountedNew(bytes, static_cast<std::size_t>(alignment));
+}
+[[gnu::noinline]] void operator delete[](void* block) noexcept {
+  std::free(block);
+}
+[[gnu::noinline]] void operator delete[](void* block, std::size_t) noexcept {
+  std::free(block);
+}
+[[gnu::noinline]] void operator delete[](void* block, std::align_val_t) noexcept {
+  std::free(block);
+}
+[[gnu::noinline]] void operator delete[](void* block, std::size_t,
+                                         std::align_val_t) noexcept {
+  std::free(block);
+}
 
 #endif  // CMAP_MAPS_TESTING_COUNTING_NEW_H_
