@@ -110,6 +110,7 @@ STRATEGIES = [
     strategy("lookaside_map_sharded", header = "lookaside_map.h", map = "LookasideMap<ShardedMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], variant_of = "lookaside_map"),
     strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>"),
     strategy("bounded_cache_map", header = "bounded_cache_map.h", map = "BoundedCacheMap<K, V, Hash, Atomics>"),
+    strategy("adaptive_map", header = "adaptive_map.h", map = "AdaptiveMap<K, V, Hash, Atomics>", deps = [":hash_trie_map", ":sharded_map"]),
 
     # Peers: maps of others behind adapters.
     strategy(
