@@ -108,10 +108,26 @@ Report VerifyLinearizability(std::string_view name, const Options& options = {})
   return VerifySubject(SubjectOf<Map>(name), options);
 }
 
+namespace internal {
 template <class Strategy>
-using VerifiedMap =
+struct Verified {
+  using Map = typename Strategy::template Map<std::uint64_t, std::uint64_t,
+                                              DefaultHash<std::uint64_t>, PerturbedAtomics>;
+};
+template <class Strategy>
+  requires requires {
     typename Strategy::template Map<std::uint64_t, std::uint64_t, VerificationHash<std::uint64_t>,
                                     PerturbedAtomics>;
+  }
+struct Verified<Strategy> {
+  using Map = typename Strategy::template Map<std::uint64_t, std::uint64_t,
+                                              VerificationHash<std::uint64_t>, PerturbedAtomics>;
+};
+}  // namespace internal
+
+// Libraries that want hashes without collisions refuse any but the default one.
+template <class Strategy>
+using VerifiedMap = typename internal::Verified<Strategy>::Map;
 
 template <class Strategy>
 Report VerifyStrategy(const Options& options = {}) {
