@@ -138,18 +138,21 @@ STRATEGIES = [
         header = "peers/xenium_vyukov_map.h",
         map = "XeniumVyukovMap<K, V, Hash>",
         deps = [":peers", "@peer_headers//:xenium"],
+        architectures = ["x86_64"],  # its headers refuse ARM: they know no clock there
     ),
     strategy(
         "xenium_harris_michael_map",
         header = "peers/xenium_harris_michael_map.h",
         map = "XeniumHarrisMichaelMap<K, V, Hash>",
         deps = [":peers", "@peer_headers//:xenium"],
+        architectures = ["x86_64"],  # its headers refuse ARM: they know no clock there
     ),
     strategy(
         "xenium_harris_michael_map_wide",
         header = "peers/xenium_harris_michael_map.h",
         map = "XeniumHarrisMichaelMap<K, V, Hash, 65536>",
         deps = [":peers", "@peer_headers//:xenium"],
+        architectures = ["x86_64"],  # its headers refuse ARM: they know no clock there
     ),
     strategy(
         "libcds_feldman_map",
