@@ -143,6 +143,7 @@ struct LibcdsFeldman {
       Base::do_update(element, f);
     }
     bool Erase(const K& key) { return Base::erase(Hash{}(key)); }
+    void Clear() { Base::clear(); }
     // Arrays have two words beside their slots.
     std::size_t HeapBytesHeld() {
       std::vector<cds::intrusive::feldman_hashset::level_statistics> levels;
@@ -216,6 +217,10 @@ struct LibcdsSplitList {
       Base::update(element, f);
     }
     bool Erase(const K& key) { return Base::erase(key); }
+    // By keys: the library's clear() leaves an element that is replaced meanwhile.
+    void Clear() {
+      for (auto it = Base::begin(); it != Base::end(); ++it) Erase(it->key);
+    }
   };
 };
 
@@ -350,7 +355,7 @@ class LibcdsMap {
 
   void Clear() {
     peers::LibcdsAttach();
-    table_->clear();
+    table_->Clear();
   }
 
   std::size_t Size() { return table_->size(); }
