@@ -222,10 +222,12 @@ class RcuDomain {
   // On liburcu's thread, after a grace period. Deleters may use maps and retire.
   static void Free(rcu_head* head) noexcept {
     on_liburcu_thread_ = true;
+    freeing_.store(true, std::memory_order_relaxed);
     auto* batch = reinterpret_cast<RcuBatch*>(head);
     for (const Retired& r : batch->retired) r.deleter(r.object);
     delete batch;
     HandOver();
+    freeing_.store(false, std::memory_order_relaxed);
     // (1) release, pairs with the acquire in Waiting: who sees the count sees what
     // the deleters did.
     freed_.fetch_add(1, std::memory_order_release);
@@ -239,7 +241,8 @@ class RcuDomain {
     while (Waiting() > most) {
       std::this_thread::sleep_for(std::chrono::microseconds(50));
       const std::uint64_t now = freed_.load(std::memory_order_relaxed);
-      if (now != freed) {
+      // A large table alone may take longer than kPatience to destroy.
+      if (now != freed || freeing_.load(std::memory_order_relaxed)) {
         freed = now;
         give_up = Clock::now() + kPatience;
       } else if (Clock::now() > give_up) {
@@ -253,6 +256,8 @@ class RcuDomain {
 
   inline static constinit thread_local PerThread mine_{};
   inline static constinit thread_local bool on_liburcu_thread_ = false;
+  // Whether a batch is being freed now.
+  inline static std::atomic<bool> freeing_{false};
   // In batches.
   inline static std::atomic<std::uint64_t> handed_over_{0};
   inline static std::atomic<std::uint64_t> freed_{0};
