@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cache_line_map: a hash table made for the memory system. A lookup that hits
-// reads one cache line, in five cases of six, and writes nothing.
+// reads one cache line, in about four cases of five, and writes nothing.
 //
 //   table: home lines, in the order of the hashes they take
 //
@@ -21,10 +21,10 @@
 //
 // A line's head over time:
 //
-//               moved in                      locked by a writer
-//     void (0) ----------> ready, version n <--------------------> ready, locked
-//                               ^                                        |
-//                               +--- version n + 1: entry put, removed --+
+//               moved in                     locked by a writer
+//     void (0) ----------> ready, version n <-------------------> ready, locked
+//                               ^                                       |
+//                               +-- version n + 1: entry put, removed --+
 //     void (0) <----------------------------------- moved to a larger table
 //
 // Writers lock the home line through its head. They do not hold up readers:
@@ -40,19 +40,20 @@
 // and a group of neighbours of the old table goes to a group of neighbours of
 // the new one: inserting threads move 64 groups each until all have been
 // moved, and a writer moves the group it needs. A reader that finds a void line
-// in the new table finds the entries in the old one, where they can be read until
-// they have been moved, and if they have been moved meanwhile, in the new one.
+// in the new table finds the entries in the old one, where they can be read
+// until they have been moved, and if they have been moved meanwhile, in the new
+// one.
 //
 // Readers need no protection, neither epoch nor hazard pointer, because lines
 // never become anything else while the map lives (they are type-stable): an old
-// table gives its memory back to the kernel, but keeps its addresses, which then
-// read as zeros, that is as void lines. What the map keeps of old tables is
-// address space, about three times the size of the present one.
+// table gives its memory back to the kernel, but keeps its addresses, which
+// then read as zeros, that is as void lines. What the map keeps of old tables
+// is address space, about three times the size of the present one.
 //
 // Keys and values that are integers or other trivial types of up to eight bytes
-// are in the line. Others are in a box of their own, and the line holds the hash
-// and the address of the box. Boxes are protected by epochs, so that readers of
-// such maps pay for a guard and for a second line.
+// are in the line. Others are in a box of their own, and the line holds the
+// hash and the address of the box. Boxes are protected by epochs, so that
+// readers of such maps pay for a guard and for a second line.
 //
 // The tables' memory is requested in huge pages where it fills them (tunable
 // huge_pages): with pages of 4 KiB a million keys do not fit the processor's
@@ -65,19 +66,20 @@
 // grows, plus the creation of the new table for the thread that finds it
 // necessary. LoadOrCompute holds the line's lock while it computes. Clear and
 // Range work line by line. A thread that stops inside a write stops the growing
-// of the map, but nobody who does not need the same line. Exceptions come before
-// any change, except that a Clear that throws has removed part of the entries.
+// of the map, but nobody who does not need the same line. Exceptions come
+// before any change, except that a Clear that throws has removed part of the
+// entries.
 //
 // Memory: at most 32 bytes per entry of 16 (34 below twelve thousand entries,
 // where pages and control words count), 27 before it grows; that of both tables
 // during the few insertions that moving takes.
 //
-// Source: one line per bucket and reading without writing: T. David, R. Guerraoui,
-// V. Trigonakis, "Asynchronized concurrency: the secret to scaling concurrent
-// search data structures", ASPLOS 2015 (CLHT). Tags and versions in one word:
-// B. Fan, D. Andersen, M. Kaminsky, "MemC3", NSDI 2013. Moving in hash order:
-// T. Maier, P. Sanders, R. Dementiev, "Concurrent hash tables: fast and
-// general(?)!", TOPC 2019 (growt). The composition is this study's.
+// Source: one line per bucket and reading without writing: T. David, R.
+// Guerraoui, V. Trigonakis, "Asynchronized concurrency: the secret to scaling
+// concurrent search data structures", ASPLOS 2015 (CLHT). Tags and versions in
+// one word: B. Fan, D. Andersen, M. Kaminsky, "MemC3", NSDI 2013. Moving in
+// hash order: T. Maier, P. Sanders, R. Dementiev, "Concurrent hash tables: fast
+// and general(?)!", TOPC 2019 (growt). The composition is this study's.
 #ifndef CMAP_MAPS_CACHE_LINE_MAP_H_
 #define CMAP_MAPS_CACHE_LINE_MAP_H_
 
@@ -101,6 +103,7 @@
 #include "maps/internal/cache_line.h"
 #include "maps/internal/cache_line_table.h"
 #include "maps/internal/epoch.h"
+#include "maps/internal/line_table.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 
@@ -112,9 +115,10 @@ class CacheLineMap {
   using Epochs = internal::EpochDomain<Atomics>;
 
   template <class T>
-  static constexpr bool kFitsWord =
-      std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(std::uint64_t);
-  static constexpr bool kInline = std::integral<K> && kFitsWord<K> && kFitsWord<V>;
+  static constexpr bool kFitsWord = std::is_trivially_copyable_v<T> &&
+                                    sizeof(T) <= sizeof(std::uint64_t);
+  static constexpr bool kInline =
+      std::integral<K> && kFitsWord<K> && kFitsWord<V>;
 
   // An entry as the lines see it: two words.
   struct Box {
@@ -160,20 +164,24 @@ class CacheLineMap {
 
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
-      .summary = "entries in lines of 64 bytes, each read under a version and "
-                 "written under a lock of its own",
+      .summary =
+          "entries in lines of 64 bytes, each read under a version and "
+          "written under a lock of its own",
       .source = "this study, after CLHT, MemC3 and growt",
       .read_progress = Progress::kLockFree,
       .write_progress = Progress::kBlocking,
-      .reclamation = "none for small trivial types, whose lines are never reused "
-                     "for anything else; epochs for others",
-      .growth = "by a half or a third, in groups of lines: insertions move "
-                "64 groups each",
+      .reclamation =
+          "none for small trivial types, whose lines are never reused "
+          "for anything else; epochs for others",
+      .growth =
+          "by a half or a third, in groups of lines: insertions move "
+          "64 groups each",
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = false,
-      .caveat = "keeps the address space, not the memory, of outgrown tables, and "
-                "never shrinks; requests huge pages (tunable huge_pages)",
+      .caveat =
+          "keeps the address space, not the memory, of outgrown tables, and "
+          "never shrinks; requests huge pages (tunable huge_pages)",
   };
   static constexpr auto kTunables = internal::kLineTunables;
 
@@ -223,12 +231,14 @@ class CacheLineMap {
   std::optional<V> LoadAndDelete(const K& key) {
     std::optional<V> old;
     Remove(
-        key, [](const V&) { return true; }, [&](const V& v) { old.emplace(v); });
+        key, [](const V&) { return true; },
+        [&](const V& v) { old.emplace(v); });
     return old;
   }
 
   bool Delete(const K& key) {
-    return Remove(key, [](const V&) { return true; }, [](const V&) {});
+    return Remove(
+        key, [](const V&) { return true; }, [](const V&) {});
   }
 
   bool CompareAndDelete(const K& key, const V& expected) {
@@ -367,7 +377,9 @@ class CacheLineMap {
   // Whether the entry of equal key word with this value word is that of `key`.
   struct SameBox {
     explicit SameBox(const K& k) : key(k) {}
-    bool operator()(std::uint64_t word) const { return BoxAt(word)->key == key; }
+    bool operator()(std::uint64_t word) const {
+      return BoxAt(word)->key == key;
+    }
     const K& key;
   };
   struct SameWord {
@@ -414,7 +426,8 @@ class CacheLineMap {
 
   // Hands the value that is replaced to `on_old`, which may throw.
   template <class OnOld>
-  [[gnu::always_inline]] void Replace(const K& key, const V& value, const OnOld& on_old) {
+  [[gnu::always_inline]] void Replace(const K& key, const V& value,
+                                      const OnOld& on_old) {
     const std::uint64_t hash = Hash{}(key);
     const std::uint64_t key_word = KeyWord(key, hash);
     Guard guard;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is peculiar to cache_line_map: lines per lookup, memory per entry, growth
-// group by group under readers, lines with more entries than fit; and line_touch,
-// which has the same memory.
+// What is peculiar to cache_line_map: lines per lookup, memory per entry,
+// growth group by group under readers, lines with more entries than fit; and
+// line_touch, which has the same memory.
 
 #include "maps/cache_line_map.h"
 
@@ -90,7 +90,7 @@ TEST(CacheLineMapTest, OutgrownTablesTakeNoMemory) {
   EXPECT_NEAR((resident() - before) / counted, 1, 0.15);
 }
 
-TEST(CacheLineMapTest, FiveHitsOfSixReadOneLine) {
+TEST(CacheLineMapTest, FourHitsOfFiveReadOneLine) {
   Map map;
   U64 size = 0;
   double best = 0;
@@ -131,7 +131,8 @@ TEST(CacheLineMapTest, AllWordsAreKeysAndValues) {
     EXPECT_EQ(map.Load(k), ~k);
   }
   CacheLineMap<std::int8_t, double> small;
-  for (int k = -128; k < 128; ++k) small.Store(static_cast<std::int8_t>(k), k / 2.0);
+  for (int k = -128; k < 128; ++k)
+    small.Store(static_cast<std::int8_t>(k), k / 2.0);
   EXPECT_EQ(small.Size(), 256u);
   for (int k = -128; k < 128; ++k) {
     EXPECT_EQ(small.Load(static_cast<std::int8_t>(k)), k / 2.0);
@@ -223,7 +224,8 @@ TEST(CacheLineMapTest, DeepLines) {
       ASSERT_EQ(map.LoadAndDelete(k), k + round);
     }
     for (U64 k = 0; k < 100; ++k) {
-      ASSERT_EQ(map.Load(k).has_value(), k < round || (k - round) % 2 == 1) << k;
+      ASSERT_EQ(map.Load(k).has_value(), k < round || (k - round) % 2 == 1)
+          << k;
     }
   }
   map.Clear();
@@ -243,8 +245,8 @@ struct FailingHash {
   }
 };
 
-// Whatever fails, in the insertion or in the growing that it does on the side: the
-// key is in or not, as the call says, and nothing else changes.
+// Whatever fails, in the insertion or in the growing that it does on the side:
+// the key is in or not, as the call says, and nothing else changes.
 template <class M, class MakeValue, class Arm>
 void FailEverywhere(const MakeValue& value, const Arm& arm) {
   for (U64 fail = 1; fail < 40; ++fail) {

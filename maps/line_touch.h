@@ -2,21 +2,24 @@
 //
 // line_touch: what no map can beat. Every operation hashes its key and touches
 // one line of 64 bytes at a place that follows from the hash, in an array as
-// large as that of a cache_line_map with as many keys: a load for operations that
-// read, a store as well for those that write. It compares nothing, finds nothing
-// and answers every question with "absent". The distance of a map from it is what
-// the map does beyond waiting for memory. It is no contestant.
+// large as that of a cache_line_map with as many keys: a load for operations
+// that read, a store as well for those that write. It compares nothing, finds
+// nothing and answers every question with "absent". The distance of a map from
+// it is what the map does beyond waiting for memory. It is no contestant.
 //
-//   array:  [ | | | |....] [ | | | |....] [ | | | |....]    a line: four words to
+//   array:  [ | | | |....] [ | | | |....] [ | | | |....]    a line: four words
+//   to
 //               ^                                           touch, 256 bits for
-//               |                                           the keys stored there
+//               |                                           the keys stored
+//               there
 //           hash(key) * n / 2^64
 //
 // To know how large the array must be, it counts the keys that are stored: a
-// store whose bit in the line is not set yet takes a lock, sets the bit and puts
-// the hash on a list, from which the bits of a larger array are made. Two keys of
-// one bit (1 in 100 of those in a full line) count once. Storing a key again
-// finds the bit set. The list is not part of the array, and not touched again.
+// store whose bit in the line is not set yet takes a lock, sets the bit and
+// puts the hash on a list, from which the bits of a larger array are made. Two
+// keys of one bit (1 in 100 of those in a full line) count once. Storing a key
+// again finds the bit set. The list is not part of the array, and not touched
+// again.
 //
 // Guarantees: operations are wait-free, except for the first store of a key,
 // which blocks others of its kind and pays for growing, O(n) at once. Removing
@@ -39,6 +42,7 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/cache_line.h"
+#include "maps/internal/line_table.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 #include "maps/internal/spin_lock.h"
@@ -60,7 +64,8 @@ class LineTouch {
 
   static constexpr Traits kTraits = {
       .family = "harness",
-      .summary = "reads or writes one random cache line: the ceiling for any map",
+      .summary =
+          "reads or writes one random cache line: the ceiling for any map",
       .source = "this study",
       .read_progress = Progress::kWaitFree,
       .write_progress = Progress::kBlocking,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What cache_line_map.h is made of: a line of 64 bytes that holds three entries,
-// arrays of such lines, the sizes such arrays go through as a map grows, and a
-// store of single lines. line_touch.h uses the same arrays without entries.
+// What cache_line_map.h is made of: a line of 64 bytes that holds three
+// entries.
 //
 //   |  head  |  link  | key 0  | key 1  | key 2  | value0 | value1 | value2 |
 //
@@ -10,49 +9,31 @@
 //   link: where slots 3..5 are (48 bits) | version, continued (16)
 //
 // A line is the home of the keys that hash to it. Slots 0 to 2 are in the line
-// itself, slots 3 to 5 in a second line that `link` leads to, which has no head;
-// its link leads to more lines of three slots ("deep"), whose links carry three
-// bits for the slots in use. A tag is eight bits of the hash, 0 for an empty
-// slot. So the head alone says where a key can be.
+// itself, slots 3 to 5 in a second line that `link` leads to, which has no
+// head; its link leads to more lines of three slots ("deep"), whose links carry
+// three bits for the slots in use. A tag is eight bits of the hash, 0 for an
+// empty slot. So the head alone says where a key can be.
 //
-// Lines are type-stable: what has once been a line stays one, or reads as zeros,
-// until the map that owns it is destroyed. A reader may therefore look at a line
-// without any protection, as long as it finds out afterwards whether the line
-// was still what it took it for.
+// Lines are type-stable: what has once been a line stays one, or reads as
+// zeros, until the map that owns it is destroyed. A reader may therefore look
+// at a line without any protection, as long as it finds out afterwards whether
+// the line was still what it took it for.
 #ifndef CMAP_MAPS_INTERNAL_CACHE_LINE_H_
 #define CMAP_MAPS_INTERNAL_CACHE_LINE_H_
 
-#include <sys/mman.h>
-
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
-#include <new>
-#include <utility>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/memory.h"
-#include "maps/internal/spin_lock.h"
 
 namespace cmap::internal {
-
-// Tunables of the maps in such lines.
-struct LineOptions {
-  std::int64_t huge_pages = 1;
-};
-inline constexpr std::array<Tunable<LineOptions>, 1> kLineTunables = {{
-    {"huge_pages", &LineOptions::huge_pages, 0, 1,
-     "1: ask the kernel for huge pages for tables of 2 MiB and more; 0: do not"},
-}};
 
 inline constexpr unsigned kLineSlots = 3;
 
@@ -113,20 +94,20 @@ struct alignas(kCacheLine) Line {
   std::array<Word, 2 * kLineSlots> words{};
 
   // The key word of slot `i` (0..5). Without a branch: which line a key is in
-  // is random, and a wrong guess would cost more than the line. A link that reads
-  // as zero, which can only be found in a line that has become void meanwhile,
-  // leads to a line of zeros.
+  // is random, and a wrong guess would cost more than the line. A link that
+  // reads as zero, which can only be found in a line that has become void
+  // meanwhile, leads to a line of zeros.
   Word* Slot(std::uint64_t link_value, unsigned i) {
     Word* const here = words.data();
-    Word* const there = reinterpret_cast<Word*>((link_value + LinkBase()) >>
-                                                kLinkShift);
+    Word* const there =
+        reinterpret_cast<Word*>((link_value + LinkBase()) >> kLinkShift);
     return (__builtin_expect_with_probability(i < kLineSlots, 1, 0.5) ? here
                                                                       : there) +
            i;
   }
 
-  // What `link` of a home line holds for `second`: the distance of where its slot
-  // 0 would be from where that of `kNone` would be, modulo 2^48.
+  // What `link` of a home line holds for `second`: the distance of where its
+  // slot 0 would be from where that of `kNone` would be, modulo 2^48.
   static std::uint64_t LinkTo(const Line* second) {
     return (SlotZero(second) << kLinkShift) - LinkBase();
   }
@@ -155,263 +136,163 @@ struct alignas(kCacheLine) Line {
 template <class Atomics>
 inline constinit Line<Atomics> Line<Atomics>::kNone{};
 
-// Memory for lines straight from the kernel: zeroed, on request in huge pages,
-// and able to be given back while the addresses stay valid.
-class LineMemory {
- public:
-  static constexpr std::size_t kPage = 4096;
-  static constexpr std::size_t kHugePage = std::size_t{2} << 20;
-
-  // `bytes` of zeros, of which the first `huge` ones, in whole huge pages, are
-  // asked for in huge pages (a hint that the kernel may ignore). Throws
-  // std::bad_alloc.
-  static void* Map(std::size_t bytes, std::size_t huge) {
-    const bool align = huge >= kHugePage;
-    const std::size_t length = bytes + (align ? kHugePage : 0);
-    void* const raw = mmap(nullptr, length, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (raw == MAP_FAILED) throw std::bad_alloc();
-    if (!align) return raw;
-    auto* const begin = static_cast<char*>(raw);
-    const std::size_t skew =
-        -reinterpret_cast<std::uintptr_t>(begin) & (kHugePage - 1);
-    if (skew != 0) munmap(begin, skew);
-    munmap(begin + skew + bytes, kHugePage - skew);
-    madvise(begin + skew, huge, MADV_HUGEPAGE);
-    return begin + skew;
-  }
-  static void Unmap(void* memory, std::size_t bytes) { munmap(memory, bytes); }
-  // Gives the memory back; the addresses read as zeros from now on.
-  static void Drop(void* memory, std::size_t bytes) {
-    madvise(memory, bytes, MADV_DONTNEED);
-  }
-};
-
-// The numbers of lines that a table goes through: 16 to 256 in powers of two,
-// from there on 4 or 6 times a power of two. Lines come in groups of 4 or 6. Growing replaces groups of 4 by
-// groups of 6, and groups of 6 by twice as many groups of 4, so that the entries
-// of one group always go to the lines of the same group: growing is done group by
-// group. By less than doubling, because the memory of a table that has just
-// grown is what an entry takes at most.
-struct LineShape {
-  std::uint64_t groups = 4;
-  std::uint64_t per_group = 4;
-  bool apart = true;  // whether second lines are set apart behind the others
-
-  // While the map is tiny it doubles, which takes fewer steps.
-  static constexpr std::uint64_t kTiny = 256;
-  // Entries per line right after growing. The number of entries of a line has a
-  // Poisson distribution, so this makes 64 * (1 + 0.249 + 0.015) / 2.53 = 32.0
-  // bytes per entry with second and deep lines, the most that an entry ever takes.
-  static constexpr double kFill = 2.53;
-  // The same for small tables, where pages and control words count, and where a
-  // second line is not far.
-  static constexpr double kSmallFill = 2.9;
-  static constexpr std::uint64_t kSmall = 4096;
-
-  constexpr std::uint64_t lines() const { return groups * per_group; }
-  constexpr LineShape Next() const {
-    if (lines() < kTiny || per_group == 6) return {groups * 2, 4};
-    return {groups, 6};
-  }
-  // Entries beyond which a table grows.
-  constexpr std::uint64_t limit() const {
-    if (lines() < kTiny) {
-      return static_cast<std::uint64_t>(static_cast<double>(lines()) * kSmallFill);
-    }
-    const std::uint64_t next = Next().lines();
-    return static_cast<std::uint64_t>(
-        static_cast<double>(next) * (next < kSmall ? kSmallFill : kFill));
-  }
-  // Second and deeper lines to set apart: more than good hashes ever need where
-  // it is only address space until used, not memory.
-  constexpr std::uint64_t spare() const {
-    if (!apart) return 0;
-    return lines() < kTiny ? lines() / 2 : lines() * 3 / 4;
-  }
-  // Of these, those that are surely used.
-  constexpr std::uint64_t surely_used() const { return apart ? lines() / 4 : 0; }
-  // About as many lines in all, none of them apart.
-  constexpr LineShape Together() const {
-    return {groups, per_group + 2, false};
-  }
-};
-
-// An array of home lines with spare lines behind them.
+// What is done to one line: reading it without a lock, and writing it under its
+// lock. The numbers of memory orders are explained in
+// internal/cache_line_table.h.
 template <class Atomics>
-class LineTable {
+struct LineOps {
   using L = Line<Atomics>;
-  template <class T>
-  using Atomic = typename Atomics::template Atomic<T>;
+  using Word = typename L::Word;
 
- public:
-  // Tables below this are on the heap: they are many, and short-lived.
-  static constexpr std::uint64_t kMapped = 64;
+  enum class Seen { kFound, kAbsent, kVoid, kChanged };
 
-  // The lines are all zero (not ready). Throws std::bad_alloc.
-  LineTable(LineShape shape, bool huge_pages, LineTable* older_table)
-      : count_(shape.lines()), shape_(shape), older(older_table) {
-    const std::uint64_t all = count_ + shape.spare();
-    if (mapped()) {
-      if (all > (std::uint64_t{1} << 40) / sizeof(L)) throw std::bad_alloc();
-      if (huge_pages) {
-        huge_ = (count_ + shape.surely_used()) * sizeof(L) /
-                LineMemory::kHugePage * LineMemory::kHugePage;
+  static bool Unchanged(const L& line, std::uint64_t head, std::uint64_t link) {
+    // (3) acquire, so that the link is read after it. What follows (2) is not
+    // read before it.
+    return line.head.load(std::memory_order_acquire) == head &&
+           line.link.load(std::memory_order_relaxed) == link;
+  }
+
+  // (4) acquire, pairs with (6). `head` is what was read.
+  static bool TryLock(L& line, std::uint64_t head) {
+    return (head & kLineLocked) == 0 &&
+           line.head.compare_exchange_strong(head, head | kLineLocked,
+                                             std::memory_order_acquire,
+                                             std::memory_order_relaxed);
+  }
+  [[gnu::noinline]] static void Wait(int failures) noexcept {
+    if (failures < 64) {
+      Atomics::Pause();
+    } else {
+      Atomics::Yield();
+    }
+  }
+
+  template <class Same>
+  static Seen Look(L& line, std::uint64_t hash, std::uint64_t key, Same same,
+                   std::uint64_t& value) {
+    const std::uint64_t head =
+        line.head.load(std::memory_order_acquire);  // (1)
+    if ((head & kLineReady) == 0) return Seen::kVoid;
+    const std::uint64_t link =
+        line.link.load(std::memory_order_acquire);  // (2)
+    // kAbsent: not this entry. A change must be noticed at once: if it was only
+    // a lock, the head may look as before later on.
+    const auto look = [&](const Word* word) {
+      if (word->load(std::memory_order_acquire) != key)
+        return Seen::kAbsent;                                    // (2)
+      value = word[kLineSlots].load(std::memory_order_acquire);  // (2)
+      if (!Unchanged(line, head, link)) return Seen::kChanged;
+      return same(value) ? Seen::kFound : Seen::kAbsent;
+    };
+    for (TagSet matches = MatchTags(head, LineTag(hash)); matches != 0;
+         matches &= matches - 1) {
+      const Seen seen = look(line.Slot(link, FirstTag(matches)));
+      if (seen != Seen::kAbsent) return seen;
+    }
+    if ((head & kLineDeep) != 0) {
+      const L* second = L::Second(link);
+      if (second == nullptr) return Seen::kChanged;
+      const L* deep = L::Deep(second->link.load(std::memory_order_acquire));
+      while (deep != nullptr) {
+        const std::uint64_t next = deep->link.load(std::memory_order_acquire);
+        for (unsigned i = 0; i < kLineSlots; ++i) {
+          if ((next >> i & 1) == 0) continue;
+          const Seen seen = look(&deep->words[i]);
+          if (seen != Seen::kAbsent) return seen;
+        }
+        // A line that has moved on may lead anywhere, but only to lines.
+        if (!Unchanged(line, head, link)) return Seen::kChanged;
+        deep = L::Deep(next);
       }
-      lines_ = static_cast<L*>(LineMemory::Map(all * sizeof(L), huge_));
-    } else {
-      lines_ = new L[all];
+    }
+    return Unchanged(line, head, link) ? Seen::kAbsent : Seen::kChanged;
+  }
+
+  // Whether PutInto will need a line.
+  static bool NeedsLine(const L&, std::uint64_t head, std::uint64_t link) {
+    const TagSet room = MatchTags(head, 0);
+    if (room != 0) return FirstTag(room) >= kLineSlots && !L::Second(link);
+    return DeepWithRoom(link) == nullptr;
+  }
+  // For lines whose six slots are full.
+  static L* DeepWithRoom(std::uint64_t link) {
+    L* deep = L::Deep(L::Second(link)->link.load(std::memory_order_relaxed));
+    while (deep != nullptr) {
+      const std::uint64_t next = deep->link.load(std::memory_order_relaxed);
+      if ((next & 7) != 7) break;
+      deep = L::Deep(next);
+    }
+    return deep;
+  }
+
+  static void Write(Word* word, std::uint64_t key, std::uint64_t value) {
+    word[0].store(key, std::memory_order_release);             // (5), with (2)
+    word[kLineSlots].store(value, std::memory_order_release);  // (5), with (2)
+  }
+
+  // Writes an entry into a locked or private line and adjusts `head` and
+  // `link`; the head is stored by the caller. `take` yields a line when needed.
+  template <class Take>
+  static void PutInto(L& line, std::uint64_t& head, std::uint64_t& link,
+                      std::uint64_t hash, std::uint64_t key,
+                      std::uint64_t value, const Take& take) {
+    const TagSet room = MatchTags(head, 0);
+    if (room != 0) [[likely]] {
+      const unsigned i = FirstTag(room);
+      if (i >= kLineSlots && L::Second(link) == nullptr) {
+        link = L::LinkTo(take()) | (link & kLinkLow);
+        line.link.store(link, std::memory_order_release);  // (5), with (2)
+      }
+      Write(line.Slot(link, i), key, value);
+      head |= LineTag(hash) << (kTagBits * i);
+      return;
+    }
+    L* deep = DeepWithRoom(link);
+    if (deep == nullptr) {
+      L* const second = L::Second(link);
+      deep = take();
+      deep->link.store(second->link.load(std::memory_order_relaxed),
+                       std::memory_order_release);
+      second->link.store(L::DeepLinkTo(deep), std::memory_order_release);
+    }
+    const std::uint64_t next = deep->link.load(std::memory_order_relaxed);
+    const auto i = static_cast<unsigned>(std::countr_one(next));
+    Write(&deep->words[i], key, value);
+    deep->link.store(next | std::uint64_t{1} << i, std::memory_order_release);
+    head |= kLineDeep;
+  }
+
+  // Under the line's lock.
+  template <class Visit>
+  static void VisitLine(L& line, std::uint64_t head, std::uint64_t link,
+                        const Visit& visit) {
+    const auto call = [&](const Word* word) {
+      visit(word[0].load(std::memory_order_relaxed),
+            word[kLineSlots].load(std::memory_order_relaxed));
+    };
+    const auto half = [&](std::uint64_t tags, const Word* words) {
+      for (unsigned i = 0; i < kLineSlots; ++i, tags >>= kTagBits) {
+        if ((tags & 0xff) != 0) call(words + i);
+      }
+    };
+    half(head, line.words.data());
+    constexpr std::uint64_t kHalf =
+        (std::uint64_t{1} << (kLineSlots * kTagBits)) - 1;
+    if (const std::uint64_t rest = head >> (kLineSlots * kTagBits) & kHalf) {
+      half(rest, line.Slot(link, kLineSlots));
+    }
+    if ((head & kLineDeep) == 0) return;
+    const L* deep =
+        L::Deep(L::Second(link)->link.load(std::memory_order_relaxed));
+    while (deep != nullptr) {
+      const std::uint64_t next = deep->link.load(std::memory_order_relaxed);
+      for (unsigned i = 0; i < kLineSlots; ++i) {
+        if ((next >> i & 1) != 0) call(&deep->words[i]);
+      }
+      deep = L::Deep(next);
     }
   }
-  ~LineTable() {
-    if (mapped()) {
-      LineMemory::Unmap(lines_, all() * sizeof(L));
-    } else {
-      delete[] lines_;
-    }
-  }
-  LineTable(const LineTable&) = delete;
-  LineTable& operator=(const LineTable&) = delete;
-
-  // Lines in the order of the hashes they are home to: line i of n takes the
-  // i-th n-th of all hashes.
-  std::uint64_t Index(std::uint64_t hash) const {
-    return static_cast<std::uint64_t>(
-        (static_cast<unsigned __int128>(hash) * count_) >> 64);
-  }
-  L& Home(std::uint64_t hash) const { return lines_[Index(hash)]; }
-  // The first hash of line i; 0 for i = n, where hashes wrap.
-  std::uint64_t FirstHash(std::uint64_t i) const {
-    return static_cast<std::uint64_t>(
-        ((static_cast<unsigned __int128>(i) << 64) + count_ - 1) / count_);
-  }
-
-  L* lines() const { return lines_; }
-  std::uint64_t count() const { return count_; }
-  std::uint64_t all() const { return count_ + shape_.spare(); }
-  const LineShape& shape() const { return shape_; }
-  bool mapped() const { return count_ >= kMapped; }
-  bool Contains(const L* line) const {
-    return line >= lines_ && line < lines_ + all();
-  }
-
-  // The first of `n` spare lines in a row, or null when there are not so many.
-  // Wait-free.
-  L* TakeSpares(std::uint64_t n) noexcept {
-    const std::uint64_t all = shape_.spare();
-    if (used_.load(std::memory_order_relaxed) + n > all) return nullptr;
-    const std::uint64_t i = used_.fetch_add(n, std::memory_order_relaxed);
-    return i + n <= all ? lines_ + count_ + i : nullptr;
-  }
-
-  // Memory that is in use, as the kernel counts it.
-  std::size_t Bytes() const {
-    if (!mapped()) return MallocBytes(all() * sizeof(L) + kCacheLine);
-    const std::uint64_t used =
-        std::min(used_.load(std::memory_order_relaxed), shape_.spare());
-    const std::size_t touched = (count_ + used) * sizeof(L);
-    return std::max((touched + LineMemory::kPage - 1) / LineMemory::kPage *
-                        LineMemory::kPage,
-                    huge_);
-  }
-
- private:
-  // What readers read, in one line with nothing that is ever written.
-  alignas(kCacheLine) L* lines_ = nullptr;
-  std::uint64_t count_;
-  LineShape shape_;
-  std::size_t huge_ = 0;
-
- public:
-  LineTable* const older;  // the one before; lives as long as this one
-
-  // While this table is being filled: the one that it is filled from.
-  alignas(kCacheLine) Atomic<LineTable*> previous{nullptr};
-  Atomic<std::uint64_t> next_group{0};    // handed out to helpers
-  Atomic<std::uint64_t> moved_groups{0};  // completed
-
- private:
-  Atomic<std::uint64_t> used_{0};
-};
-
-// Single lines, for homes whose table has no spare line left (which a good hash
-// does not bring about) and in tables that are too small to have many. They are
-// kept until the store is destroyed.
-template <class Atomics>
-class LineStore {
-  using L = Line<Atomics>;
-  template <class T>
-  using Atomic = typename Atomics::template Atomic<T>;
-
- public:
-  LineStore() = default;
-  LineStore(const LineStore&) = delete;
-  LineStore& operator=(const LineStore&) = delete;
-  ~LineStore() {
-    while (slabs_ != nullptr) delete std::exchange(slabs_, slabs_->next);
-  }
-
-  bool HasLeftOver() const noexcept {
-    return free_count_.load(std::memory_order_relaxed) != 0;
-  }
-  // A line, or null if none is left over.
-  L* TakeLeftOver() noexcept {
-    if (!HasLeftOver()) return nullptr;
-    const std::lock_guard lock(lock_);
-    return Pop();
-  }
-  // Throws std::bad_alloc.
-  L* Take() {
-    {
-      const std::lock_guard lock(lock_);
-      if (L* line = Pop()) return line;
-    }
-    auto slab = std::make_unique<Slab>();
-    L* const mine = &slab->lines[0];
-    const std::lock_guard lock(lock_);
-    for (std::size_t i = 1; i < kSlabLines; ++i) Push(&slab->lines[i]);
-    slab->next = slabs_;
-    slabs_ = slab.release();
-    ++slab_count_;
-    return mine;
-  }
-  // Takes `n` lines that live as long as this store.
-  void Give(L* lines, std::uint64_t n = 1) noexcept {
-    const std::lock_guard lock(lock_);
-    for (std::uint64_t i = 0; i < n; ++i) Push(lines + i);
-  }
-
-  // Quiescent only.
-  std::size_t Bytes() const { return slab_count_ * MallocBytes(sizeof(Slab)); }
-
- private:
-  static constexpr std::size_t kSlabLines = 15;
-  struct Slab {
-    std::array<L, kSlabLines> lines;
-    Slab* next = nullptr;
-  };
-
-  L* Pop() noexcept {
-    L* const line = free_;
-    if (line == nullptr) return nullptr;
-    free_ = L::Deep(line->link.load(std::memory_order_relaxed));
-    free_count_.store(free_count_.load(std::memory_order_relaxed) - 1,
-                      std::memory_order_relaxed);
-    return line;
-  }
-  void Push(L* line) noexcept {
-    // Release for the sake of late readers of the line: see (5) of the map.
-    line->link.store(L::DeepLinkTo(free_), std::memory_order_release);
-    free_ = line;
-    free_count_.store(free_count_.load(std::memory_order_relaxed) + 1,
-                      std::memory_order_relaxed);
-  }
-
-  SpinLock<Atomics> lock_;
-  Atomic<std::uint64_t> free_count_{0};  // written under the lock
-  L* free_ = nullptr;                    // linked by `link`
-  Slab* slabs_ = nullptr;
-  std::size_t slab_count_ = 0;
 };
 
 }  // namespace cmap::internal
