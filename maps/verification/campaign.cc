@@ -206,10 +206,11 @@ int Run(const Flags& flags) {
     if (!figures.is_object() || figures.value("schema", "") != kSchema) figures = Json();
   }
   figures["schema"] = kSchema;
-  figures["generated_by"] = "tools/bazel run //maps/verification:campaign -- --histories " +
-                            std::to_string(flags.histories) + " --map_histories " +
-                            std::to_string(flags.map_histories) + " --seed " +
-                            std::to_string(flags.seed);
+  figures["generated_by"] =
+      "tools/bazel run //maps/verification:campaign -- --histories " +
+      std::to_string(flags.histories) + " --map_histories " + std::to_string(flags.map_histories) +
+      " --seed " + std::to_string(flags.seed) +
+      (flags.seconds == 0 ? "" : " --seconds " + std::to_string(static_cast<int>(flags.seconds)));
   figures["clock"] = ClockName();
 #if defined(__x86_64__)
   figures["architecture"] = "x86_64";

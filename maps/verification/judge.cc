@@ -48,6 +48,26 @@ std::string SizeAtRest(const Traits& traits, const Log& rest) {
          " keys in the map.\n";
 }
 
+// What the history of the whole map says about one key.
+Problem Project(const Problem& joint, std::uint16_t lane) {
+  Problem one;
+  one.may_vanish = joint.may_vanish;
+  one.first_key = lane;
+  one.initial = {State{Lane(joint.initial[0], lane)}};
+  for (const Operation& o : joint.operations) {
+    if (o.op == Op::kClear) {
+      one.operations.push_back(At(o, 0, Op::kStore, kAbsent, kAbsent));
+    } else if (o.op == Op::kStoreBatch) {
+      const Id id = Lane(o.state, lane);
+      if (id != kAbsent) one.operations.push_back(At(o, 0, Op::kStore, id, kAbsent));
+    } else if (o.key == lane) {
+      one.operations.push_back(o);
+      one.operations.back().key = 0;
+    }
+  }
+  return one;
+}
+
 std::string Errors(const std::vector<const Log*>& logs) {
   for (const Log* log : logs) {
     if (!log->error.empty()) return "  " + log->error + ".\n";
@@ -128,7 +148,7 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
     still = static_cast<Id>(still + (held[key] != kAbsent));
   }
   bool cleared = false;
-  std::vector<Operation> sizes;
+  std::vector<Operation> sizes, looks;
   std::vector<Id> ids;
   for (const Log* log : logs) {
     const bool at_rest = log == logs.back();
@@ -149,7 +169,7 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
             if (snapshot) {
               o.state = WithLane(o.state, lane, ids[lane]);
             } else {
-              joint.operations.push_back(At(o, lane, Op::kLoad, kAbsent, ids[lane]));
+              looks.push_back(At(o, lane, Op::kLoad, kAbsent, ids[lane]));
             }
           }
           if (snapshot) joint.operations.push_back(o);
@@ -189,6 +209,16 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
   }
   if (cleared && still != 0) return "  Clear in a map with side keys.\n";
   std::string wrong = Solve(joint, "  the map as a whole is not linearizable:");
+  // What a Range that is no snapshot saw of one key says nothing of another.
+  for (std::uint16_t lane = 0; wrong.empty() && !looks.empty() && lane < kLanes; ++lane) {
+    Problem one = Project(joint, lane);
+    for (const Operation& look : looks) {
+      if (look.key != lane) continue;
+      one.operations.push_back(look);
+      one.operations.back().key = 0;
+    }
+    wrong = Solve(one, "  key " + std::to_string(lane) + " is not linearizable:");
+  }
   for (std::size_t i = 0; wrong.empty() && i < sizes.size(); ++i) {
     wrong = CheckSize(joint, sizes[i]);
   }
@@ -199,21 +229,8 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
 // The bound for designs that count in parts.
 std::string Judge::CheckSize(const Problem& joint, const Operation& size) {
   int low = 0, high = 0;
-  Problem one;
-  one.may_vanish = joint.may_vanish;
   for (std::uint16_t lane = 0; lane < kLanes; ++lane) {
-    one.initial = {State{Lane(joint.initial[0], lane)}};
-    one.operations.clear();
-    for (const Operation& o : joint.operations) {
-      if (o.op == Op::kClear) {
-        one.operations.push_back(At(o, 0, Op::kStore, kAbsent, kAbsent));
-      } else if (o.op == Op::kStoreBatch && Lane(o.state, lane) != kAbsent) {
-        one.operations.push_back(At(o, 0, Op::kStore, Lane(o.state, lane), kAbsent));
-      } else if (o.op != Op::kStoreBatch && o.key == lane) {
-        one.operations.push_back(o);
-        one.operations.back().key = 0;
-      }
-    }
+    const Problem one = Project(joint, lane);
     const std::vector<State> states = checker_.PossibleStates(one, size.invoked);
     if (states.empty()) return "";  // then the map is wrong, and Solve says so
     low += std::all_of(states.begin(), states.end(), [](State s) { return s; });
