@@ -64,8 +64,8 @@
 // So are operations that find nothing to do. Writes block each other per home
 // line; they are O(1) on average, plus the moving of 64 groups while the map
 // grows, plus the creation of the new table for the thread that finds it
-// necessary. LoadOrCompute holds the line's lock while it computes. Clear and
-// Range work line by line. A thread that stops inside a write stops the growing
+// necessary. LoadOrCompute holds the line's lock while it computes. Clear,
+// Range and Size work line by line, O(n). A thread that stops inside a write stops the growing
 // of the map, but nobody who does not need the same line. Exceptions come
 // before any change, except that a Clear that throws has removed part of the
 // entries.
@@ -180,7 +180,7 @@ class CacheLineMap {
       .batch_is_atomic = false,
       .clear_is_atomic = false,
       .caveat =
-          "keeps the address space, not the memory, of outgrown tables, and "
+          "Size is O(n); keeps the address space, not the memory, of outgrown tables, and "
           "never shrinks; requests huge pages (tunable huge_pages)",
   };
   static constexpr auto kTunables = internal::kLineTunables;
@@ -309,6 +309,7 @@ class CacheLineMap {
     }
   }
 
+  // Counts line by line, each under its lock. O(n).
   std::size_t Size() { return table_.Size(); }
 
   // Makes a table of the right size at once, and moves what there is. O(n).

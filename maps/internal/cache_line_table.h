@@ -288,7 +288,20 @@ class CacheLineTable {
   void HaveRemoved(std::size_t n) noexcept {
     count_.Add(-static_cast<std::int64_t>(n));
   }
-  std::size_t Size() const { return count_.Sum(); }
+  // Line by line, under their locks. The counter would not do: between an entry's
+  // appearance and its being counted, others may act on it. O(n).
+  std::size_t Size() {
+    std::size_t size = 0;
+    std::uint64_t first = 0;
+    do {
+      Owner owner(*this, first);
+      owner.ForEach([&](std::uint64_t key, std::uint64_t) {
+        size += HashOf{}(key) >= first;
+      });
+      first = owner.EndHash();
+    } while (first != 0);
+    return size;
+  }
 
   // Quiescent only. Calls visit(key word, value word, i) for every entry, the
   // i-th of its home, wherever it is while the map grows.
