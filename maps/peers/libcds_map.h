@@ -66,6 +66,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -87,6 +88,20 @@ struct LibcdsDisposer {
   void operator()(Element* element) const {
     delete element;
   }
+};
+
+// The library deletes arrays as if they were of one element: as a size that is
+// wrong is worse than none, none is given.
+template <class T>
+struct LibcdsAllocator : std::allocator<T> {
+  LibcdsAllocator() = default;
+  template <class U>
+  LibcdsAllocator(const LibcdsAllocator<U>&) {}
+  template <class U>
+  struct rebind {
+    using other = LibcdsAllocator<U>;
+  };
+  void deallocate(T* p, std::size_t) { ::operator delete(p); }
 };
 
 // What the two designs do differently.
@@ -128,6 +143,7 @@ struct LibcdsFeldman {
     };
     using disposer = LibcdsDisposer;
     using item_counter = cds::atomicity::item_counter;
+    using node_allocator = LibcdsAllocator<int>;
   };
   class Table
       : public cds::intrusive::FeldmanHashSet<cds::gc::HP, Element, Traits> {
@@ -201,6 +217,7 @@ struct LibcdsSplitList {
         return Hash{}(element.key);
       }
     };
+    using allocator = LibcdsAllocator<int>;
     using item_counter = cds::atomicity::item_counter;
   };
   using List = cds::intrusive::IterableList<cds::gc::HP, Element, ListTraits>;
