@@ -29,6 +29,10 @@
 // Keys and values of eight trivial bytes only: with others, erase of an absent
 // key dereferences a null pointer in the packaged version.
 //
+// Walks recurse once for each empty bucket unless the compiler makes that a loop,
+// as g++ and clang do from -O2 on: without optimisation large tables overflow the
+// stack.
+//
 // Settings: tunable initial_buckets is the constructor's argument.
 //
 // Guarantees: point operations are linearizable. Load is lock-free but for the
