@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worker's registration of strategies, from the list in //maps:strategies.bzl.
 
-One generated file and library per strategy and key type: a change in one strategy recompiles two small files.
+One generated file and library per strategy: a change in one strategy recompiles one small file.
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
 load("//maps:strategies.bzl", "STRATEGIES", "where")
-
-# Names in targets -> types.
-_KEY_TYPES = {
-    "u64": "std::uint64_t",
-    "string": "std::string",
-}
 
 _REGISTRATION = """// Generated from maps/strategies.bzl.
 #include <cstdint>
@@ -21,7 +15,8 @@ _REGISTRATION = """// Generated from maps/strategies.bzl.
 #include "maps/strategies/{name}.h"
 
 [[maybe_unused]] static const bool kRegistered =
-    cmap::experiments::Register<cmap::strategies::{name}, {key}>();
+    cmap::experiments::Register<cmap::strategies::{name}, std::uint64_t>() |
+    cmap::experiments::Register<cmap::strategies::{name}, std::string>();
 """
 
 def _write_impl(ctx):
@@ -36,25 +31,24 @@ def strategy_registrations(name):
     """Declares the library `name`: whatever links it knows every strategy.
 
     Args:
-      name: the library; its parts are <name>_<strategy>_<key type>.
+      name: the library; its parts are <name>_<strategy>.
     """
     parts = []
     for s in STRATEGIES:
-        for key, type in _KEY_TYPES.items():
-            part = "%s_%s_%s" % (name, s.name, key)
-            _write(
-                name = part + "_source",
-                out = part + ".cc",
-                content = _REGISTRATION.format(name = s.name, key = type),
-            )
-            cc_library(
-                name = part,
-                srcs = [part + ".cc"],
-                target_compatible_with = where(s, [], ["//tools/platforms:incompatible"]),
-                deps = [":contestant_for", "//maps:" + s.name],
-                alwayslink = True,
-            )
-            parts = parts + where(s, [":" + part], [])
+        part = "%s_%s" % (name, s.name)
+        _write(
+            name = part + "_source",
+            out = part + ".cc",
+            content = _REGISTRATION.format(name = s.name),
+        )
+        cc_library(
+            name = part,
+            srcs = [part + ".cc"],
+            target_compatible_with = where(s, [], ["//tools/platforms:incompatible"]),
+            deps = [":contestant_for", "//maps:" + s.name],
+            alwayslink = True,
+        )
+        parts = parts + where(s, [":" + part], [])
     cc_library(
         name = name,
         deps = parts,

@@ -91,6 +91,19 @@ struct ConstantHash {
   std::uint64_t operator()(const K&) const noexcept { return 0; }
 };
 
+// Any of the three, chosen when a check runs: a map is compiled once for them all.
+template <class K>
+struct ChosenHash {
+  std::uint64_t operator()(const K& key) const noexcept {
+    switch (hash_of_maps) {
+      case HashKind::kGood: return DefaultHash<K>{}(key);
+      case HashKind::kTruncated: return TruncatedHash<K>{}(key);
+      case HashKind::kConstant: return ConstantHash<K>{}(key);
+    }
+    return 0;
+  }
+};
+
 template <class Map>
 class MapAdaptor final : public AnyMap {
   using K = typename Map::key_type;

@@ -71,6 +71,10 @@ enum class HashKind {
   kConstant,   // one hash for all keys
 };
 
+// The hash that ChosenHash stands for (adaptor.h). RunCheck sets it to the
+// subject's before it makes a map; nothing changes it while a map lives.
+inline HashKind hash_of_maps = HashKind::kGood;
+
 struct TunableInfo {
   std::string name;
   std::int64_t min;

@@ -75,6 +75,7 @@ Outcome RunCheck(const Check& check, const Subject& subject, std::uint64_t seed)
   const std::string where = std::string(check.name) + " of " + subject.name +
                             " (CMAP_TEST_SEED=" + std::to_string(seed) + "): ";
   subject.quiesce();
+  hash_of_maps = subject.hash;
   const std::int64_t alive = LifeCounted::Alive();
   const std::int64_t violations = LifeCounted::Violations();
   try {

@@ -67,24 +67,39 @@ inline void RegisterSubject(const std::string& suite, Subject made) {
   }
 }
 
-template <class Strategy, class K, class V, class Hash>
-void RegisterHash(HashKind kind, const char* hash_name) {
-  if constexpr (requires { typename Strategy::template Map<K, V, Hash>; }) {
-    using Map = typename Strategy::template Map<K, V, Hash>;
+template <class Strategy, class K, class V>
+constexpr bool kTakesAnyHash =
+    requires { typename Strategy::template Map<K, V, ChosenHash<K>>; };
+
+// With one pair of types and one hash.
+template <class Strategy, class K, class V>
+void RegisterTypes(HashKind hash) {
+  static constexpr const char* kNames[] = {"good", "truncated", "constant"};
+  const std::string suite =
+      std::string(Code<K>::kName) + "_" + std::string(Code<V>::kName) + "_" +
+      kNames[static_cast<int>(hash)];
+  if constexpr (kTakesAnyHash<Strategy, K, V>) {
+    using Map = typename Strategy::template Map<K, V, ChosenHash<K>>;
     static_assert(ConcurrentMap<Map>,
                   "the strategy does not model ConcurrentMap");
-    RegisterSubject(std::string(Code<K>::kName) + "_" +
-                        std::string(Code<V>::kName) + "_" + hash_name,
-                    MakeSubject<Map>(Strategy::kName, kind));
+    RegisterSubject(suite, MakeSubject<Map>(Strategy::kName, hash));
+  } else if constexpr (requires {
+                         typename Strategy::template Map<K, V, DefaultHash<K>>;
+                       }) {
+    using Map = typename Strategy::template Map<K, V, DefaultHash<K>>;
+    static_assert(ConcurrentMap<Map>,
+                  "the strategy does not model ConcurrentMap");
+    if (hash == HashKind::kGood) {
+      RegisterSubject(suite, MakeSubject<Map>(Strategy::kName, hash));
+    }
   }
 }
 
 template <class Strategy, class K, class V>
 void RegisterTypes() {
-  RegisterHash<Strategy, K, V, DefaultHash<K>>(HashKind::kGood, "good");
-  RegisterHash<Strategy, K, V, TruncatedHash<K>>(HashKind::kTruncated,
-                                                 "truncated");
-  RegisterHash<Strategy, K, V, ConstantHash<K>>(HashKind::kConstant, "constant");
+  RegisterTypes<Strategy, K, V>(HashKind::kGood);
+  RegisterTypes<Strategy, K, V>(HashKind::kTruncated);
+  RegisterTypes<Strategy, K, V>(HashKind::kConstant);
 }
 
 // Of the project's own maps is asked that they survive any fault unchanged.
@@ -116,11 +131,9 @@ bool RegisterConformance() {
 template <class Strategy>
 bool RegisterVariant() {
   using U64 = std::uint64_t;
-  RegisterHash<Strategy, U64, U64, DefaultHash<U64>>(HashKind::kGood, "good");
-  RegisterHash<Strategy, std::string, std::string, DefaultHash<std::string>>(
-      HashKind::kGood, "good");
-  RegisterHash<Strategy, U64, LifeCounted, TruncatedHash<U64>>(
-      HashKind::kTruncated, "truncated");
+  RegisterTypes<Strategy, U64, U64>(HashKind::kGood);
+  RegisterTypes<Strategy, std::string, std::string>(HashKind::kGood);
+  RegisterTypes<Strategy, U64, LifeCounted>(HashKind::kTruncated);
   if constexpr (!Strategy::kPeer) RegisterFaults<Strategy>();
   return true;
 }

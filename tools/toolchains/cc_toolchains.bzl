@@ -27,7 +27,7 @@ cc_toolchain_config(
     link_flags = {link_flags},
     link_libs = ["-lstdc++", "-lm"],
     # Measurements come from optimised builds only; -g costs no time in them and gives symbols to stack traces.
-    opt_compile_flags = ["-O2", "-g", "-DNDEBUG", "-ffunction-sections", "-fdata-sections"],
+    opt_compile_flags = ["-O2", "-g1", "-DNDEBUG", "-ffunction-sections", "-fdata-sections"],
     opt_link_flags = ["-Wl,--gc-sections"],
     coverage_compile_flags = ["--coverage"],
     coverage_link_flags = ["--coverage"],
