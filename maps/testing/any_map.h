@@ -107,6 +107,9 @@ struct Subject {
   // Makes the n-th allocation of the calling thread from now fail; 0 switches that
   // off and says whether it has. Empty where the program does not count them.
   std::function<bool(std::uint64_t)> fail_allocation;
+  // Called, if set, by every thread of a concurrent check before its work, with a
+  // number of its own: whoever runs the checks may disturb its schedule.
+  std::function<void(std::uint64_t)> thread_start;
 
   // At most `wanted` keys, fewer where colliding hashes make every operation
   // walk all of them.

@@ -466,10 +466,13 @@ void ConcurrentRange(const Context& context) {
       return;
     }
     const AtExit exit(ranging);
+    Random random(context.seed());
     for (std::uint64_t round = 0; context.More(round, 60); ++round) {
       std::vector<bool> seen(keys);
       std::set<Number> others;
       map->Range([&](Number key, Number value) {
+        // A visitor may call the map, which must not let go of what Range holds.
+        if (random.OneIn(4)) map->Load(random.Below(keys));
         Expect(value % (key + 1) == 0, "Range shows ", value, " for ", key,
                ", which nobody stored for it");
         if (key >= keys) {
@@ -631,6 +634,7 @@ void ConcurrentClear(const Context& context) {
 
 // Tunables at their least and greatest under concurrent insertion and deletion.
 void TunablesWithThreads(const Context& context) {
+  const bool computes = !context.traits().unsupported.contains(Op::kLoadOrCompute);
   constexpr std::int64_t kMost = 4096;
   for (const TunableInfo& tunable : context.subject().tunables) {
     for (const std::int64_t value :
@@ -640,11 +644,22 @@ void TunablesWithThreads(const Context& context) {
       std::atomic<std::int64_t> size{0};
       context.InThreads(threads, [&](int me) {
         Random random(context.seed() + static_cast<Number>(me));
+        // What a tunable changes is often how an insertion looks first.
+        const auto insert = [&](Number key) {
+          if (!computes || random.OneIn(2)) {
+            return !map->LoadOrStore(key, key).loaded;
+          }
+          const Loaded<Number> got = map->LoadOrCompute(key, [&] {
+            std::this_thread::yield();
+            return key;
+          });
+          return !got.loaded;
+        };
         std::int64_t mine = 0;
         for (int call = 0; call < 1000; ++call) {
           const Number key = random.Below(100);
           switch (random.Below(3)) {
-            case 0: mine += !map->LoadOrStore(key, key).loaded; break;
+            case 0: mine += insert(key); break;
             case 1: mine -= map->Delete(key); break;
             default: {
               const std::optional<Number> got = map->Load(key);

@@ -70,6 +70,7 @@ enum class Flaw {
   kMemoryForgetsStrings,   // MemoryBytes counts nodes, not characters
   kIgnoresOptions,         // accepts every Options
   kTunableBreaks,          // works only with the initial value of a tunable
+  kTunableSplitsCompute,   // LoadOrCompute does not check again with another one
   kLosesKeysOnGrowth,      // drops a key when it outgrows a power of two
 };
 
@@ -157,6 +158,12 @@ class FlawedMap {
     if constexpr (kFlaw == Flaw::kComputesOutsideLock) {
       if (std::optional<V> found = Load(key)) return {*found, true};
       return LoadOrStore(key, make());
+    }
+    if (kFlaw == Flaw::kTunableSplitsCompute && level_ == 9) {
+      if (std::optional<V> found = Load(key)) return {*found, true};
+      Loaded<V> result{make(), false};
+      Store(key, result.value);
+      return result;
     }
     Guard guard(mutex_);
     if (std::optional<V> found = Find(key)) return {*found, true};

@@ -76,6 +76,9 @@ void Context::InThreads(int threads,
       while (missing.load(std::memory_order_relaxed) > 0) {
         std::this_thread::yield();
       }
+      if (subject_.thread_start) {
+        subject_.thread_start(seed_ * 64 + static_cast<std::uint64_t>(i));
+      }
       try {
         body(i);
       } catch (...) {

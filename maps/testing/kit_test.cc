@@ -2,8 +2,11 @@
 //
 // The kit is itself tested: a map without a mistake passes every check, and each
 // deliberate mistake is found by the check that is there to find it.
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -241,6 +244,7 @@ TEST(KitTest, MemoryBytes) {
 TEST(KitTest, Options) {
   ExpectCaught<Flaw::kIgnoresOptions>("tunables");
   ExpectCaught<Flaw::kTunableBreaks>("tunables");
+  ExpectCaught<Flaw::kTunableSplitsCompute>("tunables_with_threads");
 }
 
 TEST(KitTest, LosesKeysOnGrowth) {
@@ -361,6 +365,23 @@ TEST(KitTest, ThreadsReportFailures) {
                                    if (me == 2) Fail("thread ", me);
                                  }),
                CheckFailure);
+}
+
+// Who runs the checks is called by every thread, with a number of its own.
+TEST(KitTest, ThreadsStart) {
+  Subject subject =
+      MakeSubject<FlawedMap<std::uint64_t, std::uint64_t, Flaw::kNone>>(
+          "flawless", HashKind::kGood);
+  std::mutex mutex;
+  std::set<std::uint64_t> numbers;
+  subject.thread_start = [&](std::uint64_t number) {
+    const std::lock_guard lock(mutex);
+    numbers.insert(number);
+  };
+  std::atomic<int> started{0};
+  Context(subject, 1).InThreads(3, [&](int) { ++started; });
+  EXPECT_EQ(numbers.size(), 3u);
+  EXPECT_EQ(started.load(), 3);
 }
 
 // Codes are bijections: what comes back is what went in, anything else is refused.

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes in adaptive_map: the gate that stops writers during a switch, and the switch."""
+
+load(":mutant.bzl", "mutant")
+
+def _mutant(*args, **kwargs):
+    name, rest = args[0], args[1:]
+    return mutant(name, "adaptive_map", "maps/adaptive_map.h", *rest, **kwargs)
+
+def _gate(*args, **kwargs):
+    name, rest = args[0], args[1:]
+    return mutant("gate_" + name, "adaptive_map", "maps/internal/writer_gate.h", *rest, **kwargs)
+
+ADAPTIVE_MAP = [
+    _mutant(
+        "writers_pass_by_the_gate",
+        "    const typename Gate::Passage passage(gate_);\n",
+        "    Guard guard;\n",
+        "Writers do not use the gate: what they write during a switch is lost.",
+        "linearizability",
+    ),
+    _mutant(
+        "copies_before_the_gate_is_shut",
+        """    const typename Gate::Shut shut(gate_);
+    const std::size_t entries = old->With(size);
+    auto next = std::make_unique<Generation>(kind, shards_);
+""",
+        """    { const typename Gate::Shut shut(gate_); }
+    const std::size_t entries = old->With(size);
+    auto next = std::make_unique<Generation>(kind, shards_);
+""",
+        "The gate opens before the entries are copied: what is written meanwhile is lost.",
+        "linearizability",
+    ),
+    _mutant(
+        "old_map_freed_too_early",
+        "    guard.Retire(old, entries * (sizeof(K) + sizeof(V) + 2 * sizeof(void*)));\n",
+        "    delete old;\n",
+        "The former map is freed at once, while readers may be in it.",
+        "asan",
+    ),
+    _mutant(
+        "old_map_never_freed",
+        "    guard.Retire(old, entries * (sizeof(K) + sizeof(V) + 2 * sizeof(void*)));\n",
+        "",
+        "The former map is never freed.",
+        "lives",
+    ),
+    _mutant(
+        "reads_without_guard",
+        "    Guard guard;\n    // (1) acquire",
+        "    // (1) acquire",
+        "Readers have no guard: the map they are in may be freed.",
+        "tsan",
+    ),
+    _mutant(
+        "published_relaxed",
+        "    generation_.store(next.release(), std::memory_order_release);\n",
+        "    generation_.store(next.release(), std::memory_order_relaxed);\n",
+        "(2) is relaxed: a reader may see the new map before what is in it.",
+        "tsan",
+    ),
+    _gate(
+        "shut_without_waiting",
+        "        while (p.word.load(std::memory_order_acquire) != kShut) Atomics::Yield();\n",
+        "        p.word.load(std::memory_order_acquire);\n",
+        "Who shuts the gate does not wait for the writers who are inside.",
+        "linearizability",
+    ),
+    _gate(
+        "does_not_ask",
+        "      while ((word_.fetch_add(kWriter, std::memory_order_acquire) & kShut) != 0) {\n",
+        "      while (word_.fetch_add(kWriter, std::memory_order_acquire) == ~kShut) {\n",
+        "A writer goes in although the gate is shut.",
+        "linearizability",
+    ),
+    _gate(
+        "stays_counted",
+        "        word_.fetch_sub(kWriter, std::memory_order_relaxed);\n",
+        "",
+        "A writer that finds the gate shut stays counted while it waits: the switch waits for it.",
+        "linearizability",
+    ),
+    _gate(
+        "leaves_relaxed",
+        "    ~Passage() { word_.fetch_sub(kWriter, std::memory_order_release); }\n",
+        "    ~Passage() { word_.fetch_sub(kWriter, std::memory_order_relaxed); }\n",
+        "(3) is relaxed: the copy need not have what the last writer wrote.",
+        "tsan",
+    ),
+]

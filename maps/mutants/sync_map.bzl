@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes in sync_map: promotion, the states of an entry, second looks under the mutex, freeing."""
+
+load(":mutant.bzl", "mutant")
+
+_FILE = "maps/sync_map.h"
+
+def _mutant(*args, **kwargs):
+    name, rest = args[0], args[1:]
+    return mutant(name, "sync_map", _FILE, *rest, **kwargs)
+
+SYNC_MAP = [
+    # Promotion and the making of dirty.
+    _mutant(
+        "promotes_one_miss_late",
+        "    if (++misses_ < dirty_->size()) return;\n",
+        "    if (++misses_ <= dirty_->size()) return;\n",
+        "Dirty is promoted after one miss more than it has keys.",
+        "own_test",
+    ),
+    _mutant(
+        "dirty_survives_promotion",
+        """    Publish(fresh.release());
+    dirty_ = nullptr;
+""",
+        "    Publish(fresh.release());\n",
+        "After a promotion dirty and read are one index, written under readers' feet.",
+        "one_thread",
+    ),
+    _mutant(
+        "not_amended",
+        "      amended.reset(new ReadOnly{read->index, true});\n",
+        "      amended.reset(new ReadOnly{read->index, false});\n",
+        "Readers are not told that dirty holds more.",
+        "one_thread",
+    ),
+    _mutant(
+        "dirty_without_live_entries",
+        "        dirty->insert(slot);\n",
+        "        if (reserved_ != 0) dirty->insert(slot);\n",
+        "A new dirty begins empty: the next promotion loses all keys of read.",
+        "one_thread",
+    ),
+    _mutant(
+        "nil_left_out_of_dirty",
+        "        while (cell == nullptr && !Exchange(*slot.entry, cell, &kExpunged)) {\n",
+        "        while (cell == &kExpunged && !Exchange(*slot.entry, cell, &kExpunged)) {\n",
+        "A deleted entry stays nil when it is left out of dirty: revived without the mutex, it is lost at the promotion.",
+        "one_thread",
+    ),
+    _mutant(
+        "expunges_without_exchange",
+        """        while (cell == nullptr && !Exchange(*slot.entry, cell, &kExpunged)) {
+        }
+""",
+        """        if (cell == nullptr) {
+          slot.entry->cell.store(&kExpunged, std::memory_order_release);
+        }
+""",
+        "Nil becomes expunged by a store: a value put there meanwhile is overwritten.",
+        "linearizability",
+    ),
+    _mutant(
+        "range_does_not_promote",
+        "      if (LoadRead()->amended) {\n",
+        "      if (LoadRead()->amended && dirty_->empty()) {\n",
+        "Range visits what is in read only.",
+        "one_thread",
+    ),
+    _mutant(
+        "size_of_read_only",
+        "    return CountValues(read->amended ? *dirty_ : *read->index);\n",
+        "    return CountValues(*read->index);\n",
+        "Size counts read although dirty holds more.",
+        "one_thread",
+    ),
+
+    # The states of an entry.
+    _mutant(
+        "unexpunged_not_in_dirty",
+        "    dirty_->insert(Slot{hash, &entry});\n",
+        "    if (dirty_->empty()) dirty_->insert(Slot{hash, &entry});\n",
+        "A revived entry is not put back into dirty: lost at the next promotion.",
+        "one_thread",
+    ),
+    _mutant(
+        "revives_expunged_without_mutex",
+        "    return cell == &kExpunged || cell == &kComputing;\n",
+        "    return cell == &kComputing;\n",
+        "Store revives an expunged entry as if it were nil: lost at the next promotion.",
+        "one_thread",
+    ),
+    _mutant(
+        "stores_over_computing",
+        "    return cell == &kExpunged || cell == &kComputing;\n",
+        "    return cell == &kExpunged;\n",
+        "Writers take an entry that is being computed for nil.",
+        "linearizability",
+    ),
+    _mutant(
+        "computes_without_mark",
+        "    if (!Exchange(entry, cell, &kComputing)) return {ValueOf(cell), true};\n",
+        """    cell = entry.cell.load(std::memory_order_acquire);
+    if (cell != nullptr) return {ValueOf(cell), true};
+""",
+        "LoadOrCompute does not mark the entry: what is stored while it computes is overwritten.",
+        "linearizability",
+    ),
+
+    # Second looks under the mutex.
+    _mutant(
+        "load_without_second_look",
+        """    const ReadOnly* read = LoadRead();
+    Entry* entry = Find(*read->index, probe);
+    if (entry == nullptr && read->amended) {
+      entry = FindDirty(probe);
+      MissLocked(guard);
+    }
+    return entry;
+""",
+        """    Entry* entry = FindDirty(probe);
+    if (entry != nullptr) MissLocked(guard);
+    return entry;
+""",
+        "Load looks into dirty under the mutex and not again into read: it misses keys promoted meanwhile.",
+        "threads",
+    ),
+    _mutant(
+        "load_or_store_without_second_look",
+        """    if (Entry* entry = Find(*LoadRead()->index, probe)) {
+      UnexpungeLocked(probe.hash, *entry);
+      return *TryLoadOrStore(*entry, value, box);
+    }
+""",
+        "",
+        "LoadOrStore looks into dirty under the mutex and not again into read: it adds keys a second time.",
+        "one_thread",
+    ),
+    _mutant(
+        "store_without_second_look",
+        """    if (Entry* entry = Find(*LoadRead()->index, probe)) {
+      UnexpungeLocked(probe.hash, *entry);
+      TryReplace<kWantOld>(*entry, box, old, guard);
+    } else if ((entry = FindDirty(probe)) != nullptr) {
+""",
+        """    if (Entry* entry = FindDirty(probe)) {
+""",
+        "Store looks into dirty under the mutex and not again into read: it adds keys a second time.",
+        "one_thread",
+    ),
+
+    # Compare and exchange.
+    _mutant(
+        "remove_without_exchange",
+        """      take(ValueOf(cell));
+      if (Exchange(entry, cell, nullptr)) {
+        RetireBox(cell, guard);
+        return true;
+      }
+""",
+        """      take(ValueOf(cell));
+      if (entry.cell.exchange(nullptr) != nullptr) {
+        RetireBox(cell, guard);
+        return true;
+      }
+""",
+        "LoadAndDelete removes whatever is there, not the value it returns.",
+        "threads",
+    ),
+    _mutant(
+        "compares_once",
+        """    while (IsValue(cell) && ValueOf(cell) == expected) {
+      if (!box) box = std::make_unique<Box>(desired);
+""",
+        """    if (!IsValue(cell) || !(ValueOf(cell) == expected)) return false;
+    while (IsValue(cell)) {
+      if (!box) box = std::make_unique<Box>(desired);
+""",
+        "CompareAndSwap does not compare again when its exchange has failed.",
+        "threads",
+    ),
+    _mutant(
+        "exchange_relaxed",
+        "        cell, to, std::memory_order_acq_rel, std::memory_order_acquire);\n",
+        "        cell, to, std::memory_order_relaxed, std::memory_order_acquire);\n",
+        "(2) is relaxed: a reader may see the box before its value.",
+        "tsan",
+    ),
+    _mutant(
+        "load_relaxed",
+        """    const Cell* cell = entry->cell.load(std::memory_order_acquire);
+    if (!IsValue(cell)) return std::nullopt;
+""",
+        """    const Cell* cell = entry->cell.load(std::memory_order_relaxed);
+    if (!IsValue(cell)) return std::nullopt;
+""",
+        "(1) is relaxed in Load: it may see the box before its value.",
+        "tsan",
+    ),
+    _mutant(
+        "published_relaxed",
+        "    read_.store(read, std::memory_order_release);  // (6), with (5)\n",
+        "    read_.store(read, std::memory_order_relaxed);\n",
+        "(6) is relaxed: a reader may see the new index before what is in it.",
+        "tsan",
+    ),
+    _mutant(
+        "read_relaxed",
+        "    return read_.load(std::memory_order_acquire);\n  }\n  void Publish",
+        "    return read_.load(std::memory_order_relaxed);\n  }\n  void Publish",
+        "(5) is relaxed: a reader may see the new index before what is in it.",
+        "tsan",
+    ),
+
+    # Freeing.
+    _mutant(
+        "box_freed_too_early",
+        """    guard.Retire(static_cast<Box*>(cell),
+                 sizeof(Box) + internal::HeapBytes(ValueOf(cell)));
+""",
+        "    if (guard.Prepare(0); cell != nullptr) delete static_cast<Box*>(cell);\n",
+        "A replaced value is freed at once.",
+        "lives",
+    ),
+    _mutant(
+        "box_never_freed",
+        """    guard.Retire(static_cast<Box*>(cell),
+                 sizeof(Box) + internal::HeapBytes(ValueOf(cell)));
+""",
+        "    if (cell != nullptr) guard.Prepare(0);\n",
+        "A replaced value is never freed.",
+        "lives",
+    ),
+    _mutant(
+        "entry_never_freed",
+        "      guard.Retire(entry);  // it never was in read: no index leads to it now\n",
+        "",
+        "An entry erased from dirty is never freed.",
+        "asan",
+    ),
+    _mutant(
+        "entry_freed_in_dirty",
+        "      dirty_->erase(it);\n",
+        "",
+        "An entry is freed and stays in dirty.",
+        "lives",
+    ),
+    _mutant(
+        "dropped_entries_never_freed",
+        "    old->dropped.swap(expunged_);\n",
+        "    expunged_.clear();\n",
+        "Entries that a promotion leaves behind are never freed.",
+        "asan",
+    ),
+    _mutant(
+        "revived_entries_freed",
+        "    std::erase_if(expunged_, [](Entry* entry) { return !IsExpunged(*entry); });\n",
+        "",
+        "Entries that were revived after they had been expunged are freed with the old index.",
+        "one_thread",
+    ),
+    _mutant(
+        "clear_remembers_expunged",
+        "      expunged_.clear();  // freed with the old index\n",
+        "",
+        "Clear leaves the entries it gives away on the list of those to be freed.",
+        "asan",
+    ),
+    _mutant(
+        "load_without_guard",
+        """    Guard guard;
+    const Probe probe{Hash{}(key), key};
+    const ReadOnly* read = LoadRead();
+    const Entry* entry = Find(*read->index, probe);
+    if (entry == nullptr) {
+      if (!read->amended) return std::nullopt;
+""",
+        """    const Probe probe{Hash{}(key), key};
+    const ReadOnly* read = LoadRead();
+    const Entry* entry = Find(*read->index, probe);
+    if (entry == nullptr) {
+      if (!read->amended) return std::nullopt;
+      Guard guard;
+""",
+        "Load reads index, entry and value without a guard.",
+        "tsan",
+    ),
+]
