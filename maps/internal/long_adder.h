@@ -2,7 +2,8 @@
 //
 // A number that many threads add to: one word as long as they do not meet; from the
 // first failed compare-exchange on, cells on cache lines of their own, of which
-// each thread uses one. The number is the sum of all.
+// each thread uses one. The number is the sum of all. (StripedCounter has its cells
+// from the beginning.)
 //
 // Relaxed throughout: it orders nothing.
 //
@@ -83,8 +84,12 @@ class LongAdder {
 
   // Null if there is no memory for them.
   [[gnu::noinline]] Cells* MakeCells() noexcept {
-    std::unique_ptr<Cells> fresh(new (std::nothrow) Cells);
-    if (fresh == nullptr) return nullptr;
+    std::unique_ptr<Cells> fresh;
+    try {
+      fresh = std::make_unique<Cells>();
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
     Cells* present = nullptr;
     // (2) release, pairs with (1); acquire for those of a faster thread.
     if (cells_.compare_exchange_strong(present, fresh.get(),
