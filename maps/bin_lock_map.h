@@ -50,6 +50,7 @@
 // writer; the operation that was to help goes on. (Java has all this in one word,
 // sizeCtl, with a stamp that tells one growth from another; here the table does.)
 //
+// The number of entries is a sum of cells (internal/long_adder.h). Java counts
 // what it has done, here it is counted just before it is done: a key deleted by one
 // thread and stored again by another is then never counted twice.
 //
@@ -339,7 +340,12 @@ class BinLockMap {
   // What a bin may lead to.
   struct Head {
     explicit Head(Kind k) : kind(k) {}
-    const Kind kind;
+
+    Kind Now() const {
+      return kind.load(std::memory_order_acquire);  // (15), with (16)
+    }
+
+    Atomic<Kind> kind;  // of a node: reserved at first if it comes to an empty bin
     Lock lock;
   };
 
@@ -409,7 +415,7 @@ class BinLockMap {
     return node.next.load(std::memory_order_acquire);
   }
   static Node* AsNode(Head* head) {
-    return head != nullptr && head->kind == Kind::kNode ? static_cast<Node*>(head)
+    return head != nullptr && head->Now() == Kind::kNode ? static_cast<Node*>(head)
                                                         : nullptr;
   }
   static const Node* AsNode(const Head* head) {
@@ -447,7 +453,7 @@ class BinLockMap {
       // (5) acquire, pairs with (6), (7), (9) and (10): the nodes; and the bins of
       // the next table, which were linked before this one was forwarded.
       Head* const head = table->BinOf(hash).load(std::memory_order_acquire);
-      if (head == nullptr || head->kind != Kind::kForward) {
+      if (head == nullptr || head->Now() != Kind::kForward) {
         return Find(AsNode(head), hash, key);
       }
       table = static_cast<Forward*>(head)->to;
@@ -471,7 +477,7 @@ class BinLockMap {
       Bin& bin = table->BinOf(hash);
       Head* const head = bin.load(std::memory_order_acquire);  // (5)
       if (head == nullptr) return {&bin, nullptr};
-      if (head->kind == Kind::kForward) {
+      if (head->Now() == Kind::kForward) {
         Move(*table, false, guard);
         table = static_cast<Forward*>(head)->to;
         continue;
@@ -486,22 +492,28 @@ class BinLockMap {
   }
 
   // The key is not there. False if an empty bin is not empty any more. Unlocks.
-  // Here and below entries are counted before they come and before they go: then
-  // Size has what is done, and of what is being done any part.
+  //
+  // Here and below entries are counted before anybody can see them come, or before
+  // they go, and only if they do. Hence a node that comes to an empty bin holds it
+  // reserved until it is counted.
   bool Insert(Spot& spot, std::unique_ptr<Node>& fresh) {
-    entries_.Add(1);
     if (spot.head == nullptr) {
+      Node& node = *fresh;
+      node.kind.store(Kind::kReserved, std::memory_order_relaxed);
+      std::unique_lock lock(node.lock);
       Head* expected = nullptr;
       // (6) release, pairs with (5).
-      if (!spot.bin->compare_exchange_strong(expected, fresh.get(),
-                                             std::memory_order_release,
-                                             std::memory_order_relaxed)) {
-        entries_.Add(-1);
-        return false;
+      const bool placed = spot.bin->compare_exchange_strong(
+          expected, &node, std::memory_order_release, std::memory_order_relaxed);
+      if (placed) {
+        fresh.release();
+        entries_.Add(1);
       }
-      fresh.release();
-      return true;
+      // (16) release, pairs with (15): who sees the node knows that it is counted.
+      node.kind.store(Kind::kNode, std::memory_order_release);
+      return placed;
     }
+    entries_.Add(1);
     Node* last = spot.First();
     while (Node* next = Next(*last)) last = next;
     last->next.store(fresh.release(), std::memory_order_release);  // (2), with (1)
@@ -608,7 +620,7 @@ class BinLockMap {
   static bool VisitBin(Table& table, std::size_t i, std::vector<const Node*>& met,
                        F& visit) {
     Head* const head = table[i].load(std::memory_order_acquire);  // (5)
-    if (head != nullptr && head->kind == Kind::kForward) {
+    if (head != nullptr && head->Now() == Kind::kForward) {
       Table& next = *static_cast<Forward*>(head)->to;
       return VisitBin(next, i, met, visit) &&
              VisitBin(next, i + table.size(), met, visit);
@@ -675,7 +687,7 @@ class BinLockMap {
     for (;;) {
       Head* const head = table[i].load(std::memory_order_acquire);  // (5)
       if (head == nullptr) return;
-      if (head->kind == Kind::kForward) {
+      if (head->Now() == Kind::kForward) {
         Table& next = *static_cast<Forward*>(head)->to;
         ClearBin(next, i, gone);
         ClearBin(next, i + table.size(), gone);
@@ -779,7 +791,7 @@ class BinLockMap {
         }
         continue;
       }
-      if (head->kind == Kind::kForward) return false;
+      if (head->Now() == Kind::kForward) return false;
       std::unique_lock lock(head->lock);
       if (bin.load(std::memory_order_relaxed) != head) continue;
       Split(static_cast<Node*>(head), table, next, i, guard);
