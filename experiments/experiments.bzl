@@ -17,6 +17,13 @@ load("//tools:cross.bzl", "cross_binary")
 _NATIVE_WORKER = "worker_" + HOST_ARCH
 _CROSS_WORKER = "worker_" + CROSS_ARCH
 
+# What was proven of the strategies, for the paper; orchestrator/proof.py reads the same.
+_PROOF = [
+    "//maps/memory:figures.json",
+    "//maps/mutants:matrix.json",
+    "//maps/verification:figures.json",
+]
+
 def _json_impl(ctx):
     ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content + "\n")
     return [DefaultInfo(files = depset([ctx.outputs.out]))]
@@ -62,7 +69,7 @@ def _run(name, workers, preset):
         name = name,
         srcs = ["all.py"],
         args = ["--target=" + name, "--host-arch=" + HOST_ARCH, "--cross-arch=" + CROSS_ARCH] + ["--preset=" + p for p in preset],
-        data = ["catalogue.json", "//tools:run_cross.sh"] + workers,
+        data = ["catalogue.json", "//tools:run_cross.sh"] + _PROOF + workers,
         main = "all.py",
         deps = [
             "//experiments/orchestrator",
