@@ -10,15 +10,11 @@ def _mutant(*args, **kwargs):
 BIN_LOCK_MAP = [
     _mutant(
         "empty_bin_without_exchange",
-        """      if (!spot.bin->compare_exchange_strong(expected, fresh.get(),
-                                             std::memory_order_release,
-                                             std::memory_order_relaxed)) {
-        entries_.Add(-1);
-        return false;
-      }
+        """      const bool placed = spot.bin->compare_exchange_strong(
+          expected, &node, std::memory_order_release, std::memory_order_relaxed);
 """,
-        """      if (expected != nullptr) return false;
-      spot.bin->store(fresh.get(), std::memory_order_release);
+        """      const bool placed = expected == nullptr;
+      spot.bin->store(&node, std::memory_order_release);
 """,
         "The first node of a bin is stored over what another thread has put there.",
         "linearizability",
@@ -99,12 +95,8 @@ BIN_LOCK_MAP = [
     ),
     _mutant(
         "bin_published_relaxed",
-        """      if (!spot.bin->compare_exchange_strong(expected, fresh.get(),
-                                             std::memory_order_release,
-""",
-        """      if (!spot.bin->compare_exchange_strong(expected, fresh.get(),
-                                             std::memory_order_relaxed,
-""",
+        "          expected, &node, std::memory_order_release, std::memory_order_relaxed);\n",
+        "          expected, &node, std::memory_order_relaxed, std::memory_order_relaxed);\n",
         "(6) is relaxed: a reader may see the first node of a bin before its key.",
         "tsan",
     ),
