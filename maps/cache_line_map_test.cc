@@ -300,6 +300,19 @@ TEST(CacheLineMapTest, TagsMatchExactly) {
   }
 }
 
+// A reader may take a line for a home that has become a second or deeper one.
+TEST(CacheLineMapTest, EveryLinkLeadsToALine) {
+  using Line = internal::Line<NativeAtomics>;
+  Line home, other;
+  for (const U64 link : {Line::LinkTo(&other), Line::DeepLinkTo(&other) | 5}) {
+    EXPECT_EQ(home.Slot(link, internal::kLineSlots), other.words.data());
+    EXPECT_EQ(Line::Second(link), &other);
+    EXPECT_EQ(Line::Deep(link), &other);
+  }
+  EXPECT_EQ(Line::DeepLinkTo(nullptr), 0u);
+  EXPECT_EQ(Line::Deep(7), nullptr);
+}
+
 TEST(LineTouchTest, IsAsLargeAsTheMap) {
   Map map;
   LineTouch<U64, U64> touch;

@@ -116,13 +116,13 @@ struct alignas(kCacheLine) Line {
     return reinterpret_cast<Line*>(((link_value + LinkBase()) >> kLinkShift) -
                                    SlotZero(nullptr));
   }
-  // The same for the lines behind the second: plain addresses.
+  // The same for the lines behind the second, null included. In the same form: a
+  // reader that took a home line's head before the line became one of these
+  // follows its link as that of a home, and has to come to a line.
   static std::uint64_t DeepLinkTo(const Line* deep) {
-    return reinterpret_cast<std::uint64_t>(deep) << kLinkShift;
+    return deep == nullptr ? 0 : LinkTo(deep);
   }
-  static Line* Deep(std::uint64_t link_value) {
-    return reinterpret_cast<Line*>(link_value >> kLinkShift);
-  }
+  static Line* Deep(std::uint64_t link_value) { return Second(link_value); }
 
  private:
   static std::uint64_t SlotZero(const Line* line) {

@@ -9,17 +9,6 @@ def _mutant(*args, **kwargs):
 
 BIN_LOCK_MAP = [
     _mutant(
-        "empty_bin_without_exchange",
-        """      const bool placed = spot.bin->compare_exchange_strong(
-          expected, &node, std::memory_order_release, std::memory_order_relaxed);
-""",
-        """      const bool placed = expected == nullptr;
-      spot.bin->store(&node, std::memory_order_release);
-""",
-        "The first node of a bin is stored over what another thread has put there.",
-        "linearizability",
-    ),
-    _mutant(
         "head_not_looked_at_again",
         "      if (bin.load(std::memory_order_relaxed) == head) {\n        return",
         "      if (bin.load(std::memory_order_relaxed) != nullptr) {\n        return",
@@ -91,13 +80,6 @@ BIN_LOCK_MAP = [
         "    last->next.store(fresh.release(), std::memory_order_release);  // (2), with (1)\n",
         "    last->next.store(fresh.release(), std::memory_order_relaxed);\n",
         "(2) is relaxed: a reader may see a node before its key.",
-        "tsan",
-    ),
-    _mutant(
-        "bin_published_relaxed",
-        "          expected, &node, std::memory_order_release, std::memory_order_relaxed);\n",
-        "          expected, &node, std::memory_order_relaxed, std::memory_order_relaxed);\n",
-        "(6) is relaxed: a reader may see the first node of a bin before its key.",
         "tsan",
     ),
 ]

@@ -34,6 +34,11 @@ int main(int argc, char** argv) {{
 """
 
 
+# A mutant without a mistake: the strategy itself, which has to pass every rung, or what finds
+# the others means nothing.
+UNCHANGED = "unchanged"
+
+
 class BadMutant(Exception):
     """A mutant that does not fit the code. The text says which and why."""
 
@@ -71,8 +76,14 @@ class Mutant:
         parts = (self.strategy, self.file, self.find, self.replace, self.hash)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
+    @property
+    def is_control(self) -> bool:
+        return self.name == UNCHANGED
+
     def apply(self, text: str) -> str:
         """The header with the mistake."""
+        if self.is_control:
+            return text
         times = text.count(self.find)
         if times != 1:
             raise BadMutant(
@@ -93,7 +104,29 @@ class Catalogue:
 
     def of_header(self, header: str) -> list[Mutant]:
         """The mutants that are run with a strategy of this header."""
-        return [m for m in self.mutants if self.strategies[m.strategy].header == header]
+        return [
+            m
+            for m in self.mutants
+            if self.strategies[m.strategy].header == header and not m.is_control
+        ]
+
+    def with_controls(self) -> "Catalogue":
+        """With a control before the mutants of each strategy."""
+        mutants: list[Mutant] = []
+        for name in dict.fromkeys(m.strategy for m in self.mutants):
+            control = Mutant(
+                name=UNCHANGED,
+                strategy=name,
+                file="maps/" + self.strategies[name].header,
+                find="",
+                replace="",
+                what="None: the strategy itself.",
+                killed_by="",
+                survives="It is right.",
+                hash="good",
+            )
+            mutants += [control, *(m for m in self.mutants if m.strategy == name)]
+        return dataclasses.replace(self, mutants=mutants)
 
 
 def load(path: pathlib.Path) -> Catalogue:
@@ -115,7 +148,7 @@ def load(path: pathlib.Path) -> Catalogue:
             raise BadMutant(f"{mutant.id}: no rung is called {mutant.killed_by!r}")
         if mutant.hash not in _HASHES:
             raise BadMutant(f"{mutant.id}: no hash is called {mutant.hash!r}")
-    return catalogue
+    return catalogue.with_controls()
 
 
 def program(mutant: Mutant, strategy: Strategy, header: str, rungs: str) -> str:

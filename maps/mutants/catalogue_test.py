@@ -135,6 +135,16 @@ class Problems(unittest.TestCase):
         found = self._problems(mutant, _row(mutant, threads="killed"))
         self.assertIn("listed as a survivor", found[0])
 
+    def test_control(self):
+        five = [dataclasses.replace(_mutant(), name=f"wrong{i}") for i in range(5)]
+        listed = _listed(five).with_controls()
+        control = listed.mutants[0]
+        self.assertEqual(control.id, "a_map/unchanged")
+        self.assertEqual(control.apply("a();\n"), "a();\n")
+        self.assertEqual(self._problems(control, _row(control, threads="survived"), listed), [])
+        found = self._problems(control, _row(control, threads="killed"), listed)
+        self.assertIn("a_map: threads finds it wrong without any mistake in it", found[0])
+
     def test_too_few(self):
         row = _row(_mutant(), threads="killed")
         listed = _listed(

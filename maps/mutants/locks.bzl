@@ -262,7 +262,7 @@ LOCKS = [
         "      writer_may_enter_.Acquire();\n",
         "",
         "A writer goes in while readers are still inside.",
-        "threads",
+        "linearizability",
     ),
     mutant(
         "one_token_for_all_readers",

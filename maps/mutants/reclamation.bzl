@@ -59,7 +59,8 @@ RECLAMATION = [
         "    if (record.nesting_++ != 0) return;\n",
         "    ++record.nesting_;\n",
         "An inner guard announces a later epoch in place of the outer one's.",
-        "asan",
+        survives = "Range holds one node at a time. Between two visits the epoch would have to pass on three times, each time with " +
+                   "an inner guard in between, and the node to be cut off first: the kit has all of it, but no run had it at once",
     ),
     _records_mutant(
         "record_for_two",

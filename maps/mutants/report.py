@@ -5,7 +5,7 @@ import json
 import pathlib
 import threading
 
-from maps.mutants.catalogue import Catalogue, Mutant
+from maps.mutants.catalogue import UNCHANGED, Catalogue, Mutant
 
 _COMMAND = "tools/bazel run //maps/mutants:matrix"
 LEAST = 5
@@ -75,6 +75,8 @@ def problems(store: Store, listed: Catalogue, chosen: list[Mutant]) -> list[str]
     found = []
     for mutant in chosen:
         row = store.rows.get(mutant.id)
+        if row is None and mutant.is_control:
+            continue  # worth a run now and then, not with every new mutant
         if row is None:
             found.append(f"{mutant.id}: no result in maps/mutants/matrix.json; run {_COMMAND}")
         elif row["fingerprint"] != mutant.fingerprint:
@@ -83,6 +85,11 @@ def problems(store: Store, listed: Catalogue, chosen: list[Mutant]) -> list[str]
             found.append(
                 f"{mutant.id}: {mutant.killed_by} does not find it; killed by: "
                 + (", ".join(killers(row)) or "nothing")
+            )
+        elif mutant.is_control and killers(row):
+            found.append(
+                f"{mutant.strategy}: {', '.join(killers(row))} finds it wrong without any mistake "
+                "in it: its other results mean nothing until that is cleared up"
             )
         elif mutant.survives and killers(row):
             killed = ", ".join(killers(row))
@@ -102,7 +109,8 @@ def problems(store: Store, listed: Catalogue, chosen: list[Mutant]) -> list[str]
 def document(store: Store, listed: Catalogue) -> str:
     """MATRIX.md."""
     rungs = list(listed.rungs)
-    rows = [store.rows[m.id] for m in listed.mutants if m.id in store.rows]
+    every = [store.rows[m.id] for m in listed.mutants if m.id in store.rows]
+    rows = [row for row in every if row["name"] != UNCHANGED]
     dead = [row for row in rows if killers(row)]
     lines = [
         "# Mutation matrix",
@@ -112,7 +120,8 @@ def document(store: Store, listed: Catalogue) -> str:
         "",
         "A mutant is a strategy with one mistake in it. Cells name the check that found it,",
         "and how if it did not simply fail; bold: the rung that must find it; `-`: the rung was",
-        "passed; empty: not run, as the mutant was dead already.",
+        "passed; empty: not run, as the mutant was dead already. The strategy itself, unchanged,",
+        "has to pass them all.",
         "",
         "| rung | what | kills |",
         "|---|---|---|",
@@ -125,15 +134,15 @@ def document(store: Store, listed: Catalogue) -> str:
         lines += ["", f"## {strategy}", ""]
         lines.append("| mutant | mistake | " + " | ".join(rungs) + " |")
         lines.append("|---" * (len(rungs) + 2) + "|")
-        for row in rows:
+        for row in every:
             if row["strategy"] != strategy:
                 continue
             cells = [_cell(row, rung) for rung in rungs]
             lines.append(f"| {row['name']} | {row['what']} | " + " | ".join(cells) + " |")
     lines += [
         "",
-        "Maps that are wrong as texts about maps have them wrong (the negative controls) are whole maps:",
-        "`maps/verification/controls.h`, with their results in its `figures.json`.",
+        "Maps that are wrong as texts about maps have them wrong (the negative controls) are whole",
+        "maps: `maps/verification/controls.h`, with their results in its `figures.json`.",
     ]
     survivors = [row for row in rows if not killers(row)]
     if survivors:

@@ -41,7 +41,7 @@ SEGMENT_MAP = [
     }
     Loaded<V> result""",
         "With read_first, LoadOrStore trusts the look before the lock.",
-        "threads",
+        "linearizability",
     ),
     _mutant(
         "insert_drops_the_bin",

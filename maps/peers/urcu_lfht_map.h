@@ -111,7 +111,7 @@ class UrcuLfhtMap {
     if (table_ == nullptr) throw std::bad_alloc();
   }
   ~UrcuLfhtMap() {
-    Clear();
+    RemoveAll();
     cds_lfht_destroy(table_, nullptr);
   }
   UrcuLfhtMap(const UrcuLfhtMap&) = delete;
@@ -245,16 +245,14 @@ class UrcuLfhtMap {
     internal::VisitAll(entries, visit);
   }
 
+  // Each key once, and by key: its node may be replaced meanwhile. O(n) memory.
   void Clear() {
-    Guard guard;
-    cds_lfht_iter at;
-    cds_lfht_first(table_, &at);
-    while (at.node != nullptr) {
-      Node* const node = static_cast<Node*>(at.node);
-      cds_lfht_next(table_, &at);
-      guard.Prepare(1);
-      if (cds_lfht_del(table_, node) == 0) guard.Retire(node);
-    }
+    std::vector<K> keys;
+    Range([&](const K& key, const V&) {
+      keys.push_back(key);
+      return true;
+    });
+    for (const K& key : keys) Delete(key);
   }
 
   // O(n + buckets).
@@ -279,6 +277,19 @@ class UrcuLfhtMap {
   static void Quiesce() { Domain::Drain(); }
 
  private:
+  // For the destructor: nobody else is there.
+  void RemoveAll() {
+    Guard guard;
+    cds_lfht_iter at;
+    cds_lfht_first(table_, &at);
+    while (at.node != nullptr) {
+      Node* const node = static_cast<Node*>(at.node);
+      cds_lfht_next(table_, &at);
+      guard.Prepare(1);
+      if (cds_lfht_del(table_, node) == 0) guard.Retire(node);
+    }
+  }
+
   using Domain = internal::MembarrierDomain<NativeAtomics>;
   using Guard = typename Domain::Guard;
 

@@ -120,9 +120,15 @@ class XeniumHarrisMichaelMap {
     internal::VisitAll(entries, visit);
   }
 
+  // Each key once: a walk that erases would meet one again that was stored anew. O(n)
+  // memory.
   void Clear() {
-    auto it = map_->begin();
-    while (it != map_->end()) it = map_->erase(std::move(it));
+    std::vector<K> keys;
+    Range([&](const K& key, const V&) {
+      keys.push_back(key);
+      return true;
+    });
+    for (const K& key : keys) Delete(key);
   }
 
   // O(n + buckets).
