@@ -70,6 +70,10 @@ bool Register(Subject subject) {
 
 std::string_view WhyNot(const Subject& subject) {
   if (!subject.traits.returns_results) return "it keeps no entries";
+  // heap.cc counts what is mapped, not what is touched. Its own test holds what the kernel says against MemoryBytes().
+  if (subject.name == "cache_line_map") {
+    return "it maps more addresses than it uses memory, which is not counted here";
+  }
   return "";
 }
 
