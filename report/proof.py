@@ -13,7 +13,8 @@ from typing import Any
 
 from report import words
 
-_KILLS = {"killed": "killed", "report": "killed", "crashed": "crash", "hung": "hang"}
+_OUTCOMES = {"survived": "–", "killed": "killed", "reported": "report", "crashed": "crash", "hung": "hang"}
+_SURVIVED = ("", _OUTCOMES["survived"])
 
 
 @dataclasses.dataclass
@@ -114,8 +115,8 @@ def mutants(proof: dict[str, Any]) -> Mutants | None:
         return None
     rungs = list(matrix["rungs"].items())
     rows = [Mutant(m["strategy"], m["what"], [_cell(m["cells"].get(rung)) for rung, _ in rungs], m["survives"])
-            for m in matrix["mutants"]]
-    killed = [r for r in rows if any(c in _KILLS.values() for c in r.cells)]
+            for m in matrix["mutants"] if not _control(m)]
+    killed = [r for r in rows if any(c not in _SURVIVED for c in r.cells)]
     survivors = [r for r in rows if r not in killed]
     unexplained = sum(not r.survives for r in survivors)
     summary = (f"{len(killed)} of {words.plural(len(rows), 'mutant')} in "
@@ -123,7 +124,7 @@ def mutants(proof: dict[str, Any]) -> Mutants | None:
                + (f"{words.plural(len(survivors), 'survivor')}, "
                   + (f"{unexplained} of them without an explanation." if unexplained else "each with its reason below.")
                   if survivors else "none survived."))
-    by_rung = [sum(r.cells[i] in _KILLS.values() for r in rows) for i in range(len(rungs))]
+    by_rung = [sum(r.cells[i] not in _SURVIVED for r in rows) for i in range(len(rungs))]
     return Mutants(rungs, by_rung, rows, survivors, summary)
 
 
@@ -151,7 +152,7 @@ def badges(proof: dict[str, Any]) -> dict[str, str]:
     for name, c in (proof.get("linearizability") or {}).get("contestants", {}).items():
         histories = words.plural(c["histories"] + c["map_histories"], "history", "histories")
         found.setdefault(name, []).append(f"{histories}, {words.plural(c['violations'], 'violation')}")
-    rows = (proof.get("mutants") or {}).get("mutants", [])
+    rows = [m for m in (proof.get("mutants") or {}).get("mutants", []) if not _control(m)]
     for name in dict.fromkeys(m["strategy"] for m in rows):
         own = [m for m in rows if m["strategy"] == name]
         killed = sum(any(c["outcome"] != "survived" for c in m["cells"].values()) for m in own)
@@ -171,4 +172,9 @@ def _span(pair: Any) -> str:
 
 
 def _cell(cell: dict[str, str] | None) -> str:
-    return "" if cell is None else _KILLS.get(cell["outcome"], "–")
+    return "" if cell is None else _OUTCOMES[cell["outcome"]]
+
+
+def _control(mutant: dict[str, Any]) -> bool:
+    """Whether it is the strategy as it is, which every rung must pass."""
+    return mutant.get("name") == "unchanged"
