@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "maps/concurrent_map.h"
+#include "maps/internal/thread_number.h"
 
 namespace cmap::internal {
 
@@ -23,7 +24,8 @@ class StripedCounter {
  public:
   // Wait-free. Relaxed: counts order nothing.
   void Add(std::int64_t n) noexcept {
-    stripes_[Mine() % kStripes].count.fetch_add(n, std::memory_order_relaxed);
+    stripes_[ThreadNumber<Atomics>::Mine() % kStripes].count.fetch_add(
+        n, std::memory_order_relaxed);
   }
 
   // Exact when nothing is added concurrently; otherwise a sum of what was found
@@ -42,17 +44,6 @@ class StripedCounter {
   struct alignas(kCacheLine) Stripe {
     Atomic<std::int64_t> count{0};
   };
-
-  // Threads are numbered from 1 in the order in which they first count.
-  static std::uint32_t Mine() noexcept {
-    if (mine_ == 0) [[unlikely]] {
-      mine_ = 1 + threads_.fetch_add(1, std::memory_order_relaxed);
-    }
-    return mine_;
-  }
-
-  inline static Atomic<std::uint32_t> threads_{0};
-  inline static constinit thread_local std::uint32_t mine_ = 0;
 
   std::array<Stripe, kStripes> stripes_{};
 };

@@ -25,22 +25,9 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
+#include "maps/internal/thread_number.h"
 
 namespace cmap::internal {
-
-// A small number for each thread, in the order of their first asking.
-template <class Atomics>
-class ThreadNumber {
- public:
-  static std::uint32_t Mine() noexcept {
-    if (mine_ == 0) [[unlikely]] mine_ = next_.fetch_add(1, std::memory_order_relaxed);
-    return mine_;
-  }
-
- private:
-  inline static typename Atomics::template Atomic<std::uint32_t> next_{1};
-  inline static constinit thread_local std::uint32_t mine_ = 0;
-};
 
 template <class Atomics>
 class WriterGate {
