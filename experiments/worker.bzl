@@ -5,7 +5,7 @@ One generated file and library per strategy: a change in one strategy recompiles
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_library")
-load("//maps:strategies.bzl", "STRATEGIES", "where")
+load("//maps:strategies.bzl", "STRATEGIES", "where", "write_file")
 
 _REGISTRATION = """// Generated from maps/strategies.bzl.
 #include <cstdint>
@@ -19,14 +19,6 @@ _REGISTRATION = """// Generated from maps/strategies.bzl.
     cmap::experiments::Register<cmap::strategies::{name}, std::string>();
 """
 
-def _write_impl(ctx):
-    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content)
-
-_write = rule(
-    implementation = _write_impl,
-    attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
-)
-
 def strategy_registrations(name):
     """Declares the library `name`: whatever links it knows every strategy.
 
@@ -36,7 +28,7 @@ def strategy_registrations(name):
     parts = []
     for s in STRATEGIES:
         part = "%s_%s" % (name, s.name)
-        _write(
+        write_file(
             name = part + "_source",
             out = part + ".cc",
             content = _REGISTRATION.format(name = s.name),

@@ -2,20 +2,12 @@
 """The list as a file, and single mutants as tests."""
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
+load("//maps:strategies.bzl", "write_file")
 load(":mutants.bzl", "MUTANTS")
-
-def _write_impl(ctx):
-    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content)
-    return [DefaultInfo(files = depset([ctx.outputs.out]))]
-
-_write = rule(
-    implementation = _write_impl,
-    attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
-)
 
 def json_file(name, value):
     """The file <name>.json with a Starlark value."""
-    _write(
+    write_file(
         name = name,
         testonly = True,
         out = name + ".json",
@@ -80,7 +72,7 @@ def mutant_test(strategy, name):
         header = "//" + mutant.file.replace("maps/", "maps:", 1),
         replace = mutant.replace,
     )
-    _write(
+    write_file(
         name = stem + "_source",
         testonly = True,
         out = stem + "_test.cc",
