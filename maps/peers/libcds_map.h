@@ -25,8 +25,8 @@
 //   LoadAndDelete, CompareAndDelete   get, then unlink of exactly that element;
 //                      again when it was replaced or removed meanwhile
 //   Range              (split list) the guarded iterator into a copy, then the
-//                      visitor; a key that was removed and stored again is
-//                      passed over when it comes up right behind itself
+//                      visitor; a key that was removed and stored again may
+//                      come up a second time, and is passed over then
 //
 // Not supported:
 //   CompareAndSwap     update replaces whatever it finds
@@ -71,6 +71,7 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -359,9 +360,9 @@ class LibcdsMap {
   void Range(F&& visit) {
     peers::LibcdsAttach();
     std::vector<std::pair<K, V>> entries;
+    std::unordered_set<K> seen;
     for (auto it = table_->begin(); it != table_->end(); ++it) {
-      if (!entries.empty() && entries.back().first == it->key) continue;
-      entries.emplace_back(it->key, it->value);
+      if (seen.insert(it->key).second) entries.emplace_back(it->key, it->value);
     }
     internal::VisitAll(entries, visit);
   }
