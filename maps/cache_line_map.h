@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cache_line_map: a hash table made for the memory system. A lookup that hits
-// reads one cache line, in about four cases of five, and writes nothing.
+// reads one cache line or two adjacent ones, and writes nothing.
 //
-//   table: home lines, in the order of the hashes they take
+//   table: homes of two lines each, in the order of the hashes they take
 //
-//     [h|k k k|v v v] [h|k k k|v v v] [h|k k k|v v v] ...
-//           |
-//           +--> [ |k k k|v v v]  second line: slots 3..5
-//                      |
-//                      +--> deep lines, three slots each (rare)
+//     [t|s|kv kv kv][kv kv kv kv] [t|s|kv kv kv][kv kv kv kv] ...
+//         |
+//         +--> [kv kv kv] --> ...   overflow lines of three entries (rare)
 //
-// The head h of a line (internal/cache_line.h) holds eight bits of the hash of
-// each of the first six entries, a lock, and a version. A reader finds the slot
-// by comparing all tags at once, reads key and value, and reads the head again.
-// There is no branch whose outcome is random but whether the key is there, so
-// the processor goes on to the next lookups while the line is on its way: the
-// time of a lookup in a large map is what remains of a cache miss when several
-// are under way.
+// The tags t of a home (internal/cache_line.h) are eight bits of the hash of
+// each of its seven entries, its state s is a lock and a version. A reader finds
+// the slot by comparing all tags at once, reads key and value, and reads the
+// state again. There is no branch whose outcome is random but whether the key is
+// there, so the processor goes on to the next lookups while the lines are on
+// their way: the time of a lookup in a large map is what remains of a cache miss
+// when several are under way. That is why a home is two lines: seven entries
+// that share their room overflow four times more seldom than three, and the
+// second line, whose address is known beforehand, is fetched together with the
+// first. What would have to be followed through a link could not be fetched
+// before the link.
 //
-// A line's head over time:
+// A home over time:
 //
 //               moved in                     locked by a writer
 //     void (0) ----------> ready, version n <-------------------> ready, locked
@@ -27,57 +29,56 @@
 //                               +-- version n + 1: entry put, removed --+
 //     void (0) <----------------------------------- moved to a larger table
 //
-// Writers lock the home line through its head. They do not hold up readers:
+// Writers lock the home through its state. They do not hold up readers:
 //   - overwriting is one store of a word, and changes nothing else;
 //   - a new entry is written into a free slot, where no reader looks, and
-//     appears with the head that unlocks the line;
-//   - a removed entry disappears with the head that unlocks the line. Its slot
-//     may then be used again, which is why readers look at the version: it
-//     changes with every entry that appears or disappears.
+//     appears with its tag;
+//   - a removed entry disappears with its tag. Its slot may be used again by
+//     the next who locks the home, which is why readers look at the version: it
+//     has changed by then.
 //
-// Growth. A table that has become too full is followed by one a half or a
-// third larger (twice as large while it is tiny). Home lines are in hash order,
-// and a group of neighbours of the old table goes to a group of neighbours of
-// the new one: inserting threads move 64 groups each until all have been
-// moved, and a writer moves the group it needs. A reader that finds a void line
-// in the new table finds the entries in the old one, where they can be read
-// until they have been moved, and if they have been moved meanwhile, in the new
-// one.
+// Growth. A table that has become too full is followed by one a fifth to a
+// third larger (twice as large while it is tiny). Homes are in hash order, and a
+// group of neighbours of the old table goes to a group of neighbours of the new
+// one: inserting threads move 64 groups each until all have been moved, and a
+// writer moves the group it needs. A reader that finds a void home in the new
+// table finds the entries in the old one, where they can be read until they have
+// been moved, and if they have been moved meanwhile, in the new one.
 //
-// Readers need no protection, neither epoch nor hazard pointer, because lines
-// never become anything else while the map lives (they are type-stable): an old
-// table gives its memory back to the kernel, but keeps its addresses, which
-// then read as zeros, that is as void lines. What the map keeps of old tables
-// is address space, about three times the size of the present one.
+// Readers need no protection, neither epoch nor hazard pointer, because words
+// of lines never become anything else while the map lives (they are
+// type-stable): an old table gives its memory back to the kernel, but keeps its
+// addresses, which then read as zeros, that is as void homes. What the map keeps
+// of old tables is address space, about six times the size of the present one.
 //
 // Keys and values that are integers or other trivial types of up to eight bytes
 // are in the line. Others are in a box of their own, and the line holds the
 // hash and the address of the box. Boxes are protected by epochs, so that
-// readers of such maps pay for a guard and for a second line.
+// readers of such maps pay for a guard and for another line.
 //
 // The tables' memory is requested in huge pages where it fills them (tunable
 // huge_pages): with pages of 4 KiB a million keys do not fit the processor's
 // address translation cache, and a lookup pays for that too.
 //
 // Guarantees. Point operations are linearizable. Load is lock-free: it repeats
-// only if an entry of its line was put or removed meanwhile, or the line moved.
-// So are operations that find nothing to do. Writes block each other per home
-// line; they are O(1) on average, plus the moving of 64 groups while the map
-// grows, plus the creation of the new table for the thread that finds it
-// necessary. LoadOrCompute holds the line's lock while it computes. Clear,
-// Range and Size work line by line, O(n). A thread that stops inside a write stops the growing
-// of the map, but nobody who does not need the same line. Exceptions come
+// only if an entry of its home was put or removed meanwhile, or the home moved.
+// So are operations that find nothing to do. Writes block each other per home;
+// they are O(1) on average, plus the moving of 64 groups while the map grows,
+// plus the creation of the new table for the thread that finds it necessary.
+// LoadOrCompute holds the home's lock while it computes. Clear, Range and Size
+// work home by home, O(n). A thread that stops inside a write stops the growing
+// of the map, but nobody who does not need the same home. Exceptions come
 // before any change, except that a Clear that throws has removed part of the
 // entries.
 //
 // Memory: at most 32 bytes per entry of 16 (34 below twelve thousand entries,
-// where pages and control words count), 27 before it grows; that of both tables
+// where pages and control words count), 26 before it grows; that of both tables
 // during the few insertions that moving takes.
 //
-// Source: one line per bucket and reading without writing: T. David, R.
-// Guerraoui, V. Trigonakis, "Asynchronized concurrency: the secret to scaling
-// concurrent search data structures", ASPLOS 2015 (CLHT). Tags and versions in
-// one word: B. Fan, D. Andersen, M. Kaminsky, "MemC3", NSDI 2013. Moving in
+// Source: buckets that fit the memory system, and reading without writing: T.
+// David, R. Guerraoui, V. Trigonakis, "Asynchronized concurrency: the secret to
+// scaling concurrent search data structures", ASPLOS 2015 (CLHT). Tags and
+// versions: B. Fan, D. Andersen, M. Kaminsky, "MemC3", NSDI 2013. Moving in
 // hash order: T. Maier, P. Sanders, R. Dementiev, "Concurrent hash tables: fast
 // and general(?)!", TOPC 2019 (growt). The composition is this study's.
 #ifndef CMAP_MAPS_CACHE_LINE_MAP_H_
@@ -109,16 +110,14 @@
 
 namespace cmap {
 
-template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
+template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
 class CacheLineMap {
   using Epochs = internal::EpochDomain<Atomics>;
 
   template <class T>
   static constexpr bool kFitsWord = std::is_trivially_copyable_v<T> &&
                                     sizeof(T) <= sizeof(std::uint64_t);
-  static constexpr bool kInline =
-      std::integral<K> && kFitsWord<K> && kFitsWord<V>;
+  static constexpr bool kInline = std::integral<K> && kFitsWord<K> && kFitsWord<V>;
 
   // An entry as the lines see it: two words.
   struct Box {
@@ -165,8 +164,8 @@ class CacheLineMap {
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
       .summary =
-          "entries in lines of 64 bytes, each read under a version and "
-          "written under a lock of its own",
+          "seven entries in two adjacent cache lines, read under a version and "
+          "written under a lock of their own",
       .source = "this study, after CLHT, MemC3 and growt",
       .read_progress = Progress::kLockFree,
       .write_progress = Progress::kBlocking,
@@ -174,7 +173,7 @@ class CacheLineMap {
           "none for small trivial types, whose lines are never reused "
           "for anything else; epochs for others",
       .growth =
-          "by a half or a third, in groups of lines: insertions move "
+          "by a fifth to a third, in groups of buckets: insertions move "
           "64 groups each",
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
@@ -187,24 +186,22 @@ class CacheLineMap {
 
   CacheLineMap() : CacheLineMap(Options{}) {}
   explicit CacheLineMap(const Options& options)
-      : table_(internal::CheckOptions("cache_line_map", options, kTunables)
-                   .huge_pages != 0) {}
+      : table_(internal::CheckOptions("cache_line_map", options, kTunables).huge_pages != 0) {}
   CacheLineMap(const CacheLineMap&) = delete;
   CacheLineMap& operator=(const CacheLineMap&) = delete;
   ~CacheLineMap() {
     if constexpr (!kInline) {
-      table_.ForEach([](std::uint64_t, std::uint64_t value, unsigned) {
-        delete BoxAt(value);
-      });
+      table_.ForEach([](std::uint64_t, std::uint64_t value, unsigned) { delete BoxAt(value); });
     }
   }
 
   [[gnu::always_inline]] std::optional<V> Load(const K& key) {
     const std::uint64_t hash = Hash{}(key);
     [[maybe_unused]] Guard guard;
-    const auto word = table_.Find(hash, KeyWord(key, hash), Same(key));
-    if (!word) return std::nullopt;
-    return ValueOf(word.value);
+    return table_.Find(
+        hash, KeyWord(key, hash), Same(key),
+        [](std::uint64_t word) -> std::optional<V> { return ValueOf(word); },
+        []() -> std::optional<V> { return std::nullopt; });
   }
 
   [[gnu::always_inline]] void Store(const K& key, const V& value) {
@@ -221,7 +218,7 @@ class CacheLineMap {
     return LoadOr(key, value, [&]() -> const V& { return value; });
   }
 
-  // `make` runs under the lock of the key's line: it holds up writers, but not
+  // `make` runs under the lock of the key's home: it holds up writers, but not
   // readers, of the keys there.
   template <class F>
   Loaded<V> LoadOrCompute(const K& key, F&& make) {
@@ -231,8 +228,7 @@ class CacheLineMap {
   std::optional<V> LoadAndDelete(const K& key) {
     std::optional<V> old;
     Remove(
-        key, [](const V&) { return true; },
-        [&](const V& v) { old.emplace(v); });
+        key, [](const V&) { return true; }, [&](const V& v) { old.emplace(v); });
     return old;
   }
 
@@ -261,7 +257,7 @@ class CacheLineMap {
     return true;
   }
 
-  // A home line at a time: its entries are copied under its lock (boxed ones
+  // A home at a time: its entries are copied under its lock (boxed ones
   // by address) and visited after that. O(n).
   template <class F>
   void Range(F&& visit) {
@@ -297,9 +293,7 @@ class CacheLineMap {
       }
       if (count != 0) {
         if constexpr (!kInline) {
-          owner.ForEach([&](std::uint64_t, std::uint64_t value) {
-            guard.Retire(BoxAt(value));
-          });
+          owner.ForEach([&](std::uint64_t, std::uint64_t value) { guard.Retire(BoxAt(value)); });
         }
         owner.RemoveAll();
         table_.HaveRemoved(count);
@@ -309,7 +303,7 @@ class CacheLineMap {
     }
   }
 
-  // Counts line by line, each under its lock. O(n).
+  // Counts home by home, each under its lock. O(n).
   std::size_t Size() { return table_.Size(); }
 
   // Makes a table of the right size at once, and moves what there is. O(n).
@@ -319,31 +313,29 @@ class CacheLineMap {
     for (const auto& [key, value] : batch) Store(key, value);
   }
 
-  // Tables with their second and deeper lines, and boxes; boxes that wait to be
+  // Tables with their overflow lines, and boxes; boxes that wait to be
   // freed are not counted. O(1) for entries in the lines, otherwise O(n).
   std::size_t MemoryBytes() {
     std::size_t bytes = sizeof(*this) + table_.Bytes();
     if constexpr (!kInline) {
       table_.ForEach([&](std::uint64_t, std::uint64_t value, unsigned) {
         const Box& box = *BoxAt(value);
-        bytes += internal::MallocBytes(sizeof(Box)) +
-                 internal::HeapBytes(box.key) + internal::HeapBytes(box.value);
+        bytes += internal::MallocBytes(sizeof(Box)) + internal::HeapBytes(box.key) +
+                 internal::HeapBytes(box.value);
       });
     }
     return bytes;
   }
 
   // growths: larger tables made so far.
-  std::vector<Counter> Counters() const {
-    return {{"growths", table_.Growths()}};
-  }
+  std::vector<Counter> Counters() const { return {{"growths", table_.Growths()}}; }
 
-  // Quiescent only: how many entries are in home lines, in second lines, and
-  // deeper. O(n).
+  // Quiescent only: how many entries are in the first lines of homes, in the
+  // second ones, and in overflow lines. O(n).
   std::array<std::uint64_t, 3> Depths() const {
     std::array<std::uint64_t, 3> depths{};
     table_.ForEach([&](std::uint64_t, std::uint64_t, unsigned i) {
-      ++depths[std::min(i / internal::kLineSlots, 2u)];
+      ++depths[i < 3 ? 0 : i < internal::kHomeSlots ? 1 : 2];
     });
     return depths;
   }
@@ -357,9 +349,7 @@ class CacheLineMap {
  private:
   struct Nothing {};
 
-  static const Box* BoxAt(std::uint64_t word) {
-    return reinterpret_cast<const Box*>(word);
-  }
+  static const Box* BoxAt(std::uint64_t word) { return reinterpret_cast<const Box*>(word); }
   static std::uint64_t KeyWord(const K& key, std::uint64_t hash) {
     if constexpr (kInline) {
       return static_cast<std::uint64_t>(key);
@@ -378,9 +368,7 @@ class CacheLineMap {
   // Whether the entry of equal key word with this value word is that of `key`.
   struct SameBox {
     explicit SameBox(const K& k) : key(k) {}
-    bool operator()(std::uint64_t word) const {
-      return BoxAt(word)->key == key;
-    }
+    bool operator()(std::uint64_t word) const { return BoxAt(word)->key == key; }
     const K& key;
   };
   struct SameWord {
@@ -427,14 +415,13 @@ class CacheLineMap {
 
   // Hands the value that is replaced to `on_old`, which may throw.
   template <class OnOld>
-  [[gnu::always_inline]] void Replace(const K& key, const V& value,
-                                      const OnOld& on_old) {
+  [[gnu::always_inline]] void Replace(const K& key, const V& value, const OnOld& on_old) {
     const std::uint64_t hash = Hash{}(key);
     const std::uint64_t key_word = KeyWord(key, hash);
     Guard guard;
     guard.Prepare(1);
     Incoming incoming(key, value);
-    bool crowded;
+    bool overflown;
     {
       Owner owner(table_, hash);
       if (const auto slot = owner.Find(key_word, Same(key))) [[likely]] {
@@ -444,9 +431,9 @@ class CacheLineMap {
       }
       owner.Put(key_word, incoming.word());
       incoming.Release();
-      crowded = owner.crowded();
+      overflown = owner.overflown();
     }
-    table_.HavePut(crowded);
+    table_.HavePut(overflown);
   }
 
   // `ready` is the value if there is one before the lock is taken.
@@ -461,7 +448,7 @@ class CacheLineMap {
     }
     std::optional<Incoming> incoming;
     if constexpr (kEarly) incoming.emplace(key, ready);
-    bool crowded;
+    bool overflown;
     std::optional<Loaded<V>> result;
     {
       Owner owner(table_, hash);
@@ -472,9 +459,9 @@ class CacheLineMap {
       result.emplace(Loaded<V>{ValueOf(incoming->word()), false});
       owner.Put(key_word, incoming->word());
       incoming->Release();
-      crowded = owner.crowded();
+      overflown = owner.overflown();
     }
-    table_.HavePut(crowded);
+    table_.HavePut(overflown);
     return *std::move(result);
   }
 

@@ -2,7 +2,7 @@
 //
 // line_touch: what no map can beat. Every operation hashes its key and touches
 // one line of 64 bytes at a place that follows from the hash, in an array as
-// large as that of a cache_line_map with as many keys: a load for operations
+// large as the homes of a cache_line_map with as many keys: a load for operations
 // that read, a store as well for those that write. It compares nothing, finds
 // nothing and answers every question with "absent". The distance of a map from
 // it is what the map does beyond waiting for memory. It is no contestant.
@@ -49,8 +49,7 @@
 
 namespace cmap {
 
-template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
+template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
 class LineTouch {
   using Line = internal::Line<Atomics>;
   using Table = internal::LineTable<Atomics>;
@@ -64,8 +63,7 @@ class LineTouch {
 
   static constexpr Traits kTraits = {
       .family = "harness",
-      .summary =
-          "reads or writes one random cache line: the ceiling for any map",
+      .summary = "reads or writes one random cache line: the ceiling for any map",
       .source = "this study",
       .read_progress = Progress::kWaitFree,
       .write_progress = Progress::kBlocking,
@@ -79,9 +77,8 @@ class LineTouch {
 
   LineTouch() : LineTouch(Options{}) {}
   explicit LineTouch(const Options& options)
-      : huge_pages_(internal::CheckOptions("line_touch", options, kTunables)
-                        .huge_pages != 0),
-        table_(new Table(shape_.Together(), huge_pages_, nullptr)) {}
+      : huge_pages_(internal::CheckOptions("line_touch", options, kTunables).huge_pages != 0),
+        table_(new Table(shape_, huge_pages_, nullptr)) {}
   LineTouch(const LineTouch&) = delete;
   LineTouch& operator=(const LineTouch&) = delete;
   ~LineTouch() {
@@ -143,21 +140,19 @@ class LineTouch {
   }
 
  private:
-  static constexpr std::size_t kBitWords = 4;  // the last of the six
+  static constexpr std::size_t kBitWords = 4;  // the last of the eight
 
   Table* Now() const { return table_.load(std::memory_order_acquire); }
 
   // Relaxed throughout: nothing is learnt from a line.
   void Read(std::uint64_t hash) const {
-    const std::uint64_t word =
-        Now()->Home(hash).head.load(std::memory_order_relaxed);
+    const std::uint64_t word = Now()->LineOf(hash).words[0].load(std::memory_order_relaxed);
     asm volatile("" : : "r"(word));  // is read, though nobody needs it
   }
   void Write(std::uint64_t hash) {
-    Line& line = Now()->Home(hash);
-    line.head.store(hash, std::memory_order_relaxed);
-    if ((BitWord(line, hash).load(std::memory_order_relaxed) & Bit(hash)) == 0)
-        [[unlikely]] {
+    Line& line = Now()->LineOf(hash);
+    line.words[0].store(hash, std::memory_order_relaxed);
+    if ((BitWord(line, hash).load(std::memory_order_relaxed) & Bit(hash)) == 0) [[unlikely]] {
       Count(hash);
     }
   }
@@ -165,18 +160,15 @@ class LineTouch {
   static auto& BitWord(Line& line, std::uint64_t hash) {
     return line.words[line.words.size() - 1 - hash / 64 % kBitWords];
   }
-  static std::uint64_t Bit(std::uint64_t hash) {
-    return std::uint64_t{1} << hash % 64;
-  }
+  static std::uint64_t Bit(std::uint64_t hash) { return std::uint64_t{1} << hash % 64; }
   static void SetBit(Table& table, std::uint64_t hash) {
-    auto& word = BitWord(table.Home(hash), hash);
-    word.store(word.load(std::memory_order_relaxed) | Bit(hash),
-               std::memory_order_relaxed);
+    auto& word = BitWord(table.LineOf(hash), hash);
+    word.store(word.load(std::memory_order_relaxed) | Bit(hash), std::memory_order_relaxed);
   }
 
   [[gnu::noinline, gnu::cold]] void Count(std::uint64_t hash) {
     const std::lock_guard lock(lock_);
-    const auto& word = BitWord(Now()->Home(hash), hash);
+    const auto& word = BitWord(Now()->LineOf(hash), hash);
     if ((word.load(std::memory_order_relaxed) & Bit(hash)) != 0) return;
     hashes_.push_back(hash);
     SetBit(*Now(), hash);
@@ -189,7 +181,7 @@ class LineTouch {
     internal::LineShape shape = shape_;
     while (shape.limit() < keys) shape = shape.Next();
     Table* const old = Now();
-    auto* const fresh = new Table(shape.Together(), huge_pages_, old);
+    auto* const fresh = new Table(shape, huge_pages_, old);
     shape_ = shape;
     for (const std::uint64_t hash : hashes_) SetBit(*fresh, hash);
     // Release, pairs with the acquire in Now().

@@ -17,6 +17,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/cache_line.h"
+#include "maps/internal/home_ops.h"
 #include "maps/internal/line_table.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/spin_lock.h"
@@ -26,7 +27,9 @@ namespace cmap::internal {
 template <class HashOf, class Atomics>
 class GrowingTable {
   using L = Line<Atomics>;
-  using Ops = LineOps<Atomics>;
+  using H = Home<Atomics>;
+  using O = Overflow<Atomics>;
+  using Ops = HomeOps<Atomics>;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
@@ -38,7 +41,8 @@ class GrowingTable {
       : table_(new Table({}, huge_pages, nullptr)), huge_pages_(huge_pages) {
     Table& first = *Now();
     for (std::uint64_t i = 0; i < first.count(); ++i) {
-      first.lines()[i].head.store(kLineReady, std::memory_order_relaxed);
+      first.At(i).state().store(kOneVersion, std::memory_order_relaxed);
+      first.At(i).tags().store(kHomeReady, std::memory_order_relaxed);
     }
   }
   ~GrowingTable() {
@@ -50,19 +54,19 @@ class GrowingTable {
   GrowingTable& operator=(const GrowingTable&) = delete;
 
   Table* Now() const {
-    // (7) acquire, pairs with (8).
+    // (12) acquire, pairs with (13).
     return table_.load(std::memory_order_acquire);
   }
 
-  // An empty line to hang behind a home line of `table`.
+  // An empty overflow line for a home of `table`.
   L* TakeLine(Table& table) {
     L* line = store_.TakeLeftOver();
     if (line == nullptr) line = table.TakeSpares(1);
     if (line == nullptr) line = store_.Take();
-    line->link.store(0, std::memory_order_release);  // (5)
+    O(line).used().store(0, std::memory_order_release);  // (6)
     return line;
   }
-  // Brings the home line of `hash` into `table`, if that is the present table.
+  // Brings the home of `hash` into `table`, if that is the present table.
   void Settle(Table& table, std::uint64_t hash) {
     Table* const from = table.previous.load(std::memory_order_acquire);  // (9)
     if (from != nullptr) {
@@ -75,19 +79,17 @@ class GrowingTable {
     if (from == nullptr) return;
     const std::uint64_t groups = from->shape().groups;
     // Relaxed: a hint. It may run round, should somebody have failed.
-    const std::uint64_t g =
-        table.next_group.fetch_add(kHelpGroups, std::memory_order_relaxed);
+    const std::uint64_t g = table.next_group.fetch_add(kHelpGroups, std::memory_order_relaxed);
     Move(table, *from, g % groups, std::min(kHelpGroups, groups));
   }
 
   [[gnu::noinline]] void TryGrow(Table& table, LineShape shape) {
     const std::lock_guard lock(growing_);
-    if (Now() != &table ||
-        table.previous.load(std::memory_order_acquire) != nullptr) {
+    if (Now() != &table || table.previous.load(std::memory_order_acquire) != nullptr) {
       return;
     }
     auto* const fresh = new Table(shape, huge_pages_, &table);
-    // (8) release, pairs with (7).
+    // (13) release, pairs with (12).
     fresh->previous.store(&table, std::memory_order_relaxed);
     table_.store(fresh, std::memory_order_release);
   }
@@ -103,8 +105,8 @@ class GrowingTable {
       }
       LineShape shape = table.shape();
       if (shape.limit() >= entries) return;
-      const std::uint64_t most = shape.lines() * kMaxStep;
-      while (shape.limit() < entries && shape.Next().lines() <= most) {
+      const std::uint64_t most = shape.homes() * kMaxStep;
+      while (shape.limit() < entries && shape.Next().homes() <= most) {
         shape = shape.Next();
       }
       TryGrow(table, shape);
@@ -133,20 +135,21 @@ class GrowingTable {
  private:
   static constexpr std::uint64_t kMaxStep = 8;
   static constexpr std::uint64_t kHelpGroups = 64;
-  static constexpr std::size_t kMaxGroup = 6 * kMaxStep;
+  static constexpr std::size_t kMaxGroup = LineShape::kMostPerGroup * kMaxStep;
 
   // What moving a group needs room for; kept from one to the next.
   struct Scratch {
     struct Entry {
       std::uint64_t hash, key, value;
-      std::uint64_t line;  // where to
+      std::uint64_t home;  // where to
     };
-    struct NewLine {
-      std::uint64_t head, link;
-      std::uint64_t entries;
+    struct NewHome {
+      std::uint64_t tags = kHomeReady;
+      std::uint64_t state = kOneVersion | kHomeLocked;
+      std::uint64_t entries = 0;
     };
     std::vector<Entry> entries;
-    std::array<NewLine, kMaxGroup> lines;
+    std::array<NewHome, kMaxGroup> homes;
     std::vector<L*> spare;
   };
 
@@ -157,8 +160,7 @@ class GrowingTable {
     const auto account = [&] {
       // (11) acq_rel, pairs with itself: the last one knows that all are void.
       if (moved != 0 &&
-          to.moved_groups.fetch_add(moved, std::memory_order_acq_rel) + moved ==
-              groups) {
+          to.moved_groups.fetch_add(moved, std::memory_order_acq_rel) + moved == groups) {
         Leave(from);
         // (10) release, pairs with (9).
         to.previous.store(nullptr, std::memory_order_release);
@@ -178,80 +180,76 @@ class GrowingTable {
 
   // Whether it did it.
   //
-  // New lines appear locked first, with the entries that are still in the old
+  // New homes appear locked first, with the entries that are still in the old
   // ones; then the old ones become void; then the new ones are unlocked. So
-  // readers always find the entries, and no writer changes the new lines while
+  // readers always find the entries, and no writer changes the new homes while
   // a reader could take the old ones for true.
-  bool MoveGroup(Table& to, Table& from, std::uint64_t group,
-                 Scratch& scratch) {
-    L* const old_lines = from.lines() + group * from.shape().per_group;
-    Locked locked(old_lines, from.shape().per_group);
+  bool MoveGroup(Table& to, Table& from, std::uint64_t group, Scratch& scratch) {
+    const std::uint64_t old_first = group * from.shape().per_group;
+    Locked locked(from, old_first, from.shape().per_group);
     if (!locked) return false;
 
     const std::uint64_t count = to.count() / from.shape().groups;
     const std::uint64_t first = group * count;
-    L* const new_lines = to.lines() + first;
     scratch.entries.clear();
-    std::fill_n(scratch.lines.begin(), count, typename Scratch::NewLine{});
+    std::fill_n(scratch.homes.begin(), count, typename Scratch::NewHome{});
     for (std::uint64_t i = 0; i < locked.size(); ++i) {
-      L& line = old_lines[i];
-      Ops::VisitLine(line, locked.head(i),
-                     line.link.load(std::memory_order_relaxed),
+      const H home = from.At(old_first + i);
+      Ops::VisitHome(home, home.tags().load(std::memory_order_relaxed), locked.state(i),
                      [&](std::uint64_t key, std::uint64_t value) {
                        const std::uint64_t hash = HashOf{}(key);
                        const std::uint64_t at = to.Index(hash) - first;
                        scratch.entries.push_back({hash, key, value, at});
-                       ++scratch.lines[at].entries;
+                       ++scratch.homes[at].entries;
                      });
     }
     std::uint64_t needed = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
-      const std::uint64_t n = std::exchange(scratch.lines[i].entries, 0);
-      if (n > kLineSlots) needed += (n - 1) / kLineSlots;
+      const std::uint64_t n = scratch.homes[i].entries;
+      if (n > kHomeSlots) {
+        needed += (n - kHomeSlots + kOverflowSlots - 1) / kOverflowSlots;
+      }
     }
     TakeLines(to, needed, scratch.spare);
 
     // Nothing throws from here on.
     for (const auto& [hash, key, value, at] : scratch.entries) {
-      auto& line = scratch.lines[at];
-      if (const std::uint64_t slot = line.entries++; slot < kLineSlots) {
-        Ops::Write(&new_lines[at].words[slot], key, value);
-        line.head |= LineTag(hash) << (kTagBits * slot);
-      } else {
-        Ops::PutInto(new_lines[at], line.head, line.link, hash, key, value,
-                     [&] {
-                       L* const spare = scratch.spare.back();
-                       scratch.spare.pop_back();
-                       return spare;
-                     });
-      }
+      auto& home = scratch.homes[at];
+      Ops::PutInto(to.At(first + at), home.tags, home.state, hash, key, value, [&] {
+        L* const spare = scratch.spare.back();
+        scratch.spare.pop_back();
+        return spare;
+      });
     }
     for (std::uint64_t i = 0; i < count; ++i) {
-      new_lines[i].head.store(scratch.lines[i].head | kLineReady | kLineLocked,
-                              std::memory_order_release);  // (6)
+      const H home = to.At(first + i);
+      home.state().store(scratch.homes[i].state,
+                         std::memory_order_release);  // (7)
+      home.tags().store(scratch.homes[i].tags,
+                        std::memory_order_release);  // (8)
     }
     locked.Void();
     for (std::uint64_t i = 0; i < count; ++i) {
-      new_lines[i].head.store(scratch.lines[i].head | kLineReady,
-                              std::memory_order_release);  // (6)
+      Ops::Unlock(to.At(first + i), scratch.homes[i].state);
     }
     for (std::uint64_t i = 0; i < from.shape().per_group; ++i) {
-      GiveBack(from, old_lines[i]);
+      GiveBack(from, locked.state(i));
     }
     return true;
   }
 
-  // The locks of all lines of an old group; none if it has been moved.
+  // The locks of all homes of an old group; none if it has been moved.
   class Locked {
    public:
-    Locked(L* lines, std::uint64_t n) : lines_(lines) {
+    Locked(Table& table, std::uint64_t first, std::uint64_t n) : table_(table), first_(first) {
       while (size_ < n) {
-        L& line = lines_[size_];
+        const H home = At(size_);
         for (int failures = 0;; ++failures) {
-          const std::uint64_t head = line.head.load(std::memory_order_acquire);
-          if (head == 0) return;  // only the first line can be void
-          if (Ops::TryLock(line, head)) {
-            heads_[size_++] = head;
+          std::uint64_t state = home.state().load(std::memory_order_acquire);
+          // Only the first home can be void, and what was in its lines since.
+          if ((state & kVersionBits) == 0) return;
+          if (Ops::TryLock(home, state)) {
+            states_[size_++] = state;
             break;
           }
           Ops::Wait(failures);
@@ -259,44 +257,46 @@ class GrowingTable {
       }
     }
     ~Locked() {
-      while (size_ != 0) {
-        --size_;
-        lines_[size_].head.store(heads_[size_],
-                                 std::memory_order_release);  // (6)
-      }
+      if (is_void_) return;
+      for (std::uint64_t i = 0; i < size_; ++i) Ops::Unlock(At(i), states_[i]);
     }
     Locked(const Locked&) = delete;
     Locked& operator=(const Locked&) = delete;
 
     explicit operator bool() const { return size_ != 0; }
     std::uint64_t size() const { return size_; }
-    std::uint64_t head(std::uint64_t i) const { return heads_[i]; }
-    // The first line last: it stands for all of them.
+    std::uint64_t state(std::uint64_t i) const { return states_[i]; }
+    // The first home last: it stands for all of them. The tags first: who finds
+    // them knows that the state that it has read before was that of the home.
     void Void() {
-      while (size_ != 0) {
-        lines_[--size_].head.store(0, std::memory_order_release);  // (6)
+      for (std::uint64_t i = size_; i > 0; --i) {
+        At(i - 1).tags().store(0, std::memory_order_release);   // (8)
+        At(i - 1).state().store(0, std::memory_order_release);  // (7)
       }
+      is_void_ = true;
     }
 
    private:
-    L* const lines_;
+    H At(std::uint64_t i) const { return table_.At(first_ + i); }
+
+    Table& table_;
+    const std::uint64_t first_;
     std::uint64_t size_ = 0;
-    std::array<std::uint64_t, 6> heads_;
+    bool is_void_ = false;
+    std::array<std::uint64_t, LineShape::kMostPerGroup> states_;
   };
 
-  // Keeps the lines behind a home of `from` that do not go with the table.
-  // Readers may still follow its link, as it is void.
-  void GiveBack(Table& from, L& home) {
-    L* const second = L::Second(home.link.load(std::memory_order_relaxed));
-    if (second == nullptr) return;
-    for (L* line = second; line != nullptr;) {
-      L* const next = L::Deep(line->link.load(std::memory_order_relaxed));
-      if (!from.Contains(line)) store_.Give(line);
+  // Keeps the overflow lines of a home of `from`, which was in this state, that
+  // do not go with the table. Readers may still follow its link, as it is void.
+  void GiveBack(Table& from, std::uint64_t state) {
+    for (O line = O::At(state); line;) {
+      const O next = O::At(line.next().load(std::memory_order_relaxed));
+      if (!from.Contains(line.line())) store_.Give(line.line());
       line = next;
     }
   }
 
-  // All of its lines are void.
+  // All of its homes are void.
   void Leave(Table& from) {
     if (from.mapped()) {
       LineMemory::Drop(from.lines(), from.all() * sizeof(L));
@@ -312,7 +312,7 @@ class GrowingTable {
     if (n == 0) return;
     if (!store_.HasLeftOver()) {
       if (L* const first = table.TakeSpares(n)) {
-        // Of a new table: their links are zero.
+        // Of a new table: they are zero.
         for (std::uint64_t i = n; i > 0; --i) lines.push_back(first + i - 1);
         return;
       }
