@@ -48,7 +48,7 @@ struct Check {
   void (*run)(const Context& context);
 };
 
-// All checks, in five files: one thread, several threads, whole map, faults, caches.
+// All checks, in five groups: one thread, several threads, whole map, faults, caches.
 std::span<const Check> SequentialChecks();
 std::span<const Check> ConcurrentChecks();
 std::span<const Check> WholeMapChecks();
@@ -66,8 +66,7 @@ struct Outcome {
 
 // Runs one check. Beside what the check itself asserts, no value may outlive the
 // maps of the check, and no value may be used outside its life.
-Outcome RunCheck(const Check& check, const Subject& subject,
-            std::uint64_t seed = TestSeed());
+Outcome RunCheck(const Check& check, const Subject& subject, std::uint64_t seed = TestSeed());
 
 }  // namespace cmap::testing
 

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checks of point operations by one thread.
+// Checks of point operations by one thread, and of what becomes of their values.
 #include <array>
 #include <cstdint>
-#include <deque>
-#include <map>
-#include <memory>
+#include <exception>
 #include <optional>
 #include <set>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "maps/testing/checks.h"
 #include "maps/testing/life_counted.h"
+#include "maps/testing/parts.h"
 
 namespace cmap::testing {
 namespace {
@@ -88,22 +84,21 @@ void LoadOrStore(const Context& context) {
   const Number keys = context.Keys(300);
   for (Number key = 0; key < keys; ++key) {
     ExpectAbsent(*map, key);
-    ExpectEq(map->LoadOrStore(key, Value(key)),
-             Loaded<Number>{Value(key), false}, "LoadOrStore of absent ", key);
+    ExpectEq(map->LoadOrStore(key, Value(key)), Loaded<Number>{Value(key), false},
+             "LoadOrStore of absent ", key);
     ExpectHolds(*map, key, Value(key));
-    ExpectEq(map->LoadOrStore(key, Value(key, 7)),
-             Loaded<Number>{Value(key), true}, "LoadOrStore of present ", key);
+    ExpectEq(map->LoadOrStore(key, Value(key, 7)), Loaded<Number>{Value(key), true},
+             "LoadOrStore of present ", key);
   }
   for (Number key = 0; key < keys; ++key) {
-    ExpectEq(map->LoadOrStore(key, Value(key, 8)),
-             Loaded<Number>{Value(key), true}, "LoadOrStore of present ", key);
+    ExpectEq(map->LoadOrStore(key, Value(key, 8)), Loaded<Number>{Value(key), true},
+             "LoadOrStore of present ", key);
     ExpectHolds(*map, key, Value(key));
   }
   // Also after the key was present once and deleted.
   for (Number key = 0; map->Has(Op::kDelete) && key < keys; ++key) {
     Expect(map->Delete(key), "Delete of present ", key, " is false");
-    ExpectEq(map->LoadOrStore(key, Value(key, 9)),
-             Loaded<Number>{Value(key, 9), false},
+    ExpectEq(map->LoadOrStore(key, Value(key, 9)), Loaded<Number>{Value(key, 9), false},
              "LoadOrStore of deleted ", key);
   }
   ExpectSize(*map, keys);
@@ -137,15 +132,13 @@ void Swap(const Context& context) {
   const auto map = context.Make();
   const Number keys = context.Keys(200);
   for (Number key = 0; key < keys; ++key) {
-    ExpectEq(map->Swap(key, Value(key)), std::optional<Number>(),
-             "Swap of absent ", key);
+    ExpectEq(map->Swap(key, Value(key)), std::optional<Number>(), "Swap of absent ", key);
     ExpectHolds(*map, key, Value(key));
   }
   for (Number key = 0; key < keys; ++key) {
-    ExpectEq(map->Swap(key, Value(key, 1)), std::optional<Number>(Value(key)),
-             "Swap of present ", key);
-    ExpectEq(map->Swap(key, Value(key, 1)),
-             std::optional<Number>(Value(key, 1)),
+    ExpectEq(map->Swap(key, Value(key, 1)), std::optional<Number>(Value(key)), "Swap of present ",
+             key);
+    ExpectEq(map->Swap(key, Value(key, 1)), std::optional<Number>(Value(key, 1)),
              "Swap of present ", key, " for an equal value");
     ExpectHolds(*map, key, Value(key, 1));
   }
@@ -154,8 +147,7 @@ void Swap(const Context& context) {
 
 // Fills the map, removes `count` keys with `remove`, and looks at all of them.
 template <class Remove>
-void RemoveSome(const Context& context, Number keys, Number count,
-                Remove remove) {
+void RemoveSome(const Context& context, Number keys, Number count, Remove remove) {
   const auto map = context.Make();
   for (Number key = 0; key < keys; ++key) map->Put(key, Value(key));
   for (Number i = 0; i < count; ++i) {
@@ -192,17 +184,16 @@ void Delete(const Context& context) {
 
 void LoadAndDelete(const Context& context) {
   RemoveOneManyAll(context, [](AnyMap& map, Number key) {
-    ExpectEq(map.LoadAndDelete(key), std::optional<Number>(Value(key)),
-             "LoadAndDelete of present ", key);
-    ExpectEq(map.LoadAndDelete(key), std::optional<Number>(),
-             "LoadAndDelete of deleted ", key);
+    ExpectEq(map.LoadAndDelete(key), std::optional<Number>(Value(key)), "LoadAndDelete of present ",
+             key);
+    ExpectEq(map.LoadAndDelete(key), std::optional<Number>(), "LoadAndDelete of deleted ", key);
   });
 }
 
 void CompareAndDelete(const Context& context) {
   RemoveOneManyAll(context, [](AnyMap& map, Number key) {
-    Expect(!map.CompareAndDelete(key, Value(key, 1)), "CompareAndDelete of ",
-           key, " with another value is true");
+    Expect(!map.CompareAndDelete(key, Value(key, 1)), "CompareAndDelete of ", key,
+           " with another value is true");
     ExpectHolds(map, key, Value(key));
     Expect(map.CompareAndDelete(key, Value(key)), "CompareAndDelete of ", key,
            " with its value is false");
@@ -233,16 +224,16 @@ void CompareAndSwap(const Context& context) {
     for (Number key = 0; key < keys; ++key) map->Put(key, Value(key));
     for (Number i = 0; i < count; ++i) {
       const Number key = keys - 1 - i;
-      Expect(!map->CompareAndSwap(key, Value(key, 1), Value(key, 2)),
-             "CompareAndSwap of ", key, " with another value is true");
+      Expect(!map->CompareAndSwap(key, Value(key, 1), Value(key, 2)), "CompareAndSwap of ", key,
+             " with another value is true");
       ExpectHolds(*map, key, Value(key));
-      Expect(map->CompareAndSwap(key, Value(key), Value(key, 1)),
-             "CompareAndSwap of ", key, " with its value is false");
+      Expect(map->CompareAndSwap(key, Value(key), Value(key, 1)), "CompareAndSwap of ", key,
+             " with its value is false");
       ExpectHolds(*map, key, Value(key, 1));
-      Expect(!map->CompareAndSwap(key, Value(key), Value(key, 3)),
-             "CompareAndSwap of ", key, " with its former value is true");
-      Expect(map->CompareAndSwap(key, Value(key, 1), Value(key, 1)),
-             "CompareAndSwap of ", key, " for an equal value is false");
+      Expect(!map->CompareAndSwap(key, Value(key), Value(key, 3)), "CompareAndSwap of ", key,
+             " with its former value is true");
+      Expect(map->CompareAndSwap(key, Value(key, 1), Value(key, 1)), "CompareAndSwap of ", key,
+             " for an equal value is false");
     }
     for (Number key = 0; key < keys; ++key) {
       ExpectHolds(*map, key, Value(key, key >= keys - count ? 1 : 0));
@@ -263,294 +254,12 @@ void CompareAndSwapAbsent(const Context& context) {
            " holding the default value is false");
     map->Delete(key);
     for (const Number expected : {Number{0}, Number{6}}) {
-      Expect(!map->CompareAndSwap(key, expected, 7), "CompareAndSwap of deleted ",
-             key, " with ", expected, " is true");
+      Expect(!map->CompareAndSwap(key, expected, 7), "CompareAndSwap of deleted ", key, " with ",
+             expected, " is true");
     }
     ExpectAbsent(*map, key);
   }
   ExpectSize(*map, 0u);
-}
-
-// A map and the std::map it should equal, driven by random calls. Every return
-// value is compared. A map that may evict may answer "absent" at any time; the
-// model then forgets the key as well.
-class ModelRun {
- public:
-  ModelRun(const Context& context, AnyMap& map, Number keys, Random& random)
-      : traits_(context.traits()), map_(map), keys_(keys), random_(random) {
-    for (std::size_t i = 0; i < kOpCount; ++i) {
-      const Op op = static_cast<Op>(i);
-      if (traits_.unsupported.contains(op)) continue;
-      for (int n = Weight(op); n > 0; --n) deck_.push_back(op);
-    }
-  }
-
-  void Steps(std::uint64_t count) {
-    for (std::uint64_t i = 0; i < count; ++i) {
-      try {
-        Step(deck_[random_.Below(deck_.size())]);
-      } catch (const CheckFailure& e) {
-        std::string text = "step " + std::to_string(i) + ": " + e.what() +
-                           " (keys 0 to " + std::to_string(keys_ - 1) +
-                           "; the last calls:";
-        for (const std::string& call : recent_) text += " " + call;
-        throw CheckFailure(text + ")");
-      }
-    }
-  }
-
-  void CompareAll() {
-    Note("final comparison");
-    for (Number key = 0; key < keys_; ++key) CheckLoad(key);
-    if (map_.Has(Op::kRange)) CheckRange();
-    if (map_.Has(Op::kSize)) CheckSize();
-  }
-
- private:
-  static int Weight(Op op) {
-    switch (op) {
-      case Op::kRange:
-      case Op::kSize:
-      case Op::kStoreBatch: return 2;
-      case Op::kClear:
-      case Op::kReserve:
-      case Op::kMemoryBytes: return 1;
-      default: return 20;
-    }
-  }
-
-  template <class... Parts>
-  void Note(const Parts&... parts) {
-    std::string text;
-    ((text += ToText(parts)), ...);
-    recent_.push_back(std::move(text));
-    if (recent_.size() > 12) recent_.pop_front();
-  }
-  static std::string ToText(std::string_view text) { return std::string(text); }
-  static std::string ToText(Number number) { return std::to_string(number); }
-
-  std::optional<Number> Expected(Number key) const {
-    const auto it = model_.find(key);
-    if (it == model_.end()) return std::nullopt;
-    return it->second;
-  }
-  // Called before a comparison: what was dropped by right is dropped here too.
-  void Forgive(Number key, bool map_says_present) {
-    if (!traits_.keeps_every_key && !map_says_present) model_.erase(key);
-  }
-  // Values come from a small set, so that comparisons succeed now and then; the
-  // default value is among them.
-  Number SomeValue() { return random_.Below(4); }
-
-  void CheckLoad(Number key) {
-    const std::optional<Number> got = map_.Load(key);
-    Forgive(key, got.has_value());
-    ExpectEq(got, Expected(key), "Load(", key, ")");
-  }
-
-  void CheckSize() {
-    const std::size_t got = map_.Size();
-    if (traits_.keeps_every_key) {
-      ExpectEq(got, model_.size(), "Size()");
-    } else {
-      Expect(got <= model_.size(), "Size(): got ", got, ", want at most ",
-             model_.size());
-    }
-  }
-
-  void CheckRange() {
-    std::map<Number, Number> seen;
-    map_.Range([&](Number key, Number value) {
-      Expect(seen.emplace(key, value).second, "Range visits ", key, " twice");
-      return true;
-    });
-    if (!traits_.keeps_every_key) {
-      std::erase_if(model_, [&](const auto& e) { return !seen.contains(e.first); });
-    }
-    ExpectEq(seen.size(), model_.size(), "keys visited by Range");
-    for (const auto& [key, value] : seen) {
-      ExpectEq(std::optional<Number>(value), Expected(key), "Range at ", key);
-    }
-  }
-
-  void Step(Op op) {
-    const Number key = random_.Below(keys_);
-    switch (op) {
-      case Op::kLoad:
-        Note("Load(", key, ")");
-        return CheckLoad(key);
-      case Op::kStore: {
-        const Number value = SomeValue();
-        Note("Store(", key, ",", value, ")");
-        map_.Store(key, value);
-        model_[key] = value;
-        return;
-      }
-      case Op::kLoadOrStore:
-      case Op::kLoadOrCompute: {
-        const Number value = SomeValue();
-        Note(OpName(op), "(", key, ",", value, ")");
-        int calls = 0;
-        const Loaded<Number> got =
-            op == Op::kLoadOrStore
-                ? map_.LoadOrStore(key, value)
-                : map_.LoadOrCompute(key, [&] { return ++calls, value; });
-        Forgive(key, got.loaded);
-        const auto [it, inserted] = model_.try_emplace(key, value);
-        ExpectEq(got, Loaded<Number>{it->second, !inserted}, OpName(op), "(",
-                 key, ", ", value, ")");
-        if (op == Op::kLoadOrCompute) {
-          ExpectEq(calls, inserted ? 1 : 0, "calls of LoadOrCompute's function");
-        }
-        return;
-      }
-      case Op::kLoadAndDelete: {
-        Note("LoadAndDelete(", key, ")");
-        const std::optional<Number> got = map_.LoadAndDelete(key);
-        Forgive(key, got.has_value());
-        ExpectEq(got, Expected(key), "LoadAndDelete(", key, ")");
-        model_.erase(key);
-        return;
-      }
-      case Op::kDelete: {
-        Note("Delete(", key, ")");
-        const bool got = map_.Delete(key);
-        Forgive(key, got);
-        ExpectEq(got, model_.erase(key) == 1, "Delete(", key, ")");
-        return;
-      }
-      case Op::kSwap: {
-        const Number value = SomeValue();
-        Note("Swap(", key, ",", value, ")");
-        const std::optional<Number> got = map_.Swap(key, value);
-        Forgive(key, got.has_value());
-        ExpectEq(got, Expected(key), "Swap(", key, ", ", value, ")");
-        model_[key] = value;
-        return;
-      }
-      case Op::kCompareAndSwap: {
-        const Number expected = SomeValue(), desired = SomeValue();
-        Note("CompareAndSwap(", key, ",", expected, ",", desired, ")");
-        const bool got = map_.CompareAndSwap(key, expected, desired);
-        const bool holds = Expected(key) == expected;
-        if (holds) Forgive(key, got);
-        const bool want = Expected(key) == expected;
-        ExpectEq(got, want, "CompareAndSwap(", key, ", ", expected, ", ",
-                 desired, ")");
-        if (want) model_[key] = desired;
-        return;
-      }
-      case Op::kCompareAndDelete: {
-        const Number expected = SomeValue();
-        Note("CompareAndDelete(", key, ",", expected, ")");
-        const bool got = map_.CompareAndDelete(key, expected);
-        const bool holds = Expected(key) == expected;
-        if (holds) Forgive(key, got);
-        const bool want = Expected(key) == expected;
-        ExpectEq(got, want, "CompareAndDelete(", key, ", ", expected, ")");
-        if (want) model_.erase(key);
-        return;
-      }
-      case Op::kRange:
-        Note("Range");
-        return CheckRange();
-      case Op::kClear:
-        if (!random_.OneIn(4)) return;  // rare, lest the map stay small
-        Note("Clear");
-        map_.Clear();
-        model_.clear();
-        return;
-      case Op::kSize:
-        Note("Size");
-        return CheckSize();
-      case Op::kReserve:
-        Note("Reserve");
-        map_.Reserve(random_.Below(2 * keys_));
-        return;
-      case Op::kStoreBatch: {
-        std::vector<AnyMap::Pair> batch;
-        for (std::uint64_t n = random_.Below(8); n > 0; --n) {
-          batch.emplace_back(random_.Below(keys_), SomeValue());
-        }
-        Note("StoreBatch of ", Number{batch.size()});
-        map_.StoreBatch(batch);
-        for (const auto& [k, v] : batch) model_[k] = v;
-        return;
-      }
-      case Op::kMemoryBytes:
-        Note("MemoryBytes");
-        Expect(map_.MemoryBytes() > 0, "MemoryBytes() is 0");
-        return;
-    }
-  }
-
-  const Traits& traits_;
-  AnyMap& map_;
-  const Number keys_;
-  Random& random_;
-  std::vector<Op> deck_;
-  std::map<Number, Number> model_;
-  std::deque<std::string> recent_;
-};
-
-void MatchesModel(const Context& context, Number keys, std::uint64_t runs,
-                  std::uint64_t steps) {
-  Random random(context.seed() * 1000003 + keys);
-  for (std::uint64_t run = 0; context.More(run, runs); ++run) {
-    const auto map = context.Make();
-    ModelRun model(context, *map, keys, random);
-    model.Steps(context.Scaled(steps));
-    model.CompareAll();
-  }
-}
-
-// Few keys: every state of a key is met in every order.
-void MatchesModelFewKeys(const Context& context) {
-  MatchesModel(context, 3, 20, 400);
-}
-
-void MatchesModelManyKeys(const Context& context) {
-  MatchesModel(context, context.Keys(64), 5, 1500);
-  MatchesModel(context, context.Keys(700), 2, 5000);
-}
-
-// Every tunable at its least, its initial and its greatest value (as far as
-// memory allows), and just outside.
-void Tunables(const Context& context) {
-  constexpr std::int64_t kMost = 65536;
-  for (const TunableInfo& tunable : context.subject().tunables) {
-    Expect(tunable.min <= tunable.initial && tunable.initial <= tunable.max,
-           tunable.name, ": the initial value ", tunable.initial,
-           " is not within ", tunable.min, " to ", tunable.max);
-    for (const std::int64_t value :
-         {tunable.min, tunable.initial,
-          std::max(tunable.initial, std::min(tunable.max, kMost))}) {
-      const auto map = context.subject().make_with(tunable.name, value);
-      Random random(context.seed());
-      try {
-        ModelRun model(context, *map, context.Keys(64), random);
-        model.Steps(1000);
-        model.CompareAll();
-      } catch (const CheckFailure& e) {
-        Fail("with ", tunable.name, " = ", value, ": ", e.what());
-      }
-    }
-    for (const std::int64_t value : {tunable.min - 1, tunable.max + 1}) {
-      try {
-        context.subject().make_with(tunable.name, value);
-      } catch (const std::invalid_argument& e) {
-        const std::string what = e.what();
-        Expect(what.find(tunable.name) != std::string::npos &&
-                   what.find(std::to_string(value)) != std::string::npos &&
-                   what.find('\n') == std::string::npos,
-               "the message '", what,
-               "' is not one sentence that names the tunable and the value");
-        continue;
-      }
-      Fail("accepted ", tunable.name, " = ", value, ", which is outside ",
-           tunable.min, " to ", tunable.max);
-    }
-  }
 }
 
 // After an operation that threw because a value could not be copied the map holds
@@ -564,27 +273,21 @@ void ThrowingCopies(const Context& context) {
   static constexpr Number kPresent = 1, kAbsent = 2, kOther = 3;
   static constexpr Case kCases[] = {
       {"Store of a new key", Op::kStore, [](AnyMap& m) { m.Store(kAbsent, 9); }},
-      {"Store of a present key", Op::kStore,
-       [](AnyMap& m) { m.Store(kPresent, 9); }},
-      {"LoadOrStore of a new key", Op::kLoadOrStore,
-       [](AnyMap& m) { m.LoadOrStore(kAbsent, 9); }},
+      {"Store of a present key", Op::kStore, [](AnyMap& m) { m.Store(kPresent, 9); }},
+      {"LoadOrStore of a new key", Op::kLoadOrStore, [](AnyMap& m) { m.LoadOrStore(kAbsent, 9); }},
       {"LoadOrStore of a present key", Op::kLoadOrStore,
        [](AnyMap& m) { m.LoadOrStore(kPresent, 9); }},
       {"LoadOrCompute of a new key", Op::kLoadOrCompute,
        [](AnyMap& m) { m.LoadOrCompute(kAbsent, [] { return Number{9}; }); }},
       {"Swap of a new key", Op::kSwap, [](AnyMap& m) { m.Swap(kAbsent, 9); }},
-      {"Swap of a present key", Op::kSwap,
-       [](AnyMap& m) { m.Swap(kPresent, 9); }},
-      {"CompareAndSwap", Op::kCompareAndSwap,
-       [](AnyMap& m) { m.CompareAndSwap(kPresent, 5, 9); }},
+      {"Swap of a present key", Op::kSwap, [](AnyMap& m) { m.Swap(kPresent, 9); }},
+      {"CompareAndSwap", Op::kCompareAndSwap, [](AnyMap& m) { m.CompareAndSwap(kPresent, 5, 9); }},
       {"CompareAndDelete", Op::kCompareAndDelete,
        [](AnyMap& m) { m.CompareAndDelete(kPresent, 5); }},
-      {"LoadAndDelete", Op::kLoadAndDelete,
-       [](AnyMap& m) { m.LoadAndDelete(kPresent); }},
+      {"LoadAndDelete", Op::kLoadAndDelete, [](AnyMap& m) { m.LoadAndDelete(kPresent); }},
       {"Delete", Op::kDelete, [](AnyMap& m) { m.Delete(kPresent); }},
       {"Load", Op::kLoad, [](AnyMap& m) { m.Load(kPresent); }},
-      {"Range", Op::kRange,
-       [](AnyMap& m) { m.Range([](Number, Number) { return true; }); }},
+      {"Range", Op::kRange, [](AnyMap& m) { m.Range([](Number, Number) { return true; }); }},
   };
   for (const Case& c : kCases) {
     if (context.traits().unsupported.contains(c.op)) continue;
@@ -621,8 +324,7 @@ void DeletedValuesAreDestroyed(const Context& context) {
   constexpr std::int64_t kBound = 4096;
   const auto map = context.Make();
   const std::int64_t before = LifeCounted::Alive();
-  const std::uint64_t rounds =
-      context.subject().hash == HashKind::kGood ? 20000 : 6000;
+  const std::uint64_t rounds = context.subject().hash == HashKind::kGood ? 20000 : 6000;
   for (Number key = 0; context.More(key, rounds); ++key) {
     map->Put(key, Value(key));
     if (key % 2 == 0 || context.traits().unsupported.contains(Op::kLoadAndDelete)) {
@@ -632,8 +334,8 @@ void DeletedValuesAreDestroyed(const Context& context) {
                "LoadAndDelete of present ", key);
     }
     const std::int64_t held = LifeCounted::Alive() - before;
-    Expect(held <= kBound, "after ", key + 1, " fresh keys were stored and deleted ",
-           held, " of their values still exist");
+    Expect(held <= kBound, "after ", key + 1, " fresh keys were stored and deleted ", held,
+           " of their values still exist");
   }
   // The same when one key is overwritten for ever.
   if (!map->Has(Op::kStore)) return;
@@ -652,14 +354,10 @@ constexpr Check kChecks[] = {
     {"load_empty", {.every_key = false, .linearizable = false}, &LoadEmpty},
     {"store_overwrites", {.ops = OpSet(Op::kStore), .fits_a_cache = true}, &StoreOverwrites},
     {"load_or_store", {.ops = OpSet(Op::kLoadOrStore), .fits_a_cache = true}, &LoadOrStore},
-    {"load_or_compute",
-     {.ops = OpSet(Op::kLoadOrCompute), .fits_a_cache = true},
-     &LoadOrCompute},
+    {"load_or_compute", {.ops = OpSet(Op::kLoadOrCompute), .fits_a_cache = true}, &LoadOrCompute},
     {"swap", {.ops = OpSet(Op::kSwap), .fits_a_cache = true}, &Swap},
     {"delete", {.ops = OpSet(Op::kDelete), .fits_a_cache = true}, &Delete},
-    {"load_and_delete",
-     {.ops = OpSet(Op::kLoadAndDelete), .fits_a_cache = true},
-     &LoadAndDelete},
+    {"load_and_delete", {.ops = OpSet(Op::kLoadAndDelete), .fits_a_cache = true}, &LoadAndDelete},
     {"compare_and_delete",
      {.ops = OpSet(Op::kCompareAndDelete), .fits_a_cache = true},
      &CompareAndDelete},
@@ -672,9 +370,6 @@ constexpr Check kChecks[] = {
     {"compare_and_swap_absent",
      {.ops = OpSet(Op::kCompareAndSwap, Op::kDelete), .fits_a_cache = true},
      &CompareAndSwapAbsent},
-    {"matches_model_few_keys", {.every_key = false}, &MatchesModelFewKeys},
-    {"matches_model_many_keys", {.every_key = false}, &MatchesModelManyKeys},
-    {"tunables", {.every_key = false, .good_hash = true, .tunables = true}, &Tunables},
     {"throwing_copies", {.counted_lives = true}, &ThrowingCopies},
     {"deleted_values_are_destroyed",
      {.ops = OpSet(Op::kDelete), .linearizable = false, .counted_lives = true},
@@ -683,6 +378,6 @@ constexpr Check kChecks[] = {
 
 }  // namespace
 
-std::span<const Check> SequentialChecks() { return kChecks; }
+std::span<const Check> PointChecks() { return kChecks; }
 
 }  // namespace cmap::testing
