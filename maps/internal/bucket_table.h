@@ -4,7 +4,7 @@
 // built-in map was until Go 1.23: buckets of eight entries, and growth that moves
 // a little with every write.
 //
-//   array_   [ bucket 0 ][ bucket 1 ] ... [ bucket 2^B - 1 ][ spare overflow ... ]
+//   array    [ bucket 0 ][ bucket 1 ] ... [ bucket 2^B - 1 ][ spare overflow ... ]
 //                  |
 //   bucket   top   [ t t t t . t . . ]  a byte of each hash, or a mark
 //            keys  [ k k k k . k . . ]
@@ -13,8 +13,9 @@
 //
 // A key's bucket comes from the low bits of its hash. A lookup compares eight
 // bytes of `top` and then only keys whose byte agrees; the mark kEmptyRest in
-// `top` says that nothing follows in the whole chain and ends it. Keys and values
-// lie apart, so that neither needs padding to the other's alignment.
+// `top` says that nothing follows in the whole chain and ends it. A bucket is described
+// in internal/bucket_layout.h, the memory of arrays and overflow buckets in
+// internal/bucket_arrays.h; here are lookup, insertion, deletion and growth.
 //
 // Keys of eight bytes have a faster way (as in Go, where the compiler chooses it
 // by the type): their keys are compared at once, and `top` is read only to see
@@ -24,9 +25,9 @@
 // the size; with too many overflow buckets (as many as buckets: left behind by
 // many insertions and deletions) one of the same size. Nothing moves yet:
 //
-//   old_     [ moved ][ moved ][ b ][ b ][ moved ][ b ] ...
+//   old      [ moved ][ moved ][ b ][ b ][ moved ][ b ] ...
 //                               ^ evacuated_: all before it are moved
-//   array_   [ x ][ x ][ - ][ - ][ x ][ - ] ... [ y ][ y ][ - ] ...
+//   array    [ x ][ x ][ - ][ - ][ x ][ - ] ... [ y ][ y ][ - ] ...
 //
 // Every write first evacuates the old bucket it is about (to x, its number, or y,
 // its number plus the old size) and one more. A lookup goes to the old bucket as
@@ -58,8 +59,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -69,6 +68,8 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "maps/internal/bucket_arrays.h"
+#include "maps/internal/bucket_layout.h"
 #include "maps/internal/memory.h"
 
 namespace cmap::internal {
@@ -81,8 +82,7 @@ enum class BucketKeys {
 template <class K, class V, class Hash, BucketKeys kKeys = BucketKeys::kByType,
           template <class> class Allocator = std::allocator>
 class BucketTable {
-  static_assert(std::is_nothrow_move_constructible_v<K> &&
-                    std::is_nothrow_move_constructible_v<V>,
+  static_assert(std::is_nothrow_move_constructible_v<K> && std::is_nothrow_move_constructible_v<V>,
                 "entries move when the table grows");
 
  public:
@@ -96,11 +96,6 @@ class BucketTable {
   BucketTable() = default;
   BucketTable(const BucketTable&) = delete;
   BucketTable& operator=(const BucketTable&) = delete;
-  ~BucketTable() {
-    DestroyEntries();
-    Free(old_);
-    Free(array_);
-  }
 
   std::optional<V> Load(std::uint64_t hash, const K& key) const {
     const Place place = Find(hash, key);
@@ -164,8 +159,7 @@ class BucketTable {
     return old;
   }
 
-  bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected,
-                      const V& desired) {
+  bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected, const V& desired) {
     const Place place = FindForWrite(hash, key);
     if (place.bucket == nullptr || !(ValueAt(place) == expected)) return false;
     ValueAt(place) = desired;
@@ -182,18 +176,13 @@ class BucketTable {
   // Appends a copy of every entry. O(n) time and memory.
   void AppendTo(std::vector<std::pair<K, V>>& entries) const {
     entries.reserve(entries.size() + count_);
-    ForEachPlace([&](const Place& place) {
-      entries.emplace_back(KeyAt(place), ValueAt(place));
-    });
+    arrays_.ForEachPlace(
+        [&](const Place& place) { entries.emplace_back(KeyAt(place), ValueAt(place)); });
   }
 
   // Keeps the array, as clearing a Go map does. O(array).
   void Clear() {
-    DestroyEntries();
-    Free(old_);
-    for (std::size_t i = 0; i < array_.size; ++i) Init(array_.buckets[i]);
-    next_spare_ = array_.size;
-    overflows_ = 0;
+    arrays_.Clear();
     count_ = 0;
   }
 
@@ -202,27 +191,25 @@ class BucketTable {
   // In a table that has entries this moves all of them, once per doubling.
   void Reserve(std::size_t entries) {
     if (entries == 0) return;
-    if (array_.buckets == nullptr) {
+    if (arrays_.array().size == 0) {
       std::size_t size = 1;
       while (Overloaded(entries, size)) size *= 2;
-      MakeFirst(size);
+      arrays_.MakeFirst(size);
       return;
     }
-    while (Overloaded(entries, array_.size)) {
-      while (Growing()) Evacuate(evacuated_);
-      BeginGrowth(2 * array_.size);
-      while (Growing()) Evacuate(evacuated_);
+    while (Overloaded(entries, arrays_.array().size)) {
+      while (arrays_.Growing()) Evacuate(evacuated_);
+      BeginGrowth(2 * arrays_.array().size);
+      while (arrays_.Growing()) Evacuate(evacuated_);
     }
   }
 
   // Heap bytes, the table object itself not included. O(1) unless K or V own heap
   // blocks, else O(n).
   std::size_t HeapBytesHeld() const {
-    std::size_t bytes = MallocBytes(array_.Total() * sizeof(Bucket)) +
-                        MallocBytes(old_.Total() * sizeof(Bucket)) +
-                        heap_overflows_ * MallocBytes(sizeof(Bucket));
+    std::size_t bytes = arrays_.HeapBytesHeld();
     if constexpr (kOwnsHeap<K> || kOwnsHeap<V>) {
-      ForEachPlace([&](const Place& place) {
+      arrays_.ForEachPlace([&](const Place& place) {
         bytes += HeapBytes(KeyAt(place)) + HeapBytes(ValueAt(place));
       });
     }
@@ -238,78 +225,31 @@ class BucketTable {
   }
 
  private:
-  static constexpr unsigned kSlots = 8;
+  using Layout = BucketLayout<K, V, kFast64>;
+  using Arrays = BucketArrays<K, V, kFast64, Allocator>;
+  using Array = typename Arrays::Array;
+  using Bucket = typename Layout::Bucket;
+  using Place = typename Layout::Place;
 
-  // Marks in `top`, below all bytes of hashes.
-  static constexpr std::uint8_t kEmptyRest = 0;  // and so is all that follows
-  static constexpr std::uint8_t kEmptyOne = 1;
-  static constexpr std::uint8_t kEvacuated = 2;  // in the first slot: all moved
-  static constexpr std::uint8_t kMinTop = 3;
+  static constexpr unsigned kSlots = Layout::kSlots;
+  static constexpr std::uint8_t kEmptyRest = Layout::kEmptyRest;
+  static constexpr std::uint8_t kEmptyOne = Layout::kEmptyOne;
+  static constexpr std::uint8_t kMinTop = Layout::kMinTop;
 
-  struct Bucket {
-    std::array<std::uint8_t, kSlots> top;
-    alignas(K) std::array<std::byte, kSlots * sizeof(K)> keys;
-    alignas(V) std::array<std::byte, kSlots * sizeof(V)> values;
-    Bucket* overflow;
-  };
-  static_assert(std::is_trivial_v<Bucket>);
-
-  struct Array {
-    Bucket* buckets = nullptr;
-    std::size_t size = 0;    // a power of two, or 0
-    std::size_t spares = 0;  // buckets behind these, for overflow
-
-    std::size_t Total() const { return size + spares; }
-  };
-
-  struct Place {
-    Bucket* bucket = nullptr;
-    unsigned slot = 0;
-    bool found = false;
-  };
-
-  static std::uint8_t Top(std::uint64_t hash) {
-    const auto top = static_cast<std::uint8_t>(hash >> 40);
-    return top < kMinTop ? static_cast<std::uint8_t>(top + kMinTop) : top;
-  }
-
-  static K& KeyAt(const Place& p) {
-    return *std::launder(
-        reinterpret_cast<K*>(p.bucket->keys.data() + p.slot * sizeof(K)));
-  }
-  static V& ValueAt(const Place& p) {
-    return *std::launder(
-        reinterpret_cast<V*>(p.bucket->values.data() + p.slot * sizeof(V)));
-  }
-
-  static bool Matches(Bucket& bucket, unsigned slot, std::uint8_t top,
-                      const K& key) {
-    if constexpr (kFast64) {
-      // The bytes of an empty slot are 0 or those of a former key.
-      K present;
-      std::memcpy(&present, bucket.keys.data() + slot * sizeof(K), sizeof(K));
-      return present == key && bucket.top[slot] > kEmptyOne;
-    } else {
-      return bucket.top[slot] == top && KeyAt({&bucket, slot}) == key;
-    }
-  }
-
-  bool Growing() const { return old_.buckets != nullptr; }
-  static bool IsEvacuated(const Bucket& bucket) {
-    return bucket.top[0] == kEvacuated;
-  }
+  static K& KeyAt(const Place& place) { return Layout::KeyAt(place); }
+  static V& ValueAt(const Place& place) { return Layout::ValueAt(place); }
 
   Place Find(std::uint64_t hash, const K& key) const {
     if (count_ == 0) return {};
-    Bucket* bucket = &array_.buckets[hash & (array_.size - 1)];
-    if (Growing()) {
-      Bucket* const old = &old_.buckets[hash & (old_.size - 1)];
-      if (!IsEvacuated(*old)) bucket = old;
+    Bucket* bucket = &arrays_.array().Head(hash);
+    if (arrays_.Growing()) {
+      Bucket* const old = &arrays_.old().Head(hash);
+      if (!Layout::IsEvacuated(*old)) bucket = old;
     }
-    const std::uint8_t top = Top(hash);
+    const std::uint8_t top = Layout::Top(hash);
     for (; bucket != nullptr; bucket = bucket->overflow) {
       for (unsigned slot = 0; slot < kSlots; ++slot) {
-        if (Matches(*bucket, slot, top, key)) return {bucket, slot, true};
+        if (Layout::Matches(*bucket, slot, top, key)) return {bucket, slot, true};
         if (!kFast64 && bucket->top[slot] == kEmptyRest) return {};
       }
     }
@@ -325,24 +265,25 @@ class BucketTable {
 
   // The place of the key; if it is absent, a free one where it belongs.
   Place Seat(std::uint64_t hash, const K& key) {
-    if (array_.buckets == nullptr) MakeFirst(1);
+    if (arrays_.array().size == 0) arrays_.MakeFirst(1);
     for (;;) {
       GrowWork(hash);
       Bucket* last = nullptr;
       Place place = Walk(hash, key, last);
       if (place.found) return place;
-      if (!Growing()) {
-        if (Overloaded(count_ + 1, array_.size)) {
-          BeginGrowth(2 * array_.size);
+      if (!arrays_.Growing()) {
+        const std::size_t size = arrays_.array().size;
+        if (Overloaded(count_ + 1, size)) {
+          BeginGrowth(2 * size);
           continue;
         }
-        if (overflows_ >= array_.size) {
-          BeginGrowth(array_.size);
+        if (arrays_.overflows() >= size) {
+          BeginGrowth(size);
           continue;
         }
       }
       if (place.bucket == nullptr) {
-        last->overflow = NewOverflow();
+        last->overflow = arrays_.NewOverflow();
         place.bucket = last->overflow;
       }
       return place;
@@ -351,13 +292,12 @@ class BucketTable {
 
   // As Seat; without a free slot, `last` is where to hang an overflow bucket.
   Place Walk(std::uint64_t hash, const K& key, Bucket*& last) {
-    const std::uint8_t top = Top(hash);
+    const std::uint8_t top = Layout::Top(hash);
     Place free;
-    for (Bucket* bucket = &Home(hash); bucket != nullptr;
-         bucket = bucket->overflow) {
+    for (Bucket* bucket = &Home(hash); bucket != nullptr; bucket = bucket->overflow) {
       last = bucket;
       for (unsigned slot = 0; slot < kSlots; ++slot) {
-        if (Matches(*bucket, slot, top, key)) return {bucket, slot, true};
+        if (Layout::Matches(*bucket, slot, top, key)) return {bucket, slot, true};
         if (bucket->top[slot] > kEmptyOne) continue;
         if (free.bucket == nullptr) free = {bucket, slot};
         if (bucket->top[slot] == kEmptyRest) return free;
@@ -367,13 +307,10 @@ class BucketTable {
   }
 
   // After GrowWork, the bucket where the chain of the hash begins.
-  Bucket& Home(std::uint64_t hash) {
-    return array_.buckets[hash & (array_.size - 1)];
-  }
+  Bucket& Home(std::uint64_t hash) { return arrays_.array().Head(hash); }
 
   template <class Value>
-  void Insert(const Place& place, std::uint64_t hash, const K& key,
-              Value&& value) {
+  void Insert(const Place& place, std::uint64_t hash, const K& key, Value&& value) {
     K* const stored = ::new (&KeyAt(place)) K(key);
     try {
       ::new (&ValueAt(place)) V(std::forward<Value>(value));
@@ -381,21 +318,20 @@ class BucketTable {
       std::destroy_at(stored);
       throw;
     }
-    place.bucket->top[place.slot] = Top(hash);
+    place.bucket->top[place.slot] = Layout::Top(hash);
     ++count_;
   }
 
   // Turns a tail of empty slots into kEmptyRest, back to the last entry.
   void Erase(const Place& place, std::uint64_t hash) {
-    DestroyEntry(place);
+    Layout::DestroyEntry(place);
     --count_;
     Bucket* bucket = place.bucket;
     unsigned slot = place.slot;
     bucket->top[slot] = kEmptyOne;
     const bool last = slot + 1 < kSlots
                           ? bucket->top[slot + 1] == kEmptyRest
-                          : bucket->overflow == nullptr ||
-                                bucket->overflow->top[0] == kEmptyRest;
+                          : bucket->overflow == nullptr || bucket->overflow->top[0] == kEmptyRest;
     if (!last) return;
     Bucket* const home = &Home(hash);
     do {
@@ -418,55 +354,56 @@ class BucketTable {
   }
 
   void BeginGrowth(std::size_t size) {
-    const Array fresh = Allocate(size);
-    ++(size == array_.size ? same_size_growths_ : growths_);
-    old_ = std::exchange(array_, fresh);
-    next_spare_ = array_.size;
-    overflows_ = 0;
+    arrays_.MakeNext(size);
+    ++(size == arrays_.old().size ? same_size_growths_ : growths_);
     evacuated_ = 0;
   }
 
   // Moves the old bucket of the hash, and another so that growth comes to an end.
   void GrowWork(std::uint64_t hash) {
-    if (!Growing()) [[likely]] return;
-    Evacuate(hash & (old_.size - 1));
-    if (Growing()) Evacuate(evacuated_);
+    if (!arrays_.Growing()) [[likely]]
+      return;
+    Evacuate(hash & (arrays_.old().size - 1));
+    if (arrays_.Growing()) Evacuate(evacuated_);
   }
 
   void Evacuate(std::size_t index) {
-    Bucket& head = old_.buckets[index];
-    if (!IsEvacuated(head)) MoveChain(head, index);
+    const Array& old = arrays_.old();
+    Bucket& head = old.buckets[index];
+    if (!Layout::IsEvacuated(head)) MoveChain(head, index);
     if (index != evacuated_) return;
     // Others may have been moved before their turn. Bounded, as growth is to cost
     // each write little.
-    const std::size_t stop = std::min(old_.size, evacuated_ + 1024);
+    const std::size_t stop = std::min(old.size, evacuated_ + 1024);
     do {
       ++evacuated_;
-    } while (evacuated_ < stop && IsEvacuated(old_.buckets[evacuated_]));
-    if (evacuated_ == old_.size) Free(old_);
+    } while (evacuated_ < stop && Layout::IsEvacuated(old.buckets[evacuated_]));
+    if (evacuated_ == old.size) arrays_.FreeOld();
   }
 
   void MoveChain(Bucket& head, std::size_t index) {
     // What may throw comes first: the hashes, then the memory.
-    const bool split = array_.size != old_.size;
+    const Array& array = arrays_.array();
+    const std::size_t old_size = arrays_.old().size;
+    const bool split = array.size != old_size;
     Directions to_y(head);
     std::array<std::size_t, 2> entries{};  // for x and y
     std::size_t n = 0;
     for (Bucket* b = &head; b != nullptr; b = b->overflow, ++n) {
       for (unsigned slot = 0; slot < kSlots; ++slot) {
         if (b->top[slot] < kMinTop) continue;
-        const bool y = split && (Hash{}(KeyAt({b, slot})) & old_.size) != 0;
+        const bool y = split && (Hash{}(KeyAt({b, slot})) & old_size) != 0;
         if (y) to_y[n] = static_cast<std::uint8_t>(to_y[n] | 1u << slot);
         ++entries[y];
       }
     }
-    Bucket* extra = NewOverflows(Beyond(entries[0]) + Beyond(entries[1]));
+    Bucket* extra = arrays_.NewOverflows(Beyond(entries[0]) + Beyond(entries[1]));
 
-    std::array<Place, 2> to = {Place{&array_.buckets[index]}, Place{}};
-    Init(*to[0].bucket);
+    std::array<Place, 2> to = {Place{&array.buckets[index]}, Place{}};
+    Layout::Init(*to[0].bucket);
     if (split) {
-      to[1].bucket = &array_.buckets[index + old_.size];
-      Init(*to[1].bucket);
+      to[1].bucket = &array.buckets[index + old_size];
+      Layout::Init(*to[1].bucket);
     }
     n = 0;
     for (Bucket* b = &head; b != nullptr; b = b->overflow, ++n) {
@@ -483,11 +420,11 @@ class BucketTable {
         ::new (&KeyAt(place)) K(std::move(KeyAt(from)));
         ::new (&ValueAt(place)) V(std::move(ValueAt(from)));
         place.bucket->top[place.slot++] = b->top[slot];
-        DestroyEntry(from);
+        Layout::DestroyEntry(from);
       }
     }
-    FreeOverflows(head);
-    head.top[0] = kEvacuated;
+    arrays_.FreeOverflows(head);
+    head.top[0] = Layout::kEvacuated;
     ++evacuations_;
   }
 
@@ -504,148 +441,16 @@ class BucketTable {
       for (const Bucket* b = &head; b != nullptr; b = b->overflow) ++buckets;
       if (buckets > few_.size()) many_.resize(buckets);
     }
-    std::uint8_t& operator[](std::size_t n) {
-      return many_.empty() ? few_[n] : many_[n];
-    }
+    std::uint8_t& operator[](std::size_t n) { return many_.empty() ? few_[n] : many_[n]; }
 
    private:
     std::array<std::uint8_t, 8> few_{};
     std::vector<std::uint8_t> many_;
   };
 
-  // Memory. As in Go, arrays of 16 buckets and more have a sixteenth of spare
-  // buckets behind them, so that overflow seldom allocates.
-
-  static Array Allocate(std::size_t size) {
-    const Array array{nullptr, size, size >= 16 ? size / 16 : 0};
-    return {Allocator<Bucket>().allocate(array.Total()), size, array.spares};
-  }
-
-  static void Init(Bucket& bucket) {
-    bucket.top.fill(kEmptyRest);
-    if constexpr (kFast64) bucket.keys.fill(std::byte{0});  // Matches reads them
-    bucket.overflow = nullptr;
-  }
-
-  void MakeFirst(std::size_t size) {
-    array_ = Allocate(size);
-    for (std::size_t i = 0; i < size; ++i) Init(array_.buckets[i]);
-    next_spare_ = size;
-  }
-
-  Bucket* NewOverflow() {
-    Bucket* bucket;
-    if (next_spare_ < array_.Total()) {
-      bucket = &array_.buckets[next_spare_++];
-    } else {
-      bucket = Allocator<Bucket>().allocate(1);
-      ++heap_overflows_;
-    }
-    ++overflows_;
-    Init(*bucket);
-    return bucket;
-  }
-
-  // So many, linked; all or none.
-  Bucket* NewOverflows(std::size_t wanted) {
-    Bucket* first = nullptr;
-    try {
-      for (; wanted > 0; --wanted) {
-        Bucket* const bucket = NewOverflow();
-        bucket->overflow = first;
-        first = bucket;
-      }
-    } catch (...) {
-      while (first != nullptr) {
-        Bucket* const bucket = std::exchange(first, first->overflow);
-        if (IsSpare(bucket)) --next_spare_;  // the last one taken
-        FreeOverflow(bucket);
-        --overflows_;
-      }
-      throw;
-    }
-    return first;
-  }
-
-  static bool Within(const Array& array, const Bucket* bucket) {
-    return !std::less<>{}(bucket, static_cast<const Bucket*>(array.buckets)) &&
-           std::less<>{}(bucket,
-                         static_cast<const Bucket*>(array.buckets) + array.Total());
-  }
-  bool IsSpare(const Bucket* bucket) const {
-    return Within(array_, bucket) || Within(old_, bucket);
-  }
-
-  void FreeOverflow(Bucket* bucket) {
-    if (IsSpare(bucket)) return;  // lives with its array
-    Allocator<Bucket>().deallocate(bucket, 1);
-    --heap_overflows_;
-  }
-
-  void FreeOverflows(Bucket& head) {
-    Bucket* bucket = std::exchange(head.overflow, nullptr);
-    while (bucket != nullptr) {
-      FreeOverflow(std::exchange(bucket, bucket->overflow));
-    }
-  }
-
-  static void Free(Array& array) {
-    if (array.buckets == nullptr) return;
-    Allocator<Bucket>().deallocate(array.buckets, array.Total());
-    array = {};
-  }
-
-  static void DestroyEntry(const Place& place) {
-    std::destroy_at(&KeyAt(place));
-    std::destroy_at(&ValueAt(place));
-  }
-
-  // Calls `visit` for the bucket at the head of every chain.
-  template <class F>
-  void ForEachHead(F visit) const {
-    if (!Growing()) {
-      for (std::size_t i = 0; i < array_.size; ++i) visit(array_.buckets[i]);
-      return;
-    }
-    for (std::size_t i = 0; i < old_.size; ++i) {
-      if (!IsEvacuated(old_.buckets[i])) {
-        visit(old_.buckets[i]);
-        continue;
-      }
-      for (std::size_t n = i; n < array_.size; n += old_.size) {
-        visit(array_.buckets[n]);
-      }
-    }
-  }
-
-  template <class F>
-  void ForEachPlace(F visit) const {
-    ForEachHead([&](Bucket& head) {
-      for (Bucket* b = &head; b != nullptr; b = b->overflow) {
-        for (unsigned slot = 0; slot < kSlots; ++slot) {
-          if (b->top[slot] >= kMinTop) visit(Place{b, slot, true});
-        }
-      }
-    });
-  }
-
-  // And frees overflow buckets; the heads are to be freed or initialised next.
-  void DestroyEntries() {
-    if constexpr (!std::is_trivially_destructible_v<K> ||
-                  !std::is_trivially_destructible_v<V>) {
-      ForEachPlace([](const Place& place) { DestroyEntry(place); });
-    }
-    if (heap_overflows_ == 0) return;
-    ForEachHead([&](Bucket& head) { FreeOverflows(head); });
-  }
-
   std::size_t count_ = 0;
-  Array array_;
-  Array old_;
-  std::size_t next_spare_ = 0;      // in array_
-  std::size_t overflows_ = 0;       // taken for array_ since it was made
-  std::size_t evacuated_ = 0;       // old buckets moved without a gap
-  std::size_t heap_overflows_ = 0;  // allocated one by one, for both arrays
+  Arrays arrays_;
+  std::size_t evacuated_ = 0;  // old buckets moved without a gap
   std::uint64_t growths_ = 0;
   std::uint64_t same_size_growths_ = 0;
   std::uint64_t evacuations_ = 0;
