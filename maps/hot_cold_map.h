@@ -16,8 +16,8 @@
 //       +-----------------------------------------------------------------+
 //
 // Who may change what:
-//   - A hot entry is immutable. It is replaced or removed under its bucket's lock;
-//     the slot's store is the moment the write takes effect.
+//   - A hot entry is immutable (internal/hot_buckets.h). It is replaced or removed
+//     under its bucket's lock; the slot's store is the moment the write takes effect.
 //   - The cold table is written, and a slot gets a key that was not hot, only under
 //     the cold lock held exclusively. So under the cold lock, shared or not, no key
 //     can become hot; it can stop being hot only by being deleted.
@@ -72,12 +72,12 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/epoch.h"
+#include "maps/internal/hot_buckets.h"
 #include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 #include "maps/internal/rw_lock.h"
 #include "maps/internal/sampler.h"
-#include "maps/internal/spin_lock.h"
 #include "maps/internal/table.h"
 
 namespace cmap {
@@ -88,13 +88,17 @@ struct HotColdMapOptions {
   std::int64_t threshold = 2;
 };
 
-template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
+template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
 class HotColdMap {
   using Epochs = internal::EpochDomain<Atomics>;
   using Guard = typename Epochs::Guard;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
+
+  using Hot = internal::HotBuckets<K, V, Atomics>;
+  using Entry = typename Hot::Entry;
+  using Slot = typename Hot::Slot;
+  using Bucket = typename Hot::Bucket;
 
  public:
   using key_type = K;
@@ -103,18 +107,21 @@ class HotColdMap {
 
   static constexpr Traits kTraits = {
       .family = "hot/cold",
-      .summary = "a bounded part for the keys read most, read without locks, and a "
-                 "locked hash table for the others",
+      .summary =
+          "a bounded part for the keys read most, read without locks, and a "
+          "locked hash table for the others",
       .source = "two-part maps of services; sampled frequency after TinyLFU",
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,
       .reclamation = "epochs",
-      .growth = "the hot part never; the cold one doubles at load factor 1, under "
-                "the lock",
+      .growth =
+          "the hot part never; the cold one doubles at load factor 1, under "
+          "the lock",
       .range = RangeConsistency::kWeak,
       .clear_is_atomic = true,
-      .caveat = "only reads of hot keys are wait-free; what is hot follows the load "
-                "with a delay, by sampling",
+      .caveat =
+          "only reads of hot keys are wait-free; what is hot follows the load "
+          "with a delay, by sampling",
   };
   static constexpr std::array<Tunable<Options>, 3> kTunables = {{
       {"hot_capacity", &Options::hot_capacity, 4, 1 << 20,
@@ -131,17 +138,11 @@ class HotColdMap {
       : period_(static_cast<std::uint32_t>(
             internal::CheckOptions("hot_cold_map", options, kTunables).sample_every)),
         threshold_(static_cast<std::uint32_t>(options.threshold)),
-        bucket_mask_(static_cast<std::size_t>(internal::CheckPowerOfTwo(
-                         "hot_cold_map", "hot_capacity", options.hot_capacity)) /
-                         kWays -
-                     1),
-        buckets_(std::make_unique<Bucket[]>(bucket_mask_ + 1)),
+        hot_(static_cast<std::size_t>(
+            internal::CheckPowerOfTwo("hot_cold_map", "hot_capacity", options.hot_capacity))),
         samples_(std::make_unique<Atomic<std::uint8_t>[]>(SampleCount())) {}
   HotColdMap(const HotColdMap&) = delete;
   HotColdMap& operator=(const HotColdMap&) = delete;
-  ~HotColdMap() {
-    ForEachHot([](const Entry& entry) { delete &entry; });
-  }
 
   std::optional<V> Load(const K& key) {
     const std::uint64_t hash = Hash{}(key);
@@ -172,9 +173,7 @@ class HotColdMap {
   bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
     return Write(
         key, &desired, [&](const V& v) { return v == expected; }, [](const V&) {},
-        [&](std::uint64_t hash) {
-          return cold_.CompareAndSwap(hash, key, expected, desired);
-        });
+        [&](std::uint64_t hash) { return cold_.CompareAndSwap(hash, key, expected, desired); });
   }
 
   std::optional<V> LoadAndDelete(const K& key) {
@@ -201,9 +200,8 @@ class HotColdMap {
   }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
-    return LoadOrInsert(key, [&](std::uint64_t hash) {
-      return cold_.LoadOrStore(hash, key, value);
-    });
+    return LoadOrInsert(key,
+                        [&](std::uint64_t hash) { return cold_.LoadOrStore(hash, key, value); });
   }
 
   // `make` runs under the cold lock, held exclusively.
@@ -221,7 +219,7 @@ class HotColdMap {
       Guard guard;
       const ColdShared cold(lock_);
       cold_.AppendTo(entries);
-      ForEachHot([&](const Entry& e) { entries.emplace_back(e.key, e.value); });
+      hot_.ForEach([&](const Entry& e) { entries.emplace_back(e.key, e.value); });
     }
     internal::VisitAll(entries, visit);
   }
@@ -234,9 +232,9 @@ class HotColdMap {
     cold_.Clear();
     Entry* removed = nullptr;
     std::size_t count = 0;
-    for (std::size_t i = 0; i <= bucket_mask_; ++i) {
-      const std::lock_guard lock(buckets_[i].lock);
-      for (Atomic<Entry*>& slot : buckets_[i].slots) {
+    hot_.ForEachBucket([&](Bucket& bucket) {
+      const std::lock_guard lock(bucket.lock);
+      for (Slot& slot : bucket.slots) {
         Entry* entry = slot.load(std::memory_order_relaxed);
         if (entry == nullptr) continue;
         Vacate(slot);
@@ -244,7 +242,7 @@ class HotColdMap {
         removed = entry;
         ++count;
       }
-    }
+    });
     if (removed == nullptr) return;
     guard.Retire(
         removed,
@@ -272,14 +270,8 @@ class HotColdMap {
   }
 
   std::size_t MemoryBytes() {
-    std::size_t bytes =
-        sizeof(*this) + internal::MallocBytes((bucket_mask_ + 2) * sizeof(Bucket)) +
-        internal::MallocBytes(SampleCount()) + cold_.HeapBytesHeld();
-    ForEachHot([&](const Entry& e) {
-      bytes += internal::MallocBytes(sizeof(Entry)) + internal::HeapBytes(e.key) +
-               internal::HeapBytes(e.value);
-    });
-    return bytes;
+    return sizeof(*this) + hot_.HeapBytesHeld() + internal::MallocBytes(SampleCount()) +
+           cold_.HeapBytesHeld();
   }
 
   // promotions, demotions: moves. rejections: contests a cold key lost. hot_hits,
@@ -299,58 +291,17 @@ class HotColdMap {
   static void Quiesce() { Epochs::Drain(); }
 
  private:
-  static constexpr std::size_t kWays = 4;
-
   using Lock = internal::WriterPreferringLock<Atomics>;
   using ColdShared = internal::SharedGuard<Lock>;
   using ColdExclusive = std::lock_guard<Lock>;
 
-  struct Entry {
-    Entry(std::uint64_t h, const K& k, const V& v, std::uint32_t samples)
-        : hash(h), key(k), value(v), heat(samples) {}
-    const std::uint64_t hash;
-    const K key;
-    const V value;
-    Atomic<std::uint32_t> heat;     // counted reads, halved in contests
-    Entry* next_removed = nullptr;  // written after it was unlinked
-  };
-
-  // One cache line. A tag belongs to the key that has, or had last, its slot.
-  struct alignas(kCacheLine) Bucket {
-    std::array<Atomic<Entry*>, kWays> slots = {};
-    std::array<Atomic<std::uint32_t>, kWays> tags = {};
-    internal::SpinLock<Atomics> lock;
-  };
-
   enum class Outcome { kNotHot, kRefused, kDone };
 
-  static std::uint32_t TagOf(std::uint64_t hash) {
-    return static_cast<std::uint32_t>(hash >> 32);
-  }
-  Bucket& BucketOf(std::uint64_t hash) { return buckets_[hash & bucket_mask_]; }
-
-  // The slot that holds the key, or null. Right under the cold lock or the
-  // bucket's; else what it does not find may be hot all the same, as the tags,
-  // which are relaxed, may be older than the slots.
-  static Atomic<Entry*>* Find(Bucket& bucket, std::uint64_t hash, const K& key,
-                              Entry*& found) {
-    const std::uint32_t tag = TagOf(hash);
-    for (std::size_t i = 0; i < kWays; ++i) {
-      if (bucket.tags[i].load(std::memory_order_relaxed) != tag) continue;
-      // (1) acquire, pairs with (2): the entry as it was made.
-      found = bucket.slots[i].load(std::memory_order_acquire);
-      if (found != nullptr && found->hash == hash && found->key == key) {
-        return &bucket.slots[i];
-      }
-    }
-    return nullptr;
-  }
-
   std::optional<V> LoadHashed(Guard& guard, std::uint64_t hash, const K& key) {
-    Bucket& bucket = BucketOf(hash);
+    Bucket& bucket = hot_.BucketOf(hash);
     const bool counts = internal::Sampler::Due(period_);
     Entry* hot = nullptr;
-    if (Find(bucket, hash, key, hot) != nullptr) {
+    if (Hot::Find(bucket, hash, key, hot) != nullptr) {
       if (counts) [[unlikely]] {
         Raise(hot->heat);
         hot_hits_.fetch_add(1, std::memory_order_relaxed);
@@ -362,13 +313,15 @@ class HotColdMap {
       const ColdShared cold(lock_);
       if (const V* value = cold_.Find(hash, key)) {
         found.emplace(*value);
-      } else if (Find(bucket, hash, key, hot) != nullptr) {
+      } else if (Hot::Find(bucket, hash, key, hot) != nullptr) {
         return hot->value;  // promoted since we looked
       } else {
         return std::nullopt;
       }
     }
-    if (counts) [[unlikely]] CountCold(guard, hash, key);
+    if (counts) [[unlikely]] {
+      CountCold(guard, hash, key);
+    }
     return found;
   }
 
@@ -380,7 +333,7 @@ class HotColdMap {
     if (auto found = LoadHashed(guard, hash, key)) return {*std::move(found), true};
     const ColdExclusive cold(lock_);
     Entry* hot = nullptr;
-    if (Find(BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};
+    if (Hot::Find(hot_.BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};
     return insert(hash);
   }
 
@@ -405,22 +358,20 @@ class HotColdMap {
   template <class Wanted, class Seen>
   Outcome WriteHot(Guard& guard, std::uint64_t hash, const K& key, const V* value,
                    const Wanted& wanted, const Seen& seen) {
-    Bucket& bucket = BucketOf(hash);
+    Bucket& bucket = hot_.BucketOf(hash);
     Entry* old = nullptr;
-    if (Find(bucket, hash, key, old) == nullptr) return Outcome::kNotHot;
+    if (Hot::Find(bucket, hash, key, old) == nullptr) return Outcome::kNotHot;
     std::unique_ptr<Entry> fresh;
     if (value != nullptr) fresh = std::make_unique<Entry>(hash, key, *value, 0);
     const std::lock_guard lock(bucket.lock);
-    Atomic<Entry*>* slot = Find(bucket, hash, key, old);
+    Slot* slot = Hot::Find(bucket, hash, key, old);
     if (slot == nullptr) return Outcome::kNotHot;  // deleted or demoted meanwhile
     if (!wanted(old->value)) return Outcome::kRefused;
     seen(old->value);
     guard.Prepare(1);  // the last step that may throw
     if (fresh) {
-      fresh->heat.store(old->heat.load(std::memory_order_relaxed),
-                        std::memory_order_relaxed);
-      // (2) release, pairs with (1).
-      slot->store(fresh.release(), std::memory_order_release);
+      fresh->heat.store(old->heat.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      Hot::Replace(*slot, std::move(fresh));
     } else {
       Vacate(*slot);
     }
@@ -429,7 +380,7 @@ class HotColdMap {
   }
 
   // Under the bucket's lock.
-  void Vacate(Atomic<Entry*>& slot) {
+  void Vacate(Slot& slot) {
     // Relaxed: it shows nothing. Who needs to know the key gone asks under a lock.
     slot.store(nullptr, std::memory_order_relaxed);
     hot_size_.fetch_sub(1, std::memory_order_relaxed);
@@ -444,7 +395,7 @@ class HotColdMap {
     return static_cast<T>(now + 1);
   }
 
-  std::size_t SampleCount() const { return 4 * kWays * (bucket_mask_ + 1); }
+  std::size_t SampleCount() const { return 4 * hot_.capacity(); }
 
   void CountCold(Guard& guard, std::uint64_t hash, const K& key) {
     cold_hits_.fetch_add(1, std::memory_order_relaxed);
@@ -464,13 +415,13 @@ class HotColdMap {
     const V* value = cold_.Find(hash, key);
     if (value == nullptr) return;  // deleted, or promoted by another
     auto fresh = std::make_unique<Entry>(hash, key, *value, threshold_);
-    Bucket& bucket = BucketOf(hash);
+    Bucket& bucket = hot_.BucketOf(hash);
     const std::lock_guard lock(bucket.lock);
-    const std::size_t i = LeastHot(bucket);
-    Atomic<Entry*>& slot = bucket.slots[i];
+    const std::size_t i = Hot::LeastHot(bucket);
+    Slot& slot = bucket.slots[i];
     if (Entry* victim = slot.load(std::memory_order_relaxed)) {
       const std::uint32_t heat = victim->heat.load(std::memory_order_relaxed);
-      HalveHeat(bucket);
+      Hot::HalveHeat(bucket);
       if (heat > threshold_) {
         ++rejections_;
         return;
@@ -482,52 +433,14 @@ class HotColdMap {
       ++demotions_;
     }
     cold_.Delete(hash, key);  // throws only what comparing keys throws
-    bucket.tags[i].store(TagOf(hash), std::memory_order_relaxed);
-    slot.store(fresh.release(), std::memory_order_release);  // (2)
+    Hot::Fill(bucket, i, std::move(fresh));
     hot_size_.fetch_add(1, std::memory_order_relaxed);
     ++promotions_;
   }
 
-  // Under the bucket's lock: an empty slot, or the one of least heat.
-  static std::size_t LeastHot(const Bucket& bucket) {
-    std::size_t least = 0;
-    std::uint32_t least_heat = ~std::uint32_t{0};
-    for (std::size_t i = 0; i < kWays; ++i) {
-      const Entry* entry = bucket.slots[i].load(std::memory_order_relaxed);
-      if (entry == nullptr) return i;
-      const std::uint32_t heat = entry->heat.load(std::memory_order_relaxed);
-      if (heat < least_heat) {
-        least = i;
-        least_heat = heat;
-      }
-    }
-    return least;
-  }
-
-  // Under the bucket's lock, when it is full.
-  static void HalveHeat(Bucket& bucket) {
-    for (Atomic<Entry*>& slot : bucket.slots) {
-      Entry* entry = slot.load(std::memory_order_relaxed);
-      entry->heat.store(entry->heat.load(std::memory_order_relaxed) / 2,
-                        std::memory_order_relaxed);
-    }
-  }
-
-  // Under a guard, or with exclusive access.
-  template <class F>
-  void ForEachHot(F&& visit) const {
-    for (std::size_t i = 0; i <= bucket_mask_; ++i) {
-      for (const Atomic<Entry*>& slot : buckets_[i].slots) {
-        const Entry* entry = slot.load(std::memory_order_acquire);  // (1)
-        if (entry != nullptr) visit(*entry);
-      }
-    }
-  }
-
   const std::uint32_t period_;
   const std::uint32_t threshold_;
-  const std::size_t bucket_mask_;
-  const std::unique_ptr<Bucket[]> buckets_;
+  Hot hot_;
   const std::unique_ptr<Atomic<std::uint8_t>[]> samples_;
 
   // Away from what readers of the hot part read.

@@ -7,10 +7,14 @@ def _mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
     return mutant(name, "hot_cold_map", "maps/hot_cold_map.h", *rest, **kwargs)
 
+def _hot(*args, **kwargs):
+    name, rest = args[0], args[1:]
+    return mutant(name, "hot_cold_map", "maps/internal/hot_buckets.h", *rest, **kwargs)
+
 HOT_COLD_MAP = [
     _mutant(
         "load_looks_hot_once",
-        """      } else if (Find(bucket, hash, key, hot) != nullptr) {
+        """      } else if (Hot::Find(bucket, hash, key, hot) != nullptr) {
         return hot->value;  // promoted since we looked
       } else {
 """,
@@ -20,7 +24,7 @@ HOT_COLD_MAP = [
     ),
     _mutant(
         "insert_looks_hot_once",
-        "    if (Find(BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};\n",
+        "    if (Hot::Find(hot_.BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};\n",
         "",
         "LoadOrStore trusts what it saw under the shared lock: a key promoted meanwhile is stored a second time.",
         "linearizability",
@@ -58,23 +62,23 @@ HOT_COLD_MAP = [
     ),
     _mutant(
         "promotes_without_bucket_lock",
-        """    Bucket& bucket = BucketOf(hash);
+        """    Bucket& bucket = hot_.BucketOf(hash);
     const std::lock_guard lock(bucket.lock);
-    const std::size_t i = LeastHot(bucket);
+    const std::size_t i = Hot::LeastHot(bucket);
 """,
-        """    Bucket& bucket = BucketOf(hash);
-    const std::size_t i = LeastHot(bucket);
+        """    Bucket& bucket = hot_.BucketOf(hash);
+    const std::size_t i = Hot::LeastHot(bucket);
 """,
         "A promotion does not lock the bucket: a write of the entry that gives way is lost.",
         "linearizability",
     ),
     _mutant(
         "write_without_second_look",
-        """    Atomic<Entry*>* slot = Find(bucket, hash, key, old);
+        """    Slot* slot = Hot::Find(bucket, hash, key, old);
     if (slot == nullptr) return Outcome::kNotHot;  // deleted or demoted meanwhile
 """,
         """    Entry* now = nullptr;
-    Atomic<Entry*>* slot = Find(bucket, hash, key, now);
+    Slot* slot = Hot::Find(bucket, hash, key, now);
     if (slot == nullptr) return Outcome::kNotHot;
 """,
         "A write compares, returns and frees the entry it saw before it had the bucket's lock.",
@@ -93,9 +97,9 @@ HOT_COLD_MAP = [
     ),
     _mutant(
         "clear_forgets_hot_part",
-        "    for (std::size_t i = 0; i <= bucket_mask_; ++i) {\n      const std::lock_guard lock(buckets_[i].lock);\n",
-        """    for (std::size_t i = bucket_mask_ + 1; i <= bucket_mask_; ++i) {
-      const std::lock_guard lock(buckets_[i].lock);
+        "    hot_.ForEachBucket([&](Bucket& bucket) {\n      const std::lock_guard lock(bucket.lock);\n",
+        """    if (count != 0) hot_.ForEachBucket([&](Bucket& bucket) {
+      const std::lock_guard lock(bucket.lock);
 """,
         "Clear empties the cold part only.",
         "one_thread",
@@ -107,7 +111,7 @@ HOT_COLD_MAP = [
         "Size counts the cold part only.",
         "one_thread",
     ),
-    _mutant(
+    _hot(
         "found_relaxed",
         "      found = bucket.slots[i].load(std::memory_order_acquire);\n",
         "      found = bucket.slots[i].load(std::memory_order_relaxed);\n",
