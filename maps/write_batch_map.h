@@ -38,19 +38,19 @@
 // table; they are not put off. StoreBatch is a batch already and does the same.
 // Range, Size and Clear apply the whole ring.
 //
-// Why kOwnWrites is linearizable. Writes of one key are applied in the order of
-// their positions. A Store announces its position to the stripe before it returns
-// (3); the position up to which the ring is applied moves only after the table has
-// changed (5). A reader finds at some moment t that the announced position is not
-// beyond the applied one (4)(6), and looks into the table at t', later. So it sees
-// every Store that had returned by t. Place each Store at the earliest moment at
-// which it, or one behind it on the same key, returns or is applied: that lies
-// within its call, as whoever is behind it claimed a position after it, and keeps
-// the order of the ring. Then all that the reader sees is placed before t', all
-// that it misses after t, and the former before the latter: there is a moment
-// between t and t' for the reader. An operation under the lock looks at the stripe
-// there, with t = t'. So do Range and Size with the whole ring, for which t = t' is
-// essential: operations on one key pass the Stores that wait for others.
+// Why kOwnWrites is linearizable (internal/waiting_writes.h keeps the positions, and has
+// the numbers). Writes of one key are applied in the order of their positions. A Store
+// announces its position to the stripe before it returns (3); the position up to which
+// the ring is applied moves only after the table has changed (5). A reader finds at some
+// moment t that the announced position is not beyond the applied one (4)(6), and looks
+// into the table at t', later. So it sees every Store that had returned by t. Place each
+// Store at the earliest moment at which it, or one behind it on the same key, returns or
+// is applied: that lies within its call, as whoever is behind it claimed a position after
+// it, and keeps the order of the ring. Then all that the reader sees is placed before t',
+// all that it misses after t, and the former before the latter: there is a moment between
+// t and t' for the reader. An operation under the lock looks at the stripe there, with
+// t = t'. So do Range and Size with the whole ring, for which t = t' is essential:
+// operations on one key pass the Stores that wait for others.
 //
 // Rehashing. rehash_interval_ms=0 doubles the table when its load exceeds 3/4, as
 // other maps do. With 100 it waits until 100 ms have passed since the last time
@@ -71,7 +71,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -92,6 +91,7 @@
 #include "maps/internal/node_table.h"
 #include "maps/internal/options.h"
 #include "maps/internal/rw_lock.h"
+#include "maps/internal/waiting_writes.h"
 
 namespace cmap {
 
@@ -107,8 +107,7 @@ struct WriteBatchMapOptions {
   std::int64_t rehash_interval_ms = 0;
 };
 
-template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics,
+template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics,
           BatchVisibility kVisibility = BatchVisibility::kOwnWrites>
 class alignas(kCacheLine) WriteBatchMap {
   static constexpr bool kBounded = kVisibility == BatchVisibility::kBounded;
@@ -118,8 +117,6 @@ class alignas(kCacheLine) WriteBatchMap {
   using Owned = typename Table::Owned;
   using Lock = internal::WriterPreferringLock<Atomics>;
   using Shared = internal::SharedGuard<Lock>;
-  template <class T>
-  using Atomic = typename Atomics::template Atomic<T>;
 
  public:
   using key_type = K;
@@ -136,8 +133,9 @@ class alignas(kCacheLine) WriteBatchMap {
       .read_progress = Progress::kBlocking,
       .write_progress = Progress::kBlocking,
       .reclamation = "none needed",
-      .growth = "doubles at load factor 3/4, under the lock, by whoever applies a "
-                "batch; on request not before an interval has passed",
+      .growth =
+          "doubles at load factor 3/4, under the lock, by whoever applies a "
+          "batch; on request not before an interval has passed",
       .range = RangeConsistency::kSnapshot,
       .batch_is_atomic = true,
       .clear_is_atomic = true,
@@ -148,8 +146,7 @@ class alignas(kCacheLine) WriteBatchMap {
                            "be applied",
   };
   static constexpr std::array<Tunable<Options>, 4> kTunables = {{
-      {"batch", &Options::batch, 1, 65'536,
-       "stores that wait before one of them applies them all"},
+      {"batch", &Options::batch, 1, 65'536, "stores that wait before one of them applies them all"},
       {"flush_interval_us", &Options::flush_interval_us, 0, 3'600'000'000,
        "microseconds the oldest store may wait once it is looked for"},
       {"ring", &Options::ring, 2, 65'536,
@@ -163,8 +160,7 @@ class alignas(kCacheLine) WriteBatchMap {
   WriteBatchMap() : WriteBatchMap(Options{}) {}
   explicit WriteBatchMap(const Options& options)
       : options_(internal::CheckOptions(kName, options, kTunables)),
-        ring_(static_cast<std::size_t>(
-            internal::CheckPowerOfTwo(kName, "ring", options_.ring))) {}
+        ring_(static_cast<std::size_t>(internal::CheckPowerOfTwo(kName, "ring", options_.ring))) {}
   WriteBatchMap(const WriteBatchMap&) = delete;
   WriteBatchMap& operator=(const WriteBatchMap&) = delete;
   ~WriteBatchMap() {
@@ -176,7 +172,7 @@ class alignas(kCacheLine) WriteBatchMap {
 
   std::optional<V> Load(const K& key) {
     const std::uint64_t hash = Hash{}(key);
-    if (Waits(hash) && (!kBounded || Overdue())) {
+    if (waiting_.Waits(hash) && (!kBounded || Overdue())) {
       const std::lock_guard<Lock> guard(lock_);
       Apply(kBounded ? Why::kTime : Why::kNeed);
       return LoadLocked(hash, key);
@@ -189,8 +185,7 @@ class alignas(kCacheLine) WriteBatchMap {
   void Store(const K& key, const V& value) {
     const std::uint64_t hash = Hash{}(key);
     auto node = std::make_unique<Node>(hash, key, value);
-    // (9) acquire, pairs with (5), for (10).
-    const std::uint64_t applied = applied_.load(std::memory_order_acquire);
+    const std::uint64_t applied = waiting_.Applied();
     // The time before this Store can be seen, if it looks like the first of a
     // batch.
     const std::int64_t now = ring_.Tail() == applied ? NowUs() : 0;
@@ -203,14 +198,9 @@ class alignas(kCacheLine) WriteBatchMap {
       return;
     }
     node.release();
-    Announce(hash, *position + 1);
-    if (now != 0 && *position == applied) {
-      // It is the first: all before it is applied, all that waits was claimed
-      // after `now`. When nobody looked at the clock in time, or somebody comes here
-      // late, the time on record is too old and a batch is applied early.
-      // (10) release, pairs with (11): who reads it knows the batch before applied.
-      oldest_us_.store(now, std::memory_order_release);
-    }
+    waiting_.Announce(hash, *position + 1);
+    // It is the first: all before it is applied, all that waits was claimed after `now`.
+    if (now != 0 && *position == applied) waiting_.SetOldest(now);
     if (*position + 1 - applied >= static_cast<std::uint64_t>(options_.batch)) {
       ApplyUnlessBusy(Why::kBatch);
     } else if (*position % kClockEvery == 0 && Overdue()) {
@@ -272,9 +262,7 @@ class alignas(kCacheLine) WriteBatchMap {
     std::vector<std::pair<K, V>> entries;
     Settle([&] {
       entries.reserve(table_.size());
-      table_.ForEach([&](const K& key, const V& value) {
-        entries.emplace_back(key, value);
-      });
+      table_.ForEach([&](const K& key, const V& value) { entries.emplace_back(key, value); });
     });
     for (const auto& [key, value] : entries) {
       if (!visit(key, value)) return;
@@ -340,9 +328,7 @@ class alignas(kCacheLine) WriteBatchMap {
  private:
   enum class Why { kBatch, kTime, kFull, kNeed, kWhole };
 
-  static constexpr std::string_view kName =
-      kBounded ? "write_batch_map_stale" : "write_batch_map";
-  static constexpr int kStripeBits = 9;
+  static constexpr std::string_view kName = kBounded ? "write_batch_map_stale" : "write_batch_map";
   static constexpr std::uint64_t kClockEvery = 8;
 
   static std::int64_t NowUs() {
@@ -351,34 +337,7 @@ class alignas(kCacheLine) WriteBatchMap {
         .count();
   }
 
-  Atomic<std::uint64_t>& Stripe(std::uint64_t hash) {
-    return stripes_[hash >> (64 - kStripeBits)];
-  }
-
-  void Announce(std::uint64_t hash, std::uint64_t end) noexcept {
-    Atomic<std::uint64_t>& stripe = Stripe(hash);
-    std::uint64_t seen = stripe.load(std::memory_order_relaxed);
-    // (3) release, pairs with (4): who reads it reads a tail beyond it.
-    while (seen < end &&
-           !stripe.compare_exchange_weak(seen, end, std::memory_order_release,
-                                         std::memory_order_relaxed)) {
-    }
-  }
-
-  // Whether a Store into the stripe of this hash may wait.
-  bool Waits(std::uint64_t hash) {
-    // (4) acquire, pairs with (3). (6) acquire, pairs with (5): the lock taken
-    // afterwards is one that the applier has released since.
-    const std::uint64_t announced =
-        Stripe(hash).load(std::memory_order_acquire);
-    return announced > applied_.load(std::memory_order_acquire);
-  }
-
-  bool Overdue() const {
-    // (11) acquire, pairs with (10).
-    return NowUs() - oldest_us_.load(std::memory_order_acquire) >=
-           options_.flush_interval_us;
-  }
+  bool Overdue() const { return NowUs() - waiting_.Oldest() >= options_.flush_interval_us; }
 
   // Runs `look` under the lock, nothing waiting.
   template <class F>
@@ -387,8 +346,8 @@ class alignas(kCacheLine) WriteBatchMap {
       const Shared guard(lock_);
       // Under the lock, not before it: an operation on one key passes the Stores
       // that wait for others, and a look between the two would see the later one
-      // only. Relaxed: the lock keeps the applied position where it is.
-      if (ring_.Tail() == applied_.load(std::memory_order_relaxed)) return look();
+      // only.
+      if (ring_.Tail() == waiting_.AppliedLocked()) return look();
     }
     const std::lock_guard<Lock> guard(lock_);
     Apply(Why::kWhole);
@@ -398,18 +357,13 @@ class alignas(kCacheLine) WriteBatchMap {
   // For a Store whose own work is done: it waits for nobody who applies already,
   // and an exception is left to the next.
   void ApplyUnlessBusy(Why why) noexcept {
-    // (7) acquire, pairs with (8). Only keeps callers from queueing: what is
-    // protected is protected by the lock.
-    if (busy_.load(std::memory_order_relaxed) ||
-        busy_.exchange(true, std::memory_order_acquire)) {
-      return;
-    }
+    if (!waiting_.TryTurn()) return;
     try {
       const std::lock_guard<Lock> guard(lock_);
       Apply(why);
     } catch (...) {
     }
-    busy_.store(false, std::memory_order_release);  // (8), with (7)
+    waiting_.EndTurn();
   }
 
   // What follows: under the lock; exclusively, but for LoadLocked.
@@ -421,7 +375,7 @@ class alignas(kCacheLine) WriteBatchMap {
   }
 
   void ApplyFor(std::uint64_t hash) {
-    if (Waits(hash)) Apply(Why::kNeed);
+    if (waiting_.Waits(hash)) Apply(Why::kNeed);
   }
 
   // Applies all that was claimed when it began.
@@ -450,10 +404,7 @@ class alignas(kCacheLine) WriteBatchMap {
   class Applied {
    public:
     explicit Applied(WriteBatchMap& map) : map_(map) {}
-    ~Applied() {
-      // (5) release, pairs with (6).
-      map_.applied_.store(map_.ring_.Head(), std::memory_order_release);
-    }
+    ~Applied() { map_.waiting_.SetApplied(map_.ring_.Head()); }
     Applied(const Applied&) = delete;
     Applied& operator=(const Applied&) = delete;
 
@@ -485,7 +436,7 @@ class alignas(kCacheLine) WriteBatchMap {
   template <class F>
   Loaded<V> LoadOr(const K& key, F&& make) {
     const std::uint64_t hash = Hash{}(key);
-    if (!Waits(hash)) {
+    if (!waiting_.Waits(hash)) {
       const Shared guard(lock_);
       if (const V* found = table_.Value(hash, key)) return {*found, true};
     }
@@ -511,14 +462,8 @@ class alignas(kCacheLine) WriteBatchMap {
   }
 
   const Options options_;
-  internal::MpscRing<Node*, Atomics> ring_;  // its head: under the lock
-  // The positions up to which Stores have been applied, and those up to which a
-  // Store of each stripe has been handed over.
-  alignas(kCacheLine) Atomic<std::uint64_t> applied_{0};
-  Atomic<std::int64_t> oldest_us_{0};
-  Atomic<bool> busy_{false};
-  alignas(kCacheLine) std::array<Atomic<std::uint64_t>, 1 << kStripeBits>
-      stripes_{};
+  internal::MpscRing<Node*, Atomics> ring_;   // its head: under the lock
+  internal::WaitingWrites<Atomics> waiting_;  // times in microseconds
   alignas(kCacheLine) mutable Lock lock_;
   // What follows is used under the lock only.
   alignas(kCacheLine) Table table_;

@@ -14,15 +14,15 @@ def _ring(*args, **kwargs):
 WRITE_BATCH_MAP = [
     _mutant(
         "store_not_announced",
-        "    Announce(hash, *position + 1);\n",
+        "    waiting_.Announce(hash, *position + 1);\n",
         "",
         "A Store does not say that it waits: readers do not look for it.",
         "one_thread",
     ),
     _mutant(
         "announces_its_own_position",
-        "    Announce(hash, *position + 1);\n",
-        "    Announce(hash, *position);\n",
+        "    waiting_.Announce(hash, *position + 1);\n",
+        "    waiting_.Announce(hash, *position);\n",
         "A Store announces the position before its own: the only one that waits is missed.",
         "one_thread",
     ),
@@ -66,8 +66,8 @@ WRITE_BATCH_MAP = [
     ),
     _mutant(
         "applied_without_end",
-        "      map_.applied_.store(map_.ring_.Head(), std::memory_order_release);\n",
-        "      map_.applied_.store(map_.ring_.Tail(), std::memory_order_release);\n",
+        "map_.waiting_.SetApplied(map_.ring_.Head());",
+        "map_.waiting_.SetApplied(map_.ring_.Tail());",
         "Stores that came while a batch was applied count as applied.",
         "linearizability",
     ),
