@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A number that many threads add to: one word as long as they do not meet; from the
-// first failed compare-exchange on, cells on cache lines of their own, of which
-// each thread uses one. The number is the sum of all. (StripedCounter has its cells
-// from the beginning.)
+// first failed compare-exchange on, the cells of a StripedCounter, of which each
+// thread uses one. The number is the sum of all.
 //
 // Relaxed throughout: it orders nothing.
 //
@@ -12,16 +11,14 @@
 #ifndef CMAP_MAPS_INTERNAL_LONG_ADDER_H_
 #define CMAP_MAPS_INTERNAL_LONG_ADDER_H_
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
 
-#include "maps/concurrent_map.h"
 #include "maps/internal/memory.h"
-#include "maps/internal/thread_number.h"
+#include "maps/internal/striped_counter.h"
 
 namespace cmap::internal {
 
@@ -41,46 +38,32 @@ class LongAdder {
     Cells* cells = cells_.load(std::memory_order_acquire);  // (1), with (2)
     if (cells == nullptr) {
       std::int64_t base = base_.load(std::memory_order_relaxed);
-      if (base_.compare_exchange_strong(base, base + by,
-                                        std::memory_order_relaxed)) {
+      if (base_.compare_exchange_strong(base, base + by, std::memory_order_relaxed)) {
         return;
       }
       cells = MakeCells();
     }
-    Atomic<std::int64_t>& count =
-        cells == nullptr
-            ? base_
-            : cells->cell[ThreadNumber<Atomics>::Mine() % kCells].count;
-    count.fetch_add(by, std::memory_order_relaxed);
+    if (cells == nullptr) {
+      base_.fetch_add(by, std::memory_order_relaxed);
+    } else {
+      cells->Add(by);
+    }
   }
 
   // Exact when nothing is being added; otherwise the cells are read at different
   // moments.
   std::int64_t Sum() const noexcept {
-    std::int64_t sum = base_.load(std::memory_order_relaxed);
+    const std::int64_t base = base_.load(std::memory_order_relaxed);
     const Cells* cells = cells_.load(std::memory_order_acquire);  // (1)
-    if (cells == nullptr) return sum;
-    for (const Cell& cell : cells->cell) {
-      sum += cell.count.load(std::memory_order_relaxed);
-    }
-    return sum;
+    return cells == nullptr ? base : base + cells->SignedSum();
   }
 
   std::size_t HeapBytesHeld() const {
-    return cells_.load(std::memory_order_acquire) == nullptr
-               ? 0
-               : MallocBytes(sizeof(Cells));
+    return cells_.load(std::memory_order_acquire) == nullptr ? 0 : MallocBytes(sizeof(Cells));
   }
 
  private:
-  static constexpr std::size_t kCells = 16;
-
-  struct alignas(kCacheLine) Cell {
-    Atomic<std::int64_t> count{0};
-  };
-  struct Cells {
-    std::array<Cell, kCells> cell;
-  };
+  using Cells = StripedCounter<Atomics, 16>;
 
   // Null if there is no memory for them.
   [[gnu::noinline]] Cells* MakeCells() noexcept {
@@ -92,8 +75,7 @@ class LongAdder {
     }
     Cells* present = nullptr;
     // (2) release, pairs with (1); acquire for those of a faster thread.
-    if (cells_.compare_exchange_strong(present, fresh.get(),
-                                       std::memory_order_acq_rel,
+    if (cells_.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,
                                        std::memory_order_acquire)) {
       return fresh.release();
     }

@@ -16,7 +16,7 @@
 
 namespace cmap::internal {
 
-template <class Atomics>
+template <class Atomics, std::size_t kStripes = 8>
 class StripedCounter {
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
@@ -24,23 +24,26 @@ class StripedCounter {
  public:
   // Wait-free. Relaxed: counts order nothing.
   void Add(std::int64_t n) noexcept {
-    stripes_[ThreadNumber<Atomics>::Mine() % kStripes].count.fetch_add(
-        n, std::memory_order_relaxed);
+    stripes_[ThreadNumber<Atomics>::Mine() % kStripes].count.fetch_add(n,
+                                                                       std::memory_order_relaxed);
   }
 
   // Exact when nothing is added concurrently; otherwise a sum of what was found
-  // stripe by stripe, and never negative.
-  std::size_t Sum() const noexcept {
+  // stripe by stripe.
+  std::int64_t SignedSum() const noexcept {
     std::int64_t sum = 0;
     for (const Stripe& stripe : stripes_) {
       sum += stripe.count.load(std::memory_order_relaxed);
     }
+    return sum;
+  }
+  // Of what is never negative, but may be found so stripe by stripe.
+  std::size_t Sum() const noexcept {
+    const std::int64_t sum = SignedSum();
     return sum < 0 ? 0 : static_cast<std::size_t>(sum);
   }
 
  private:
-  static constexpr std::size_t kStripes = 8;
-
   struct alignas(kCacheLine) Stripe {
     Atomic<std::int64_t> count{0};
   };
