@@ -177,7 +177,7 @@ STRATEGIES = [
         "urcu_lfht_map",
         header = "peers/urcu_lfht_map.h",
         map = "UrcuLfhtMap<K, V, Hash>",
-        deps = ["//tools/third_party:liburcu_cds", "//tools/third_party:liburcu_memb"],
+        deps = [":peers", "//tools/third_party:liburcu_cds", "//tools/third_party:liburcu_memb"],
         # The table is compiled and not instrumented, and orders by assembly.
         tsan = False,
     ),

@@ -79,6 +79,7 @@
 #include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
+#include "maps/peers/clear_by_key.h"
 
 namespace cmap {
 
@@ -367,17 +368,11 @@ class LibcdsMap {
     internal::VisitAll(entries, visit);
   }
 
-  // Where the library's clear() leaves an element that is replaced meanwhile: each
-  // key once, and by key. O(n) memory then.
+  // By key where the library's clear() leaves an element that is replaced meanwhile.
   void Clear() {
     peers::LibcdsAttach();
     if constexpr (Design::kRanges) {
-      std::vector<K> keys;
-      Range([&](const K& key, const V&) {
-        keys.push_back(key);
-        return true;
-      });
-      for (const K& key : keys) Delete(key);
+      peers::ClearByKey(*this);
     } else {
       table_->Clear();
     }

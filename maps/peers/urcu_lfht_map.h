@@ -60,6 +60,7 @@
 #include "maps/internal/atomics.h"
 #include "maps/internal/locked_map.h"
 #include "maps/internal/options.h"
+#include "maps/peers/clear_by_key.h"
 
 namespace cmap {
 
@@ -245,15 +246,8 @@ class UrcuLfhtMap {
     internal::VisitAll(entries, visit);
   }
 
-  // Each key once, and by key: its node may be replaced meanwhile. O(n) memory.
-  void Clear() {
-    std::vector<K> keys;
-    Range([&](const K& key, const V&) {
-      keys.push_back(key);
-      return true;
-    });
-    for (const K& key : keys) Delete(key);
-  }
+  // By key: a node may be replaced meanwhile.
+  void Clear() { peers::ClearByKey(*this); }
 
   // O(n + buckets).
   std::size_t Size() {

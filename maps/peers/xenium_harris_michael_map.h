@@ -51,6 +51,7 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
+#include "maps/peers/clear_by_key.h"
 #include "maps/peers/xenium_reclaimer.h"
 
 namespace cmap {
@@ -120,16 +121,8 @@ class XeniumHarrisMichaelMap {
     internal::VisitAll(entries, visit);
   }
 
-  // Each key once: a walk that erases would meet one again that was stored anew. O(n)
-  // memory.
-  void Clear() {
-    std::vector<K> keys;
-    Range([&](const K& key, const V&) {
-      keys.push_back(key);
-      return true;
-    });
-    for (const K& key : keys) Delete(key);
-  }
+  // By key: a walk that erases would meet one again that was stored anew.
+  void Clear() { peers::ClearByKey(*this); }
 
   // O(n + buckets).
   std::size_t Size() {
