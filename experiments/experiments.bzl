@@ -24,27 +24,6 @@ _PROOF = [
     "//maps/verification:figures.json",
 ]
 
-def _json_impl(ctx):
-    ctx.actions.write(output = ctx.outputs.out, content = ctx.attr.content + "\n")
-    return [DefaultInfo(files = depset([ctx.outputs.out]))]
-
-_json = rule(
-    implementation = _json_impl,
-    attrs = {
-        "content": attr.string(mandatory = True),
-        "out": attr.output(mandatory = True),
-    },
-)
-
-def json_file(name, content, **kwargs):
-    """The file <name>.json with a Starlark value."""
-    _json(
-        name = name,
-        out = name + ".json",
-        content = json.encode_indent(content, indent = "  "),
-        **kwargs
-    )
-
 def experiment(question):
     """The targets of one catalogue entry: here, and on the other architecture."""
     name = question["name"]

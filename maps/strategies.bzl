@@ -240,6 +240,15 @@ write_file = rule(
     attrs = {"content": attr.string(mandatory = True), "out": attr.output(mandatory = True)},
 )
 
+def json_file(name, value, **kwargs):
+    """The file <name>.json with a Starlark value."""
+    write_file(
+        name = name,
+        out = name + ".json",
+        content = json.encode_indent(value, indent = "  ") + "\n",
+        **kwargs
+    )
+
 def where(s, if_true, if_false):
     """select() between two lists by whether the target architecture is one of the strategy's."""
     if s.architectures == _EVERYWHERE:

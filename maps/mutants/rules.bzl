@@ -1,18 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list as a file, and single mutants as tests."""
+"""Single mutants as tests."""
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
 load("//maps:strategies.bzl", "write_file")
 load(":mutants.bzl", "MUTANTS")
-
-def json_file(name, value):
-    """The file <name>.json with a Starlark value."""
-    write_file(
-        name = name,
-        testonly = True,
-        out = name + ".json",
-        content = json.encode_indent(value, indent = " ") + "\n",
-    )
 
 def _mutate_impl(ctx):
     ctx.actions.expand_template(
