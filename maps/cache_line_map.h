@@ -37,8 +37,8 @@
 //     the next who locks the home, which is why readers look at the version: it
 //     has changed by then.
 //
-// Growth. A table that has become too full is followed by one a fifth to a
-// third larger (twice as large while it is tiny). Homes are in hash order, and a
+// Growth. A table that has become too full is followed by one a seventh to a
+// quarter larger (twice as large while it is tiny). Homes are in hash order, and a
 // group of neighbours of the old table goes to a group of neighbours of the new
 // one: inserting threads move 64 groups each until all have been moved, and a
 // writer moves the group it needs. A reader that finds a void home in the new
@@ -72,7 +72,7 @@
 // entries.
 //
 // Memory: at most 32 bytes per entry of 16 (34 below twelve thousand entries,
-// where pages and control words count), 26 before it grows; that of both tables
+// where pages and control words count), 27 before it grows; that of both tables
 // during the few insertions that moving takes.
 //
 // Source: buckets that fit the memory system, and reading without writing: T.
@@ -173,7 +173,7 @@ class CacheLineMap {
           "none for small trivial types, whose lines are never reused "
           "for anything else; epochs for others",
       .growth =
-          "by a fifth to a third, in groups of buckets: insertions move "
+          "by a seventh to a quarter, in groups of buckets: insertions move "
           "64 groups each",
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
