@@ -18,15 +18,14 @@
 // each other: a new node goes to the head of its bin; a removed one is bypassed;
 // a value is replaced inside its node (internal/value_cell.h).
 //
-// A writer that does not get the lock at once spins (64 attempts at most) before it
-// waits for it, and uses the time to walk the bin, so that the nodes are in its
-// cache when it gets in.
+// A writer that does not get the lock at once spins before it waits for it, and uses
+// the time to walk the bin (internal/segment_writer.h).
 //
 // Growth. Above 3/4 a segment's table is replaced by one of twice the size, while
 // readers may be in the old one:
 //
 //   old bin   a -> b -> c -> d -> e        a, c to one new bin, b, d, e to another
-//                       ~~~~~~~~~~~
+//                            ~~~~~~
 //   new bins  c' -> a'                     (c' and a' are copies)
 //             b' -> d -> e                 the trailing run d, e is used again
 //
@@ -76,8 +75,9 @@
 #include "maps/internal/epoch.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/trailing_array.h"
-#include "maps/internal/value_cell.h"
+#include "maps/internal/removals.h"
+#include "maps/internal/segment.h"
+#include "maps/internal/segment_writer.h"
 
 namespace cmap {
 
@@ -86,14 +86,17 @@ struct SegmentMapOptions {
   std::int64_t read_first = 0;
 };
 
-template <class K, class V, class Hash = DefaultHash<K>,
-          class Atomics = NativeAtomics>
-class SegmentMap {
+template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
+class SegmentMap : public internal::Removals<SegmentMap<K, V, Hash, Atomics>, K, V> {
+  using Removals = internal::Removals<SegmentMap, K, V>;
   using Epochs = internal::EpochDomain<Atomics>;
   using Guard = typename Epochs::Guard;
-  using Cell = internal::ValueCell<V, Atomics>;
-  using Mutex = typename Atomics::Mutex;
-  using Lock = std::unique_lock<Mutex>;
+  using Segment = internal::Segment<K, V, Atomics>;
+  using Writer = internal::SegmentWriter<K, V, Atomics>;
+  using Node = typename Segment::Node;
+  using Table = typename Segment::Table;
+  using Cell = typename Node::Cell;
+  using Lock = std::unique_lock<typename Atomics::Mutex>;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
@@ -104,19 +107,22 @@ class SegmentMap {
 
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
-      .summary = "hash tables in segments, read without locks, written under a "
-                 "lock per segment",
+      .summary =
+          "hash tables in segments, read without locks, written under a "
+          "lock per segment",
       .source = "JDK 7, java.util.concurrent.ConcurrentHashMap",
       .read_progress = Progress::kWaitFree,
       .write_progress = Progress::kBlocking,
       .reclamation = "epochs",
-      .growth = "each segment doubles at load factor 3/4, under its own lock, and "
-                "uses the last nodes of each bin again",
+      .growth =
+          "each segment doubles at load factor 3/4, under its own lock, and "
+          "uses the last nodes of each bin again",
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = false,
-      .caveat = "the number of segments is fixed; a guard held for long holds up "
-                "all freeing of memory",
+      .caveat =
+          "the number of segments is fixed; a guard held for long holds up "
+          "all freeing of memory",
   };
   static constexpr std::array<Tunable<Options>, 2> kTunables = {{
       {"segments", &Options::segments, 1, 65536,
@@ -128,11 +134,9 @@ class SegmentMap {
 
   SegmentMap() : SegmentMap(Options{}) {}
   explicit SegmentMap(const Options& options)
-      : read_first_(
-            internal::CheckOptions("segment_map", options, kTunables).read_first !=
-            0),
-        segment_count_(static_cast<std::size_t>(internal::CheckPowerOfTwo(
-            "segment_map", "segments", options.segments))),
+      : read_first_(internal::CheckOptions("segment_map", options, kTunables).read_first != 0),
+        segment_count_(static_cast<std::size_t>(
+            internal::CheckPowerOfTwo("segment_map", "segments", options.segments))),
         shift_(32 - std::countr_zero(segment_count_)),
         segments_(std::make_unique<Atomic<Segment*>[]>(segment_count_)) {}
   SegmentMap(const SegmentMap&) = delete;
@@ -199,22 +203,6 @@ class SegmentMap {
     return result;
   }
 
-  std::optional<V> LoadAndDelete(const K& key) {
-    std::optional<V> old;
-    Remove(
-        key, [](const V&) { return true; }, [&](const V& v) { old.emplace(v); });
-    return old;
-  }
-
-  bool Delete(const K& key) {
-    return Remove(key, [](const V&) { return true; }, [](const V&) {});
-  }
-
-  bool CompareAndDelete(const K& key, const V& expected) {
-    return Remove(
-        key, [&](const V& v) { return v == expected; }, [](const V&) {});
-  }
-
   bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
@@ -238,7 +226,7 @@ class SegmentMap {
       if (segment == nullptr) continue;
       const Table& table = segment->Now();
       for (std::size_t bin = 0; bin < table.size(); ++bin) {
-        for (const Node* n = Next(table[bin]); n != nullptr; n = Next(n->next)) {
+        for (const Node* n = Node::Follow(table[bin]); n != nullptr; n = n->Next()) {
           if (!visit(n->key, n->value.Read())) return;
         }
       }
@@ -267,7 +255,7 @@ class SegmentMap {
     constexpr int kAttempts = 2;
     std::uint64_t before = 0;
     for (int attempt = -1; attempt < kAttempts; ++attempt) {
-      Sums sums;
+      internal::SegmentSums sums;
       for (std::size_t i = 0; i < segment_count_; ++i) {
         if (const Segment* segment = SegmentAt(i)) segment->AddTo(sums);
       }
@@ -282,7 +270,7 @@ class SegmentMap {
     for (std::size_t i = 0; i < segment_count_; ++i) {
       locks.emplace_back(Ensure(segments_[i]).lock);
     }
-    Sums sums;
+    internal::SegmentSums sums;
     for (std::size_t i = 0; i < segment_count_; ++i) SegmentAt(i)->AddTo(sums);
     return sums.count;
   }
@@ -291,8 +279,7 @@ class SegmentMap {
   // more for each segment.
   void Reserve(std::size_t entries) {
     if (entries == 0) return;
-    const double mean =
-        static_cast<double>(entries) / static_cast<double>(segment_count_);
+    const double mean = static_cast<double>(entries) / static_cast<double>(segment_count_);
     const double spread = segment_count_ > 1 ? 3 * std::sqrt(mean) : 0;
     const auto each = static_cast<std::size_t>(std::ceil(mean + spread));
     Guard guard;
@@ -300,7 +287,7 @@ class SegmentMap {
       Segment& segment = Ensure(segments_[i]);
       Lock lock(segment.lock);
       std::size_t size = segment.Now().size();
-      while (each > Threshold(size)) size *= 2;
+      while (each > Table::Threshold(size)) size *= 2;
       if (size > segment.Now().size()) segment.Rehash(size, guard);
     }
   }
@@ -313,11 +300,10 @@ class SegmentMap {
   // counted. O(n).
   std::size_t MemoryBytes() {
     std::size_t bytes =
-        sizeof(*this) +
-        internal::MallocBytes(segment_count_ * sizeof(Atomic<Segment*>));
+        sizeof(*this) + internal::MallocBytes(segment_count_ * sizeof(Atomic<Segment*>));
     for (std::size_t i = 0; i < segment_count_; ++i) {
       if (const Segment* segment = SegmentAt(i)) {
-        bytes += internal::MallocBytes(sizeof(Segment)) + segment->TableBytes();
+        bytes += internal::MallocBytes(sizeof(Segment)) + segment->Now().HeapBytesWithNodes();
       }
     }
     return bytes;
@@ -349,315 +335,7 @@ class SegmentMap {
   static void Quiesce() { Epochs::Drain(); }
 
  private:
-  static constexpr int kSpins = 64;
-  static constexpr std::size_t kLeastBins = 2;
-
-  static constexpr std::size_t Threshold(std::size_t bins) {
-    return bins / 4 * 3 + (bins % 4) / 2;  // 3/4, and 1 for 2 bins
-  }
-
-  struct Node {
-    Node(std::uint64_t h, const K& k, typename Cell::Fresh v)
-        : hash(h), key(k), value(std::move(v)) {}
-    // For growth: shares the value.
-    Node(const Node& original, Node* n)
-        : next(n),
-          hash(original.hash),
-          key(original.key),
-          value(original.value) {}
-
-    // Of a node whose value lives on in a copy.
-    static void DeleteOriginal(void* node) {
-      auto* const original = static_cast<Node*>(node);
-      original->value.Release();
-      delete original;
-    }
-
-    Atomic<Node*> next{nullptr};
-    const std::uint64_t hash;
-    const K key;
-    Cell value;
-  };
-
-  using Bin = Atomic<Node*>;
-
-  struct Table : internal::TrailingArray<Table, Bin> {
-    explicit Table(std::size_t size)
-        : internal::TrailingArray<Table, Bin>(size) {}
-
-    std::size_t IndexOf(std::uint64_t hash) const {
-      return hash & (this->size() - 1);
-    }
-    Bin& BinOf(std::uint64_t hash) { return (*this)[IndexOf(hash)]; }
-    const Bin& BinOf(std::uint64_t hash) const { return (*this)[IndexOf(hash)]; }
-
-    static void Delete(void* table) {
-      internal::TrailingArray<Table, Bin>::Delete(static_cast<Table*>(table));
-    }
-    static void DeleteWithNodes(void* object) {
-      auto* const table = static_cast<Table*>(object);
-      for (std::size_t i = 0; i < table->size(); ++i) {
-        Node* node = (*table)[i].load(std::memory_order_acquire);
-        while (node != nullptr) {
-          delete std::exchange(node, node->next.load(std::memory_order_acquire));
-        }
-      }
-      Delete(table);
-    }
-  };
-
-  struct Sums {
-    std::uint64_t changes = 0;
-    std::uint64_t count = 0;
-    bool changing = false;
-  };
-
-  // (1) acquire, pairs with the release stores (3) to (6): nodes as their writers
-  // made them.
-  static Node* Next(const Bin& link) {
-    return link.load(std::memory_order_acquire);
-  }
-
-  static Node* FindIn(const Table& table, std::uint64_t hash, const K& key) {
-    Node* node = Next(table.BinOf(hash));
-    while (node != nullptr && !(node->hash == hash && node->key == key)) {
-      node = Next(node->next);
-    }
-    return node;
-  }
-
-  struct alignas(kCacheLine) Segment {
-    Segment() : table(Table::New(kLeastBins).release()) {}
-    Segment(const Segment&) = delete;
-    Segment& operator=(const Segment&) = delete;
-    ~Segment() {
-      Table::DeleteWithNodes(table.load(std::memory_order_acquire));
-    }
-
-    Table& Now() const { return *table.load(std::memory_order_acquire); }  // (1)
-
-    // Of the writer in the segment: around what changes the count.
-    class Change {
-     public:
-      explicit Change(Segment& segment) : segment_(segment) { Step(); }
-      ~Change() { Step(); }
-      Change(const Change&) = delete;
-      Change& operator=(const Change&) = delete;
-
-     private:
-      // (7) release, pairs with (9) for the second step. The first is known to
-      // whoever sees a later release, of the count (8) or of a link.
-      void Step() {
-        auto& number = segment_.changes;
-        number.store(number.load(std::memory_order_relaxed) + 1,
-                     std::memory_order_release);
-      }
-      Segment& segment_;
-    };
-
-    void SetCount(std::uint64_t n) {
-      count.store(n, std::memory_order_release);  // (8), with (9)
-    }
-
-    // The count first: if it is newer than the changes of the pass before, so are
-    // the changes read after it.
-    void AddTo(Sums& sums) const {
-      sums.count += count.load(std::memory_order_acquire);  // (9), with (7), (8)
-      const std::uint64_t now = changes.load(std::memory_order_acquire);
-      sums.changes += now;
-      sums.changing |= now % 2 != 0;
-    }
-
-    // The first node of the last ones that all go to the same bin of a table of
-    // that size.
-    static Node* TrailingRun(Node* head, const Table& next) {
-      Node* run = head;
-      for (Node* node = head; node != nullptr; node = Next(node->next)) {
-        if (next.IndexOf(node->hash) != next.IndexOf(run->hash)) run = node;
-      }
-      return run;
-    }
-
-    // To a greater size. Strong.
-    void Rehash(std::size_t size, Guard& guard) {
-      Table& old = Now();
-      typename Table::Owner next = Table::New(size);
-      std::size_t copied = 0, reused = 0;
-      std::size_t done = 0;
-      try {
-        for (; done < old.size(); ++done) {
-          Node* const head = Next(old[done]);
-          if (head == nullptr) continue;
-          Node* const run = TrailingRun(head, *next);
-          // Relaxed, here and below: published by (3).
-          next->BinOf(run->hash).store(run, std::memory_order_relaxed);
-          for (Node* node = head; node != run; node = Next(node->next)) {
-            Bin& bin = next->BinOf(node->hash);
-            bin.store(new Node(*node, bin.load(std::memory_order_relaxed)),
-                      std::memory_order_relaxed);
-            ++copied;
-          }
-          for (Node* node = run; node != nullptr; node = Next(node->next)) {
-            ++reused;
-          }
-        }
-        guard.Prepare(copied + 1);
-      } catch (...) {
-        for (std::size_t i = 0; i <= done && i < old.size(); ++i) {
-          DeleteCopies(*next, old, i);
-        }
-        throw;
-      }
-      ++rehashes;
-      nodes_copied += copied;
-      nodes_reused += reused;
-      // (3) release, pairs with (1).
-      table.store(next.get(), std::memory_order_release);
-      for (std::size_t i = 0; i < old.size(); ++i) {
-        Node* node = Next(old[i]);
-        if (node == nullptr) continue;
-        Node* const run = TrailingRun(node, *next);
-        while (node != run) {
-          guard.Retire(std::exchange(node, Next(node->next)),
-                       &Node::DeleteOriginal, sizeof(Node));
-        }
-      }
-      guard.Retire(&old, &Table::Delete, old.HeapBytesHeld());
-      next.release();
-    }
-
-    // Of one bin of the old table, all that have been made.
-    static void DeleteCopies(Table& next, const Table& old, std::size_t bin) {
-      Node* const head = Next(old[bin]);
-      if (head == nullptr) return;
-      const Node* const run = TrailingRun(head, next);
-      for (std::size_t i = bin; i < next.size(); i += old.size()) {
-        Node* node = next[i].load(std::memory_order_relaxed);
-        while (node != nullptr && node != run) {
-          Node::DeleteOriginal(
-              std::exchange(node, node->next.load(std::memory_order_relaxed)));
-        }
-      }
-    }
-
-    void Empty(typename Table::Owner next, Guard& guard) noexcept {
-      const std::uint64_t entries = count.load(std::memory_order_relaxed);
-      if (entries == 0) return;
-      Table& old = Now();
-      {
-        Change change(*this);
-        table.store(next.release(), std::memory_order_release);  // (3)
-        SetCount(0);
-      }
-      guard.Retire(&old, &Table::DeleteWithNodes,
-                   old.HeapBytesHeld() + entries * sizeof(Node));
-    }
-
-    std::size_t TableBytes() const {
-      const Table& now = Now();
-      std::size_t bytes = now.HeapBytesHeld();
-      for (std::size_t i = 0; i < now.size(); ++i) {
-        for (const Node* n = Next(now[i]); n != nullptr; n = Next(n->next)) {
-          bytes += internal::MallocBytes(sizeof(Node)) +
-                   internal::HeapBytes(n->key) + n->value.HeapBytesHeld();
-        }
-      }
-      return bytes;
-    }
-
-    Atomic<Table*> table;
-    Atomic<std::uint64_t> count{0};
-    Atomic<std::uint64_t> changes{0};
-    Mutex lock;
-    // Guarded by the lock.
-    std::uint64_t rehashes = 0;
-    std::uint64_t nodes_reused = 0;
-    std::uint64_t nodes_copied = 0;
-    std::uint64_t lock_waits = 0;
-  };
-
-  // The lock of a segment, and what its holder may do.
-  class Writer {
-   public:
-    Writer(Guard& guard, Segment& segment, std::uint64_t hash, const K& key)
-        : guard_(guard), segment_(segment), lock_(segment.lock, std::try_to_lock) {
-      if (!lock_.owns_lock()) ScanAndLock(hash, key);
-    }
-
-    Node* Find(std::uint64_t hash, const K& key) const {
-      return FindIn(segment_.Now(), hash, key);
-    }
-
-    void Replace(Node& node, typename Cell::Fresh fresh) {
-      guard_.Prepare(1);
-      node.value.Replace(std::move(fresh), guard_);
-    }
-
-    // The key is not there. Strong.
-    void Insert(std::uint64_t hash, const K& key, typename Cell::Fresh fresh) {
-      auto node = std::make_unique<Node>(hash, key, std::move(fresh));
-      const std::uint64_t count =
-          segment_.count.load(std::memory_order_relaxed) + 1;
-      const std::size_t size = segment_.Now().size();
-      if (count > Threshold(size)) segment_.Rehash(2 * size, guard_);
-      Bin& bin = segment_.Now().BinOf(hash);
-      node->next.store(Next(bin), std::memory_order_relaxed);
-      typename Segment::Change change(segment_);
-      bin.store(node.release(), std::memory_order_release);  // (4), with (1)
-      segment_.SetCount(count);
-    }
-
-    // False if the key is not there or not `wanted`. `take` sees the value before
-    // it goes.
-    template <class P, class F>
-    bool Erase(std::uint64_t hash, const K& key, P wanted, F take) {
-      Bin* link = &segment_.Now().BinOf(hash);
-      Node* node = Next(*link);
-      while (node != nullptr && !(node->hash == hash && node->key == key)) {
-        link = &node->next;
-        node = Next(*link);
-      }
-      if (node == nullptr || !wanted(node->value.Read())) return false;
-      take(node->value.Read());
-      guard_.Prepare(1);
-      {
-        typename Segment::Change change(segment_);
-        // (5) release, pairs with (1). Readers on the node go on along its link.
-        link->store(Next(node->next), std::memory_order_release);
-        segment_.SetCount(segment_.count.load(std::memory_order_relaxed) - 1);
-      }
-      guard_.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());
-      return true;
-    }
-
-   private:
-    // Walks the bin while it tries, from the start again when the head changes.
-    [[gnu::noinline]] void ScanAndLock(std::uint64_t hash, const K& key) {
-      const Node* head = nullptr;
-      const Node* node = nullptr;
-      bool found = false;
-      for (int spin = 0; spin < kSpins; ++spin) {
-        if (lock_.try_lock()) break;
-        Atomics::Pause();
-        if (spin % 2 == 0) {
-          const Node* const now = Next(segment_.Now().BinOf(hash));
-          if (now != head) {
-            head = node = now;
-            found = false;
-          }
-        }
-        if (node == nullptr || found) continue;
-        found = node->hash == hash && node->key == key;
-        node = Next(node->next);
-      }
-      if (!lock_.owns_lock()) lock_.lock();
-      ++segment_.lock_waits;
-    }
-
-    Guard& guard_;
-    Segment& segment_;
-    Lock lock_;
-  };
+  friend Removals;
 
   // With one segment the shift would be by 64: hence two.
   Atomic<Segment*>& SegmentOf(std::uint64_t hash) const {
@@ -670,12 +348,12 @@ class SegmentMap {
   Segment& Ensure(std::uint64_t hash) { return Ensure(SegmentOf(hash)); }
   Segment& Ensure(Atomic<Segment*>& place) {
     Segment* present = place.load(std::memory_order_acquire);  // (2)
-    if (present != nullptr) [[likely]] return *present;
+    if (present != nullptr) [[likely]]
+      return *present;
     auto fresh = std::make_unique<Segment>();
     // (6) release, pairs with (2): the segment as it was made. Acquire for the one
     // of a faster thread.
-    if (place.compare_exchange_strong(present, fresh.get(),
-                                      std::memory_order_acq_rel,
+    if (place.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,
                                       std::memory_order_acquire)) {
       return *fresh.release();
     }
@@ -685,7 +363,7 @@ class SegmentMap {
   // Under a guard.
   const Node* Lookup(std::uint64_t hash, const K& key) const {
     const Segment* segment = SegmentOf(hash).load(std::memory_order_acquire);
-    return segment == nullptr ? nullptr : FindIn(segment->Now(), hash, key);
+    return segment == nullptr ? nullptr : segment->Now().Find(hash, key);
   }
 
   template <class P, class F>

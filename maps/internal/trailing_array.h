@@ -29,8 +29,7 @@ class TrailingArray {
   static Owner New(std::size_t size, Args&&... args) {
     static_assert(alignof(Slot) <= alignof(Object));
     void* const block = ::operator new(Bytes(size), Alignment());
-    Object* const object =
-        ::new (block) Object(size, std::forward<Args>(args)...);
+    Object* const object = ::new (block) Object(size, std::forward<Args>(args)...);
     std::uninitialized_value_construct_n(object->Slots(), size);
     return Owner(object);
   }
@@ -40,6 +39,8 @@ class TrailingArray {
     std::destroy_at(object);
     ::operator delete(static_cast<void*>(object), Alignment());
   }
+  // As a deleter of reclamation.
+  static void DeleteObject(void* object) { Delete(static_cast<Object*>(object)); }
 
   std::size_t size() const { return size_; }
   Slot& operator[](std::size_t i) { return Slots()[i]; }
@@ -52,15 +53,9 @@ class TrailingArray {
   ~TrailingArray() = default;
 
  private:
-  static constexpr std::align_val_t Alignment() {
-    return std::align_val_t{alignof(Object)};
-  }
-  static std::size_t Bytes(std::size_t size) {
-    return sizeof(Object) + size * sizeof(Slot);
-  }
-  Slot* Slots() {
-    return reinterpret_cast<Slot*>(static_cast<Object*>(this) + 1);
-  }
+  static constexpr std::align_val_t Alignment() { return std::align_val_t{alignof(Object)}; }
+  static std::size_t Bytes(std::size_t size) { return sizeof(Object) + size * sizeof(Slot); }
+  Slot* Slots() { return reinterpret_cast<Slot*>(static_cast<Object*>(this) + 1); }
   const Slot* Slots() const {
     return reinterpret_cast<const Slot*>(static_cast<const Object*>(this) + 1);
   }

@@ -3,15 +3,22 @@
 
 load(":mutant.bzl", "mutant")
 
-def _mutant(*args, **kwargs):
-    name, rest = args[0], args[1:]
-    return mutant(name, "segment_map", "maps/segment_map.h", *rest, **kwargs)
+def _mutant(name, *args, **kwargs):
+    return mutant(name, "segment_map", "maps/segment_map.h", *args, **kwargs)
+
+def _segment_mutant(name, *args, **kwargs):
+    return mutant(name, "segment_map", "maps/internal/segment.h", *args, **kwargs)
+
+def _writer_mutant(name, *args, **kwargs):
+    return mutant(name, "segment_map", "maps/internal/segment_writer.h", *args, **kwargs)
+
+def _chain_mutant(name, *args, **kwargs):
+    return mutant(name, "segment_map", "maps/internal/chain.h", *args, **kwargs)
 
 SEGMENT_MAP = [
     _mutant(
         "segment_stored_without_exchange",
-        """    if (place.compare_exchange_strong(present, fresh.get(),
-                                      std::memory_order_acq_rel,
+        """    if (place.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,
                                       std::memory_order_acquire)) {
       return *fresh.release();
     }
@@ -23,9 +30,9 @@ SEGMENT_MAP = [
         "Two threads that create a segment at once put theirs over each other's.",
         "linearizability",
     ),
-    _mutant(
+    _writer_mutant(
         "lock_not_waited_for",
-        "      if (!lock_.owns_lock()) lock_.lock();\n",
+        "    if (!lock_.owns_lock()) lock_.lock();\n",
         "",
         "A writer that has scanned long enough goes on without the lock.",
         "threads",
@@ -43,76 +50,72 @@ SEGMENT_MAP = [
         "With read_first, LoadOrStore trusts the look before the lock.",
         "linearizability",
     ),
-    _mutant(
+    _writer_mutant(
         "insert_drops_the_bin",
-        "      node->next.store(Next(bin), std::memory_order_relaxed);\n",
+        "    node->next.store(Node::Follow(bin), std::memory_order_relaxed);\n",
         "",
         "A new node takes the place of the bin's others.",
         "one_thread",
     ),
-    _mutant(
+    _writer_mutant(
         "bin_chosen_before_growth",
-        """      if (count > Threshold(size)) segment_.Rehash(2 * size, guard_);
-      Bin& bin = segment_.Now().BinOf(hash);
+        """    if (count > Segment::Table::Threshold(size)) segment_.Rehash(2 * size, guard_);
+    Bin& bin = segment_.Now().BinOf(hash);
 """,
-        """      Bin& bin = segment_.Now().BinOf(hash);
-      if (count > Threshold(size)) segment_.Rehash(2 * size, guard_);
+        """    Bin& bin = segment_.Now().BinOf(hash);
+    if (count > Segment::Table::Threshold(size)) segment_.Rehash(2 * size, guard_);
 """,
         "A node whose insertion makes the segment grow is put into the old table.",
         "one_thread",
     ),
-    _mutant(
+    _chain_mutant(
         "run_ends_too_early",
-        "        if (next.IndexOf(node->hash) != next.IndexOf(run->hash)) run = node;\n",
-        "        if (next.IndexOf(node->hash) == next.IndexOf(run->hash)) run = node;\n",
+        "      if (bin_of(node->hash) != bin_of(run.first->hash)) run = {node, 0};\n",
+        "      if (bin_of(node->hash) == bin_of(run.first->hash)) run = {node, 0};\n",
         "The run of last nodes that is used again has nodes of other bins in it.",
         "one_thread",
     ),
-    _mutant(
+    _segment_mutant(
         "reused_nodes_freed",
-        """        while (node != run) {
-          guard.Retire(std::exchange(node, Next(node->next)),
-""",
-        """        while (node != nullptr) {
-          guard.Retire(std::exchange(node, Next(node->next)),
-""",
+        "      Node::RetireOriginals(head, TrailingRun(head, *next).first, guard);\n",
+        "      Node::RetireOriginals(head, nullptr, guard);\n",
         "Growth frees the nodes it uses again.",
         "lives",
     ),
-    _mutant(
+    _chain_mutant(
         "copied_nodes_freed_too_early",
-        """          guard.Retire(std::exchange(node, Next(node->next)),
-                       &Node::DeleteOriginal, sizeof(Node));
+        """      guard.Retire(std::exchange(original, original->Next()), &DeleteWithoutValue,
+                   sizeof(ChainNode));
 """,
-        "          Node::DeleteOriginal(std::exchange(node, Next(node->next)));\n",
+        "      DeleteWithoutValue(std::exchange(original, original->Next()));\n",
         "Growth frees the nodes it has copied at once, while readers may be on them.",
         "asan",
     ),
-    _mutant(
+    _writer_mutant(
         "node_freed_too_early",
-        "      guard_.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());\n",
-        "      delete node;\n",
+        "    guard_.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());\n",
+        "    delete node;\n",
         "A removed node is freed at once.",
         "asan",
     ),
-    _mutant(
+    _writer_mutant(
         "removal_does_not_count",
-        "        segment_.SetCount(segment_.count.load(std::memory_order_relaxed) - 1);\n",
+        "      segment_.SetCount(segment_.count.load(std::memory_order_relaxed) - 1);\n",
         "",
         "A removal does not count: Size drifts.",
         "one_thread",
     ),
-    _mutant(
+    _writer_mutant(
         "published_relaxed",
-        "      bin.store(node.release(), std::memory_order_release);  // (4), with (1)\n",
-        "      bin.store(node.release(), std::memory_order_relaxed);\n",
+        "    bin.store(node.release(), std::memory_order_release);  // (4), with (C1)\n",
+        "    bin.store(node.release(), std::memory_order_relaxed);\n",
         "(4) is relaxed: a reader may see a node before its key.",
         "tsan",
     ),
-    _mutant(
+    _segment_mutant(
         "table_published_relaxed",
-        "      table.store(next.get(), std::memory_order_release);\n",
-        "      table.store(next.get(), std::memory_order_relaxed);\n",
+        "    table.store(next.get(), std::memory_order_release);\n",
+        "    table.store(next.get(), std::memory_order_relaxed);\n",
         "(3) is relaxed: a reader may see the greater table before what is in it.",
         "tsan",
     ),
