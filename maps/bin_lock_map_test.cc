@@ -6,17 +6,17 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <new>
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
+#include "maps/testing/chains.h"
+#include "maps/testing/counters.h"
 #include "maps/testing/counting_new.h"
 #include "maps/testing/life_counted.h"
 
@@ -24,22 +24,13 @@ namespace cmap {
 namespace {
 
 using U64 = std::uint64_t;
+using testing::AllocatingOperations;
+using testing::Get;
 using testing::LifeCounted;
+using testing::LongText;
+using testing::OwnHash;
 
-// The key is its own hash.
-struct OwnHash {
-  U64 operator()(U64 key) const noexcept { return key; }
-};
 using Map = BinLockMap<U64, U64, OwnHash>;
-
-template <class M>
-U64 Get(const M& map, std::string_view name) {
-  for (const Counter& counter : map.Counters()) {
-    if (counter.name == name) return counter.value;
-  }
-  ADD_FAILURE() << "no counter " << name;
-  return 0;
-}
 
 TEST(BinLockMapTest, TheTableIsMadeByTheFirstInsertion) {
   Map map;
@@ -56,8 +47,7 @@ TEST(BinLockMapTest, TheTableIsMadeByTheFirstInsertion) {
 // one way, b, d, e the other.
 TEST(BinLockMapTest, GrowthUsesTheTrailingRunAgain) {
   Map map;
-  const std::vector<U64> keys = {0x00, 0x10, 0x20, 0x30, 0x50, 1, 2,
-                                 3,    4,    5,    6,    7,    8};
+  const std::vector<U64> keys = {0x00, 0x10, 0x20, 0x30, 0x50, 1, 2, 3, 4, 5, 6, 7, 8};
   for (const U64 key : keys) {
     EXPECT_EQ(Get(map, "growths"), 0u);
     map.Store(key, key + 1);
@@ -69,24 +59,8 @@ TEST(BinLockMapTest, GrowthUsesTheTrailingRunAgain) {
   EXPECT_EQ(map.Size(), keys.size());
 }
 
-// Copied nodes share their boxes with the originals, which are destroyed first.
 TEST(BinLockMapTest, CopiesTakeTheValuesOver) {
-  using Counted = BinLockMap<U64, LifeCounted, OwnHash>;
-  const std::int64_t alive = LifeCounted::Alive();
-  {
-    Counted map;
-    for (U64 i = 0; i < 1000; ++i) map.Store(MixBits(i), LifeCounted(i));
-    EXPECT_GT(Get(map, "nodes_copied"), 0u);
-    Counted::Quiesce();
-    EXPECT_EQ(LifeCounted::Alive() - alive, 1000);
-    for (U64 i = 0; i < 1000; ++i) EXPECT_EQ(map.Load(MixBits(i))->number(), i);
-    for (U64 i = 0; i < 1000; ++i) map.Store(MixBits(i), LifeCounted(i + 1));
-    Counted::Quiesce();
-    EXPECT_EQ(LifeCounted::Alive() - alive, 1000);
-  }
-  Counted::Quiesce();
-  EXPECT_EQ(LifeCounted::Alive(), alive);
-  EXPECT_EQ(LifeCounted::Violations(), 0);
+  testing::ExpectCopiesTakeTheValuesOver<BinLockMap<U64, LifeCounted, OwnHash>>();
 }
 
 // A key whose copy waits, or throws, when it is the chosen one.
@@ -216,8 +190,7 @@ TEST(BinLockMapTest, AReservedBinIsEmptyUntilTheValueIsThere) {
       map.Store(6, 60);  // another bin
       map.Range([](U64 key, U64) { return key == 6; });
       // Waits for the bin.
-      EXPECT_EQ(map.LoadOrCompute(5, [&] { return U64(++calls); }),
-                (Loaded<U64>{50, true}));
+      EXPECT_EQ(map.LoadOrCompute(5, [&] { return U64(++calls); }), (Loaded<U64>{50, true}));
     });
     while (!map.Load(6)) std::this_thread::yield();
     return U64{50};
@@ -257,23 +230,11 @@ TEST(BinLockMapTest, AFunctionThatThrowsLeavesTheBinAsItWas) {
 // nothing, or what failed was growth alone.
 TEST(BinLockMapTest, RunningOutOfMemoryChangesNothing) {
   using Strings = BinLockMap<std::string, std::string>;
-  const std::string prefix(40, 'x');
-  const auto key = [&](int i) { return prefix + std::to_string(i); };
-  const auto operations = std::vector<std::function<void(Strings&)>>{
-      [&](Strings& m) { m.Store(key(12), prefix); },  // grows
-      [&](Strings& m) { m.Store(key(3), prefix); },
-      [&](Strings& m) { m.Swap(key(3), prefix); },
-      [&](Strings& m) { m.LoadOrStore(key(12), prefix); },
-      [&](Strings& m) { m.LoadOrCompute(key(12), [&] { return prefix; }); },
-      [&](Strings& m) { m.CompareAndSwap(key(3), key(3), prefix); },
-      [&](Strings& m) { m.LoadAndDelete(key(3)); },
-      [&](Strings& m) { m.Clear(); },
-  };
-  for (const auto& operation : operations) {
+  for (const auto& operation : AllocatingOperations<Strings>()) {
     int failures = 0;
     for (U64 nth = 1; nth <= 16; ++nth) {
       Strings map;
-      for (int i = 0; i < 12; ++i) map.Store(key(i), key(i));
+      for (int i = 0; i < 12; ++i) map.Store(LongText(i), LongText(i));
       bool failed = false;
       testing::FailAllocation(nth);
       try {
@@ -285,14 +246,14 @@ TEST(BinLockMapTest, RunningOutOfMemoryChangesNothing) {
       testing::FailAllocation(0);
       for (int i = 0; i < 12; ++i) {
         if (!failed && (i == 3 || map.Size() == 0)) continue;
-        ASSERT_EQ(map.Load(key(i)), key(i)) << nth;
+        ASSERT_EQ(map.Load(LongText(i)), LongText(i)) << nth;
       }
       if (failed) {
         ASSERT_EQ(map.Size(), 12u) << nth;
         operation(map);  // no lock is held
       }
-      for (int i = 20; i < 60; ++i) map.Store(key(i), key(i));
-      for (int i = 20; i < 60; ++i) ASSERT_EQ(map.Load(key(i)), key(i));
+      for (int i = 20; i < 60; ++i) map.Store(LongText(i), LongText(i));
+      for (int i = 20; i < 60; ++i) ASSERT_EQ(map.Load(LongText(i)), LongText(i));
       EXPECT_GE(Get(map, "growths"), 2u);
     }
     EXPECT_GE(failures, 1);

@@ -7,18 +7,18 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <new>
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
+#include "maps/testing/chains.h"
+#include "maps/testing/counters.h"
 #include "maps/testing/counting_new.h"
 #include "maps/testing/life_counted.h"
 
@@ -26,22 +26,13 @@ namespace cmap {
 namespace {
 
 using U64 = std::uint64_t;
+using testing::AllocatingOperations;
+using testing::Get;
 using testing::LifeCounted;
+using testing::LongText;
+using testing::OwnHash;
 
-// The key is its own hash.
-struct OwnHash {
-  U64 operator()(U64 key) const noexcept { return key; }
-};
 using Map = SegmentMap<U64, U64, OwnHash>;
-
-template <class M>
-U64 Get(const M& map, std::string_view name) {
-  for (const Counter& counter : map.Counters()) {
-    if (counter.name == name) return counter.value;
-  }
-  ADD_FAILURE() << "no counter " << name;
-  return 0;
-}
 
 TEST(SegmentMapTest, SegmentsAreMadeWhenFirstWrittenTo) {
   Map map(SegmentMapOptions{.segments = 16});
@@ -83,23 +74,9 @@ TEST(SegmentMapTest, GrowthUsesTheTrailingRunAgain) {
   EXPECT_EQ(map.Size(), 7u);
 }
 
-// Copied nodes share their boxes with the originals, which are destroyed first.
 TEST(SegmentMapTest, CopiesTakeTheValuesOver) {
-  const std::int64_t alive = LifeCounted::Alive();
-  {
-    SegmentMap<U64, LifeCounted, OwnHash> map(SegmentMapOptions{.segments = 1});
-    for (U64 i = 0; i < 1000; ++i) map.Store(MixBits(i), LifeCounted(i));
-    EXPECT_GT(Get(map, "nodes_copied"), 0u);
-    map.Quiesce();
-    EXPECT_EQ(LifeCounted::Alive() - alive, 1000);
-    for (U64 i = 0; i < 1000; ++i) EXPECT_EQ(map.Load(MixBits(i))->number(), i);
-    for (U64 i = 0; i < 1000; ++i) map.Store(MixBits(i), LifeCounted(i + 1));
-    map.Quiesce();
-    EXPECT_EQ(LifeCounted::Alive() - alive, 1000);
-  }
-  decltype(SegmentMap<U64, LifeCounted, OwnHash>())::Quiesce();
-  EXPECT_EQ(LifeCounted::Alive(), alive);
-  EXPECT_EQ(LifeCounted::Violations(), 0);
+  testing::ExpectCopiesTakeTheValuesOver<SegmentMap<U64, LifeCounted, OwnHash>>(
+      SegmentMapOptions{.segments = 1});
 }
 
 // The table is replaced, more than once, under a walk.
@@ -142,8 +119,7 @@ struct YieldingAtomics : NativeAtomics {
 // never more than kKeys, and never fewer than kKeys - 1.
 TEST(SegmentMapTest, SizeIsExactWhileEntriesMove) {
   constexpr U64 kKeys = 8;
-  SegmentMap<U64, U64, OwnHash, YieldingAtomics> map(
-      SegmentMapOptions{.segments = 32});
+  SegmentMap<U64, U64, OwnHash, YieldingAtomics> map(SegmentMapOptions{.segments = 32});
   for (U64 i = 0; i < kKeys; ++i) map.Store(i << 59, i);
   std::atomic<bool> stop{false};
   std::thread mover([&] {
@@ -180,26 +156,15 @@ TEST(SegmentMapTest, ReadFirstDoesNotWait) {
 // Whichever allocation of an operation fails, growth included.
 TEST(SegmentMapTest, RunningOutOfMemoryChangesNothing) {
   using Strings = SegmentMap<std::string, std::string>;
-  const std::string prefix(40, 'x');
-  const auto key = [&](int i) { return prefix + std::to_string(i); };
-  const auto operations = std::vector<std::function<void(Strings&)>>{
-      [&](Strings& m) { m.Store(key(12), prefix); },  // grows
-      [&](Strings& m) { m.Store(key(3), prefix); },
-      [&](Strings& m) { m.Swap(key(3), prefix); },
-      [&](Strings& m) { m.LoadOrStore(key(12), prefix); },
-      [&](Strings& m) { m.LoadOrCompute(key(12), [&] { return prefix; }); },
-      [&](Strings& m) { m.CompareAndSwap(key(3), key(3), prefix); },
-      [&](Strings& m) { m.LoadAndDelete(key(3)); },
-      [&](Strings& m) { m.Reserve(1000); },
-      [&](Strings& m) { m.Clear(); },
-  };
+  auto operations = AllocatingOperations<Strings>();
+  operations.insert(operations.begin(), [](Strings& m) { m.Reserve(1000); });
   for (const auto& operation : operations) {
     U64 nth = 1;
     for (;; ++nth) {
       // One segment whose 16 bins are full, or two for Clear.
       const bool clear = &operation == &operations.back();
       Strings map(SegmentMapOptions{.segments = clear ? 2 : 1});
-      for (int i = 0; i < 12; ++i) map.Store(key(i), key(i));
+      for (int i = 0; i < 12; ++i) map.Store(LongText(i), LongText(i));
       bool failed = false;
       testing::FailAllocation(nth);
       try {
@@ -210,7 +175,7 @@ TEST(SegmentMapTest, RunningOutOfMemoryChangesNothing) {
       testing::FailAllocation(0);
       if (!failed) break;
       ASSERT_EQ(map.Size(), 12u) << nth;
-      for (int i = 0; i < 12; ++i) ASSERT_EQ(map.Load(key(i)), key(i)) << nth;
+      for (int i = 0; i < 12; ++i) ASSERT_EQ(map.Load(LongText(i)), LongText(i)) << nth;
       operation(map);  // the lock is free
     }
     EXPECT_GE(nth, 2u);
