@@ -184,7 +184,7 @@ TYPED_TEST_SUITE(RcuReclamationTest, RcuKinds);
 
 // A map used by the destructor of a thread-local that is older than the thread's first
 // use of a map: liburcu, which keeps its registration in a thread-local too, must not
-// go on to ask the thread after it. (For the other domains: internal/epoch_test.cc.)
+// go on to ask the thread after it. (For the other domains: internal/records_test.cc.)
 TYPED_TEST(RcuReclamationTest, UseWhileTheThreadEnds) {
   std::thread([&] {
     struct AtEnd {

@@ -92,7 +92,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <type_traits>
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
@@ -152,21 +151,19 @@ class EpochReclaimer {
     if (--record.nesting_ != 0) return;
     // (3) release, pairs with (4): what this section read, it has read.
     record.announced_.store(kIdle, std::memory_order_release);
-    if (record.units_ >= kBatch) [[unlikely]] Collect(record);
+    if (record.units_ >= kBatch) [[unlikely]]
+      Collect(record);
   }
 
   // Makes room for `objects` calls of Retire, which then cannot fail. Throws
   // std::bad_alloc; called before a writer changes anything.
-  void Prepare(Record& record, std::size_t objects) {
-    record.PrepareLimbo(objects);
-  }
+  void Prepare(Record& record, std::size_t objects) { record.PrepareLimbo(objects); }
 
   // Hands over an object that has been unlinked inside the present guard. It is
   // deleted some time after the guard. `bytes` is a hint for large objects, so
   // that garbage is bounded in bytes too. Allocates only beyond what was
   // prepared, and ends the program when that fails.
-  void Retire(Record& record, void* object, Deleter deleter,
-              std::size_t bytes = 0) noexcept {
+  void Retire(Record& record, void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
     assert(record.nesting_ != 0 && "Retire needs the guard of the unlinking");
     // Relaxed: the theorem asks only that this load comes after Enter, in the
     // same section as the unlinking.
@@ -212,18 +209,15 @@ class EpochReclaimer {
     Record::Bump(record.attempts_, 1);
     // (5) acquire, pairs with (6).
     const std::uint64_t now = epoch_.load(std::memory_order_acquire);
-    for (Record* r = records_.FirstForScan(); r != nullptr;
-         r = records_.Next(*r)) {
+    for (Record* r = records_.FirstForScan(); r != nullptr; r = records_.Next(*r)) {
       // (4) acq_rel add of zero, not a load: pairs with (2) and (3).
-      const std::uint64_t seen =
-          r->announced_.fetch_add(0, std::memory_order_acq_rel);
+      const std::uint64_t seen = r->announced_.fetch_add(0, std::memory_order_acq_rel);
       if (seen != kIdle && seen != now) return false;
     }
     // (6) acq_rel, pairs with (1), (5) and (7). Fails if another thread was
     // faster, which serves as well.
     std::uint64_t expected = now;
-    if (!epoch_.compare_exchange_strong(expected, now + 1,
-                                        std::memory_order_acq_rel,
+    if (!epoch_.compare_exchange_strong(expected, now + 1, std::memory_order_acq_rel,
                                         std::memory_order_relaxed)) {
       return false;
     }
@@ -245,8 +239,7 @@ class EpochReclaimer {
       const Retired r = from.limbo_[ripe++];
       r.deleter(r.object);
     }
-    from.limbo_.erase(from.limbo_.begin(),
-                      from.limbo_.begin() + static_cast<std::ptrdiff_t>(ripe));
+    from.limbo_.erase(from.limbo_.begin(), from.limbo_.begin() + static_cast<std::ptrdiff_t>(ripe));
     Record::Bump(own.freed_, ripe);
     from.collecting_ = false;
   }
@@ -285,10 +278,8 @@ class alignas(kCacheLine) EpochReclaimer<Atomics>::Record
 // The domain of all maps of one Atomics policy in the process: the reclamation
 // policy of a map (reclamation.h).
 template <class Atomics>
-class EpochDomain {
-  using Reclaimer = EpochReclaimer<Atomics>;
-  using Records = ProcessWide<Reclaimer>;
-  using Record = typename Reclaimer::Record;
+class EpochDomain : public ProcessWide<EpochReclaimer<Atomics>> {
+  using Base = ProcessWide<EpochReclaimer<Atomics>>;
 
  public:
   static constexpr std::string_view kName = "epochs";
@@ -299,12 +290,10 @@ class EpochDomain {
 
   // Protects what is reached inside its scope. May be nested. The first guard
   // of a thread may throw std::bad_alloc.
-  class Guard {
+  class Guard : public Base::Retirer {
    public:
-    Guard() : record_(Records::Mine()) { Records::Get().Enter(record_); }
-    ~Guard() { Records::Get().Exit(record_); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+    Guard() { Base::Get().Enter(this->record_); }
+    ~Guard() { Base::Get().Exit(this->record_); }
 
     // What the link leads to. All that a guard meets is protected by it.
     template <unsigned kSlot, class Link>
@@ -313,39 +302,7 @@ class EpochDomain {
     }
     template <unsigned kSlot>
     void Hold(const void*) noexcept {}
-
-    void Prepare(std::size_t objects) {
-      Records::Get().Prepare(record_, objects);
-    }
-    template <class T>
-    void Retire(T* object, std::size_t bytes = 0) noexcept {
-      Retire(const_cast<std::remove_const_t<T>*>(object), &DeleteAs<T>, bytes);
-    }
-    void Retire(void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
-      Records::Get().Retire(record_, object, deleter, bytes);
-    }
-
-   private:
-    Record& record_;
   };
-
-  // As Guard::Retire, for code that has a guard but not at hand.
-  template <class T>
-  static void Retire(T* object) noexcept {
-    Retire(object, &DeleteAs<T>);
-  }
-  static void Retire(void* object, Deleter deleter) noexcept {
-    Records::Get().Retire(Records::Mine(), object, deleter);
-  }
-
-  // Frees all that this thread and ended threads have put aside; false if a
-  // guard somewhere prevented it. For tests and measurements, between phases.
-  static bool Drain() { return Records::Get().Drain(Records::Mine()); }
-
-  // A thread outside of guards holds up nothing.
-  static void Idle() noexcept {}
-
-  static EpochCounters Counters() { return Records::Get().Counters(); }
 };
 
 }  // namespace cmap::internal

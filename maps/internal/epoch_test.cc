@@ -4,33 +4,17 @@
 
 #include <atomic>
 #include <cstdint>
-#include <optional>
-#include <thread>
-#include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/internal/atomics.h"
+#include "maps/testing/tracked.h"
 
 namespace cmap::internal {
 namespace {
 
 using Reclaimer = EpochReclaimer<NativeAtomics>;
 using Record = Reclaimer::Record;
-
-// An object that counts its lives and knows when it is used after them.
-struct Tracked {
-  explicit Tracked(std::atomic<int>* count) : alive(count) {
-    alive->fetch_add(1);
-  }
-  ~Tracked() {
-    mark.store(0);
-    alive->fetch_sub(1);
-  }
-  static void Delete(void* object) { delete static_cast<Tracked*>(object); }
-
-  std::atomic<std::uint32_t> mark{0xfeedbeef};
-  std::atomic<int>* alive;
-};
+using testing::Tracked;
 
 void RetireNew(Reclaimer& epochs, Record& record, std::atomic<int>& alive) {
   epochs.Enter(record);
@@ -102,8 +86,7 @@ TEST(EpochTest, GarbageIsBoundedWithoutReaders) {
   }
   const EpochCounters counters = epochs.Counters();
   EXPECT_EQ(counters.retired, 100 * Reclaimer::kBatch);
-  EXPECT_EQ(counters.retired - counters.freed,
-            static_cast<std::uint64_t>(alive.load()));
+  EXPECT_EQ(counters.retired - counters.freed, static_cast<std::uint64_t>(alive.load()));
   // One attempt per batch, not per object.
   EXPECT_EQ(counters.attempts, 100u);
   EXPECT_EQ(counters.advances, 100u);
@@ -182,124 +165,6 @@ TEST(EpochTest, TheDestructorFreesEverything) {
     for (int i = 0; i < 5; ++i) RetireNew(epochs, *two, alive);
     EXPECT_EQ(alive, 10);
   }
-  EXPECT_EQ(alive, 0);
-}
-
-using Domain = EpochDomain<NativeAtomics>;
-
-// A destructor that is itself a user of the domain, as values that contain maps.
-struct Chain {
-  static inline std::atomic<int> alive = 0;
-  explicit Chain(int n) : left(n) { ++alive; }
-  ~Chain() {
-    --alive;
-    if (left == 0) return;
-    Domain::Guard guard;
-    guard.Prepare(1);
-    guard.Retire(new Chain(left - 1));
-  }
-  int left;
-};
-
-TEST(EpochDomainTest, DeletersMayRetire) {
-  {
-    Domain::Guard guard;
-    guard.Prepare(1);
-    guard.Retire(new Chain(1000));
-  }
-  EXPECT_EQ(Chain::alive, 1);
-  EXPECT_TRUE(Domain::Drain());
-  EXPECT_EQ(Chain::alive, 0);
-}
-
-TEST(EpochDomainTest, ThreadsShareRecordsOneAfterAnother) {
-  std::atomic<int> alive = 0;
-  const std::uint64_t before = Domain::Counters().records;
-  for (int i = 0; i < 200; ++i) {
-    std::thread([&] {
-      for (int j = 0; j < 10; ++j) {
-        Domain::Guard guard;
-        guard.Prepare(1);
-        guard.Retire(new Tracked(&alive));
-      }
-    }).join();
-  }
-  EXPECT_LE(Domain::Counters().records, before + 2);
-  EXPECT_TRUE(Domain::Drain());
-  EXPECT_EQ(alive, 0);
-}
-
-TEST(EpochDomainTest, AThreadMayUseTheDomainWhileItEnds) {
-  std::atomic<int> alive = 0;
-  std::thread([&] {
-    struct AtEnd {
-      std::atomic<int>* alive = nullptr;
-      ~AtEnd() {
-        Domain::Guard guard;
-        guard.Prepare(1);
-        guard.Retire(new Tracked(alive));
-      }
-    };
-    // Constructed before the thread's first guard, so destroyed after its record
-    // has been given back.
-    static thread_local AtEnd at_end;
-    at_end.alive = &alive;
-    Domain::Guard guard;
-  }).join();
-  // That record keeps its garbage; but it blocks nobody else.
-  std::atomic<int> others = 0;
-  {
-    Domain::Guard guard;
-    guard.Prepare(1);
-    guard.Retire(new Tracked(&others));
-  }
-  EXPECT_TRUE(Domain::Drain());
-  EXPECT_EQ(others, 0);
-}
-
-// Writers replace the objects in a few slots; readers use what they find there.
-TEST(EpochDomainTest, ReadersNeverSeeFreedObjects) {
-  constexpr int kSlots = 4;
-  constexpr int kRounds = 20'000;
-  std::atomic<int> alive = 0;
-  std::atomic<Tracked*> slots[kSlots];
-  for (auto& slot : slots) slot = new Tracked(&alive);
-  std::atomic<std::uint64_t> bad = 0;
-  std::atomic<std::uint64_t> good = 0;
-  std::atomic<int> writing = 2;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 2; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < kRounds; ++i) {
-        Domain::Guard guard;
-        guard.Prepare(1);
-        auto* fresh = new Tracked(&alive);
-        guard.Retire(slots[(i + t) % kSlots].exchange(
-            fresh, std::memory_order_acq_rel));
-      }
-      --writing;
-    });
-    threads.emplace_back([&, t] {
-      std::uint64_t seen = 0;
-      for (int i = t; writing.load() != 0; ++i) {
-        Domain::Guard guard;
-        Tracked* found =
-            slots[i % kSlots].load(std::memory_order_acquire);
-        if (i % 64 == 0) std::this_thread::yield();
-        if (found->mark.load() == 0xfeedbeef) {
-          ++seen;
-        } else {
-          ++bad;
-        }
-      }
-      good += seen;
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(bad, 0u);
-  EXPECT_GT(good, 0u);
-  for (auto& slot : slots) delete slot.load();
-  EXPECT_TRUE(Domain::Drain());
   EXPECT_EQ(alive, 0);
 }
 

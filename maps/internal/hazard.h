@@ -65,7 +65,6 @@
 #include <cstdint>
 #include <new>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -168,21 +167,18 @@ class HazardReclaimer {
   void Name(Place place, unsigned slot, const void* object) noexcept {
     assert(slot < kGuardSlots);
     // (2) acq_rel, an exchange and not a store: see the head of this file.
-    place.record->slots_[place.base + slot].exchange(
-        reinterpret_cast<std::uintptr_t>(object), std::memory_order_acq_rel);
+    place.record->slots_[place.base + slot].exchange(reinterpret_cast<std::uintptr_t>(object),
+                                                     std::memory_order_acq_rel);
   }
 
   // Makes room for `objects` calls of Retire, which then cannot fail. Throws
   // std::bad_alloc; called before a writer changes anything.
-  void Prepare(Record& record, std::size_t objects) {
-    record.PrepareLimbo(objects);
-  }
+  void Prepare(Record& record, std::size_t objects) { record.PrepareLimbo(objects); }
 
   // Hands over an object that has been unlinked. It is deleted some time after
   // the outermost guard. `bytes` is a hint for large objects. Allocates only
   // beyond what was prepared, and ends the program when that fails.
-  void Retire(Record& record, void* object, Deleter deleter,
-              std::size_t bytes = 0) noexcept {
+  void Retire(Record& record, void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
     record.PutAside(object, deleter, 0, bytes);
   }
 
@@ -218,13 +214,11 @@ class HazardReclaimer {
     Record::Bump(record.attempts_, 1);
     std::uint64_t slots = 0;
     record.named_.clear();
-    for (Record* r = records_.FirstForScan(); r != nullptr;
-         r = records_.Next(*r)) {
+    for (Record* r = records_.FirstForScan(); r != nullptr; r = records_.Next(*r)) {
       slots += kSlots;
       for (unsigned i = 0; i < kSlots; ++i) {
         // (4) acq_rel add of zero, not a load: pairs with (2).
-        const std::uintptr_t object =
-            r->slots_[i].fetch_add(0, std::memory_order_acq_rel);
+        const std::uintptr_t object = r->slots_[i].fetch_add(0, std::memory_order_acq_rel);
         // (6) acquire, pairs with (7); after (4).
         if (object == 0 || r->depth_.load(std::memory_order_acquire) <= i) continue;
         try {
@@ -298,65 +292,40 @@ class alignas(kCacheLine) HazardReclaimer<Atomics>::Record
 // The domain of all maps of one Atomics policy in the process: a reclamation
 // policy of maps (reclamation.h).
 template <class Atomics>
-class HazardDomain {
+class HazardDomain : public ProcessWide<HazardReclaimer<Atomics>> {
   using Reclaimer = HazardReclaimer<Atomics>;
-  using Records = ProcessWide<Reclaimer>;
-  using Record = typename Reclaimer::Record;
+  using Base = ProcessWide<Reclaimer>;
 
  public:
   static constexpr std::string_view kName = "hazard pointers";
-  static constexpr std::string_view kCaveat =
-      "every protected object costs a read-modify-write";
+  static constexpr std::string_view kCaveat = "every protected object costs a read-modify-write";
   static constexpr Progress kReadProgress = Progress::kLockFree;
   static constexpr bool kPerObject = true;
 
   // Protects what its slots name, until it ends. May be nested. The first guard
   // of a thread, and one nested deeper than ever before, may throw
   // std::bad_alloc.
-  class Guard {
+  class Guard : public Base::Retirer {
    public:
-    Guard() : record_(Records::Mine()), place_(Records::Get().Enter(record_)) {}
-    ~Guard() { Records::Get().Leave(record_, place_); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
+    Guard() : place_(Base::Get().Enter(this->record_)) {}
+    ~Guard() { Base::Get().Leave(this->record_, place_); }
 
     // What the link leads to, protected until the slot is used again.
     template <unsigned kSlot, class Link>
     auto Protect(const Link& link) noexcept {
       static_assert(kSlot < Reclaimer::kGuardSlots);
-      return Records::Get().Protect(place_, kSlot, link);
+      return Base::Get().Protect(place_, kSlot, link);
     }
     // Protects what cannot be retired during the call.
     template <unsigned kSlot>
     void Hold(const void* object) noexcept {
       static_assert(kSlot < Reclaimer::kGuardSlots);
-      Records::Get().Name(place_, kSlot, object);
-    }
-
-    void Prepare(std::size_t objects) {
-      Records::Get().Prepare(record_, objects);
-    }
-    template <class T>
-    void Retire(T* object, std::size_t bytes = 0) noexcept {
-      Retire(const_cast<std::remove_const_t<T>*>(object), &DeleteAs<T>, bytes);
-    }
-    void Retire(void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
-      Records::Get().Retire(record_, object, deleter, bytes);
+      Base::Get().Name(place_, kSlot, object);
     }
 
    private:
-    Record& record_;
     typename Reclaimer::Place place_;
   };
-
-  // Frees all that this thread and ended threads have put aside; false if a slot
-  // somewhere prevented it. For tests and measurements, between phases.
-  static bool Drain() { return Records::Get().Drain(Records::Mine()); }
-
-  // A thread outside of guards holds up nothing.
-  static void Idle() noexcept {}
-
-  static HazardCounters Counters() { return Records::Get().Counters(); }
 };
 
 }  // namespace cmap::internal

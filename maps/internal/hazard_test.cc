@@ -4,12 +4,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <optional>
-#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/internal/atomics.h"
+#include "maps/testing/tracked.h"
 
 namespace cmap::internal {
 namespace {
@@ -17,26 +16,11 @@ namespace {
 using Reclaimer = HazardReclaimer<NativeAtomics>;
 using Record = Reclaimer::Record;
 using Place = Reclaimer::Place;
-
-// An object that counts its lives and knows when it is used after them.
-struct Tracked {
-  explicit Tracked(std::atomic<int>* count) : alive(count) {
-    alive->fetch_add(1);
-  }
-  ~Tracked() {
-    mark.store(0);
-    alive->fetch_sub(1);
-  }
-  static void Delete(void* object) { delete static_cast<Tracked*>(object); }
-
-  std::atomic<std::uint32_t> mark{0xfeedbeef};
-  std::atomic<int>* alive;
-};
+using testing::Tracked;
 using Link = std::atomic<Tracked*>;
 
 // Replaces what the link leads to.
-void Replace(Reclaimer& hazards, Record& record, Link& link,
-             std::atomic<int>& alive) {
+void Replace(Reclaimer& hazards, Record& record, Link& link, std::atomic<int>& alive) {
   const Place place = hazards.Enter(record);
   hazards.Prepare(record, 1);
   Tracked* old = link.exchange(new Tracked(&alive), std::memory_order_acq_rel);
@@ -56,7 +40,7 @@ TEST(HazardTest, AStoppedReaderHoldsWhatItNamedAndNothingElse) {
     Replace(hazards, *writer, link, alive);
     // What is linked, what is held, and a batch.
     ASSERT_LE(alive, static_cast<int>(Reclaimer::kBatch) + 2);
-    ASSERT_EQ(held->mark, 0xfeedbeef);
+    ASSERT_TRUE(held->IsAlive());
   }
   EXPECT_FALSE(hazards.Drain(*writer));
   EXPECT_EQ(alive, 2);
@@ -80,11 +64,11 @@ TEST(HazardTest, ASlotHoldsUntilItIsUsedAgain) {
   Replace(hazards, *mine, two, alive);
   EXPECT_FALSE(hazards.Drain(*mine));
   EXPECT_EQ(alive, 4);
-  EXPECT_EQ(first->mark, 0xfeedbeef);
+  EXPECT_TRUE(first->IsAlive());
   hazards.Protect(place, 0, one);
   EXPECT_FALSE(hazards.Drain(*mine));
   EXPECT_EQ(alive, 3) << "slot 0 names another object now";
-  EXPECT_EQ(second->mark, 0xfeedbeef);
+  EXPECT_TRUE(second->IsAlive());
   hazards.Leave(*mine, place);
   EXPECT_TRUE(hazards.Drain(*mine));
   EXPECT_EQ(alive, 2);
@@ -130,7 +114,7 @@ TEST(HazardTest, GuardsMayBeNestedDeeply) {
   for (int inside = kDepth; inside > 0; --inside) {
     hazards.Drain(*writer);
     ASSERT_EQ(alive, inside + 1);
-    for (int i = 0; i < inside; ++i) ASSERT_EQ(held[i]->mark, 0xfeedbeef);
+    for (int i = 0; i < inside; ++i) ASSERT_TRUE(held[i]->IsAlive());
     hazards.Leave(*reader, places.back());
     places.pop_back();
   }
@@ -155,8 +139,7 @@ TEST(HazardTest, LargeObjectsCountByTheirSize) {
   Record* writer = hazards.Acquire();
   for (int i = 0; i < 100; ++i) {
     const Place place = hazards.Enter(*writer);
-    hazards.Retire(*writer, new Tracked(&alive), &Tracked::Delete,
-                   Reclaimer::kBatch * kUnitBytes);
+    hazards.Retire(*writer, new Tracked(&alive), &Tracked::Delete, Reclaimer::kBatch * kUnitBytes);
     hazards.Leave(*writer, place);
     ASSERT_EQ(alive, 0);
   }
@@ -193,97 +176,6 @@ TEST(HazardTest, TheDestructorFreesEverything) {
     hazards.Retire(*writer, link.load(), &Tracked::Delete);
     EXPECT_GE(alive, 6);
   }
-  EXPECT_EQ(alive, 0);
-}
-
-using Domain = HazardDomain<NativeAtomics>;
-
-// A destructor that is itself a user of the domain, as values that contain maps.
-struct Chain {
-  static inline std::atomic<int> alive = 0;
-  explicit Chain(int n) : left(n) { ++alive; }
-  ~Chain() {
-    --alive;
-    for (int i = 0; i < 3; ++i) Domain::Guard inner;
-    if (left == 0) return;
-    Domain::Guard guard;
-    guard.Prepare(1);
-    guard.Retire(new Chain(left - 1), 1 << 20);
-  }
-  int left;
-};
-
-TEST(HazardDomainTest, DeletersMayRetire) {
-  {
-    Domain::Guard guard;
-    guard.Prepare(1);
-    guard.Retire(new Chain(1000));
-  }
-  EXPECT_EQ(Chain::alive, 1);
-  EXPECT_TRUE(Domain::Drain());
-  EXPECT_EQ(Chain::alive, 0);
-}
-
-TEST(HazardDomainTest, ThreadsShareRecordsOneAfterAnother) {
-  std::atomic<int> alive = 0;
-  const std::uint64_t before = Domain::Counters().records;
-  for (int i = 0; i < 200; ++i) {
-    std::thread([&] {
-      for (int j = 0; j < 10; ++j) {
-        Domain::Guard guard;
-        guard.Prepare(1);
-        guard.Retire(new Tracked(&alive));
-      }
-    }).join();
-  }
-  EXPECT_LE(Domain::Counters().records, before + 2);
-  EXPECT_TRUE(Domain::Drain());
-  EXPECT_EQ(alive, 0);
-}
-
-// Writers replace the objects in a few slots; readers use what they find there.
-TEST(HazardDomainTest, ReadersNeverSeeFreedObjects) {
-  constexpr int kLinks = 4;
-  constexpr int kRounds = 20'000;
-  std::atomic<int> alive = 0;
-  Link links[kLinks];
-  for (auto& link : links) link = new Tracked(&alive);
-  std::atomic<std::uint64_t> bad = 0;
-  std::atomic<std::uint64_t> good = 0;
-  std::atomic<int> writing = 2;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 2; ++t) {
-    threads.emplace_back([&, t] {
-      for (int i = 0; i < kRounds; ++i) {
-        Domain::Guard guard;
-        guard.Prepare(1);
-        auto* fresh = new Tracked(&alive);
-        guard.Retire(links[(i + t) % kLinks].exchange(
-            fresh, std::memory_order_acq_rel));
-      }
-      --writing;
-    });
-    threads.emplace_back([&, t] {
-      std::uint64_t seen = 0;
-      for (int i = t; writing.load() != 0; ++i) {
-        Domain::Guard guard;
-        Tracked* one = guard.Protect<0>(links[i % kLinks]);
-        Tracked* two = guard.Protect<2>(links[(i + 1) % kLinks]);
-        if (i % 64 == 0) std::this_thread::yield();
-        if (one->mark.load() == 0xfeedbeef && two->mark.load() == 0xfeedbeef) {
-          ++seen;
-        } else {
-          ++bad;
-        }
-      }
-      good += seen;
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(bad, 0u);
-  EXPECT_GT(good, 0u);
-  for (auto& link : links) delete link.load();
-  EXPECT_TRUE(Domain::Drain());
   EXPECT_EQ(alive, 0);
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -49,18 +50,16 @@ class ListedRecord {
   // A counter with one writer: no read-modify-write needed.
   using Count = typename Atomics::template Atomic<std::uint64_t>;
   static void Bump(Count& counter, std::uint64_t by) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + by,
-                  std::memory_order_relaxed);
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
 
   // Makes room for `objects` more. Throws std::bad_alloc.
   void PrepareLimbo(std::size_t objects) {
-    constexpr std::size_t kSlack = 128;
-    if (limbo_.capacity() - limbo_.size() >= objects) [[likely]] return;
+    if (limbo_.capacity() - limbo_.size() >= objects) [[likely]]
+      return;
     limbo_.reserve(limbo_.size() + limbo_.size() / 2 + objects + kSlack);
   }
-  void PutAside(void* object, Deleter deleter, std::uint64_t tag,
-                std::size_t bytes) noexcept {
+  void PutAside(void* object, Deleter deleter, std::uint64_t tag, std::size_t bytes) noexcept {
     limbo_.push_back({object, deleter, tag});
     units_ += 1 + bytes / kUnitBytes;
     Bump(retired_, 1);
@@ -73,6 +72,8 @@ class ListedRecord {
   Count freed_{0};
 
  private:
+  static constexpr std::size_t kSlack = 128;
+
   Record* next_ = nullptr;
   bool orphaned_ = false;
   typename Atomics::template Atomic<bool> owned_{true};
@@ -116,9 +117,8 @@ class RecordList {
       fresh->next_ = At(head);
       // (R1) acq_rel: the record and its successor become visible to (R2); and if
       // a scan has passed already, this reads from it.
-    } while (!head_.compare_exchange_strong(
-        head, reinterpret_cast<std::uintptr_t>(fresh),
-        std::memory_order_acq_rel, std::memory_order_acquire));
+    } while (!head_.compare_exchange_strong(head, reinterpret_cast<std::uintptr_t>(fresh),
+                                            std::memory_order_acq_rel, std::memory_order_acquire));
     return fresh;
   }
 
@@ -132,9 +132,7 @@ class RecordList {
     record.owned_.store(false, std::memory_order_release);  // (R3), with (R4)
   }
 
-  Record* First() const noexcept {
-    return At(head_.load(std::memory_order_acquire));
-  }
+  Record* First() const noexcept { return At(head_.load(std::memory_order_acquire)); }
   static Record* Next(const Record& record) noexcept { return record.next_; }
 
   // The list for a scan that may miss nobody: a record pushed after this reads
@@ -148,9 +146,7 @@ class RecordList {
     return At(head);
   }
 
-  bool HasOrphans() const noexcept {
-    return orphans_.load(std::memory_order_relaxed) != 0;
-  }
+  bool HasOrphans() const noexcept { return orphans_.load(std::memory_order_relaxed) != 0; }
 
   // Calls `collect` for the records that nobody owns, owning them meanwhile.
   template <class F>
@@ -168,16 +164,13 @@ class RecordList {
   }
 
  private:
-  static Record* At(std::uintptr_t word) noexcept {
-    return reinterpret_cast<Record*>(word);
-  }
+  static Record* At(std::uintptr_t word) noexcept { return reinterpret_cast<Record*>(word); }
 
   static bool TryOwn(Record& record) noexcept {
     // (R4) acquire, pairs with (R3): takes over what the owner left.
     bool free = false;
     return !record.owned_.load(std::memory_order_relaxed) &&
-           record.owned_.compare_exchange_strong(free, true,
-                                                 std::memory_order_acq_rel,
+           record.owned_.compare_exchange_strong(free, true, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed);
   }
 
@@ -185,8 +178,9 @@ class RecordList {
   Atomic<std::uint64_t> orphans_{0};  // unowned records that hold garbage
 };
 
-// The reclaimer of all maps of one kind in the process. Threads get their record
-// when they first need one and give it back when they end.
+// The reclaimer of all maps of one kind in the process, and what the reclamation policies
+// (reclamation.h) that are made of one have in common. Threads get their record when they
+// first need one and give it back when they end.
 //
 // A thread that uses a map from the destructor of a thread-local object older than
 // its first guard takes a record anew, which is kept until the process ends.
@@ -198,11 +192,43 @@ class ProcessWide {
   // The calling thread's record. The first call of a thread may throw
   // std::bad_alloc.
   static Record& Mine() {
-    if (current_ == nullptr) [[unlikely]] Register();
+    if (current_ == nullptr) [[unlikely]]
+      Register();
     return *current_;
   }
 
   static Reclaimer& Get() noexcept { return instance_.value; }
+
+  // Base of a guard: the thread's record, and what a guard does for writers.
+  class Retirer {
+   public:
+    Retirer(const Retirer&) = delete;
+    Retirer& operator=(const Retirer&) = delete;
+
+    void Prepare(std::size_t objects) { Get().Prepare(record_, objects); }
+    template <class T>
+    void Retire(T* object, std::size_t bytes = 0) noexcept {
+      Retire(const_cast<std::remove_const_t<T>*>(object), &DeleteAs<T>, bytes);
+    }
+    void Retire(void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
+      Get().Retire(record_, object, deleter, bytes);
+    }
+
+   protected:
+    Retirer() : record_(Mine()) {}
+    ~Retirer() = default;
+
+    Record& record_;
+  };
+
+  // Frees all that this thread and ended threads have put aside; false if a reader
+  // somewhere prevented it. For tests and measurements, between phases.
+  static bool Drain() { return Get().Drain(Mine()); }
+
+  // A thread outside of guards holds up nothing.
+  static void Idle() noexcept {}
+
+  static auto Counters() { return Get().Counters(); }
 
  private:
   // Lives until the process ends: threads may end, and garbage may be put

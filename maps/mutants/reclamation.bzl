@@ -66,8 +66,7 @@ RECLAMATION = [
         "record_for_two",
         "hash_trie_map",
         """    return !record.owned_.load(std::memory_order_relaxed) &&
-           record.owned_.compare_exchange_strong(free, true,
-                                                 std::memory_order_acq_rel,
+           record.owned_.compare_exchange_strong(free, true, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed);
 """,
         """    if (record.owned_.load(std::memory_order_relaxed)) return free;
@@ -90,9 +89,7 @@ RECLAMATION = [
     _mutant(
         "freed_twice",
         "hash_trie_map",
-        """    from.limbo_.erase(from.limbo_.begin(),
-                      from.limbo_.begin() + static_cast<std::ptrdiff_t>(ripe));
-""",
+        "    from.limbo_.erase(from.limbo_.begin(), from.limbo_.begin() + static_cast<std::ptrdiff_t>(ripe));\n",
         "",
         "What has been freed stays in the list.",
         "lives",
@@ -109,20 +106,16 @@ RECLAMATION = [
     _mutant(
         "scan_relaxed",
         "snapshot_map",
-        "          r->announced_.fetch_add(0, std::memory_order_acq_rel);\n",
-        "          r->announced_.fetch_add(0, std::memory_order_relaxed);\n",
+        "      const std::uint64_t seen = r->announced_.fetch_add(0, std::memory_order_acq_rel);\n",
+        "      const std::uint64_t seen = r->announced_.fetch_add(0, std::memory_order_relaxed);\n",
         "(4) is relaxed: the free need not come after the reads of who has left.",
         "tsan",
     ),
     _mutant(
         "advance_relaxed",
         "snapshot_map",
-        """    if (!epoch_.compare_exchange_strong(expected, now + 1,
-                                        std::memory_order_acq_rel,
-""",
-        """    if (!epoch_.compare_exchange_strong(expected, now + 1,
-                                        std::memory_order_relaxed,
-""",
+        "    if (!epoch_.compare_exchange_strong(expected, now + 1, std::memory_order_acq_rel,\n",
+        "    if (!epoch_.compare_exchange_strong(expected, now + 1, std::memory_order_relaxed,\n",
         "(6) is relaxed: who frees need not know what the thread that advanced the epoch had seen.",
         survives = "Who frees has mostly met, through the announcements (4), whom it must have met; a run in which only (6) " +
                    "would have told it has not been seen, not even under ThreadSanitizer.",
@@ -182,8 +175,8 @@ RECLAMATION = [
     ),
     _hazard_mutant(
         "names_by_store",
-        """    place.record->slots_[place.base + slot].exchange(
-        reinterpret_cast<std::uintptr_t>(object), std::memory_order_acq_rel);
+        """    place.record->slots_[place.base + slot].exchange(reinterpret_cast<std::uintptr_t>(object),
+                                                     std::memory_order_acq_rel);
 """,
         """    place.record->slots_[place.base + slot].store(
         reinterpret_cast<std::uintptr_t>(object), std::memory_order_release);
