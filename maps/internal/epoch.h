@@ -240,6 +240,7 @@ class EpochReclaimer {
       r.deleter(r.object);
     }
     from.limbo_.erase(from.limbo_.begin(), from.limbo_.begin() + static_cast<std::ptrdiff_t>(ripe));
+    from.TrimLimbo();
     Record::Bump(own.freed_, ripe);
     from.collecting_ = false;
   }

@@ -251,6 +251,7 @@ class HazardReclaimer {
     }
     from.limbo_.erase(from.limbo_.begin() + static_cast<std::ptrdiff_t>(kept),
                       from.limbo_.begin() + static_cast<std::ptrdiff_t>(scanned));
+    from.TrimLimbo();
     Record::Bump(own.freed_, scanned - kept);
   }
 

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -63,6 +64,21 @@ class ListedRecord {
     limbo_.push_back({object, deleter, tag});
     units_ += 1 + bytes / kUnitBytes;
     Bump(retired_, 1);
+  }
+
+  // After freeing: gives back the capacity that a burst of garbage, as from the growth of
+  // a table, has left. Without memory for a shorter list it keeps the long one.
+  void TrimLimbo() noexcept {
+    const std::size_t enough = limbo_.size() + kSlack;
+    if (limbo_.capacity() <= 4 * enough) [[likely]]
+      return;
+    try {
+      std::vector<Retired> shorter;
+      shorter.reserve(enough);
+      shorter.assign(limbo_.begin(), limbo_.end());
+      limbo_.swap(shorter);
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   std::vector<Retired> limbo_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the process-wide domains have in common: threads that come and go, deleters that use
-// maps, readers and writers.
+// maps, lists of garbage that do not stay as long as they ever were.
 #include "maps/internal/records.h"
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include "maps/internal/atomics.h"
 #include "maps/internal/epoch.h"
 #include "maps/internal/hazard.h"
+#include "maps/testing/counting_new.h"
 #include "maps/testing/tracked.h"
 
 namespace cmap::internal {
@@ -94,6 +95,25 @@ TYPED_TEST(DomainTest, AThreadMayUseTheDomainWhileItEnds) {
   this->RetireNew(others);
   EXPECT_TRUE(TypeParam::Drain());
   EXPECT_EQ(others, 0);
+}
+
+// As the growth of a table, which retires many nodes under one guard.
+TYPED_TEST(DomainTest, ABurstOfGarbageLeavesNoLongList) {
+  constexpr int kBurst = 20'000;
+  std::atomic<int> alive = 0;
+  {
+    typename TypeParam::Guard guard;
+    guard.Prepare(kBurst);
+    for (int i = 0; i < kBurst; ++i) guard.Retire(new Tracked(&alive));
+  }
+  EXPECT_TRUE(TypeParam::Drain());
+  EXPECT_EQ(alive, 0);
+  typename TypeParam::Guard guard;
+  const std::uint64_t before = testing::Allocations();
+  guard.Prepare(1);
+  EXPECT_EQ(testing::Allocations(), before) << "there is room for a few";
+  guard.Prepare(1000);
+  EXPECT_GT(testing::Allocations(), before) << "there is still room for many";
 }
 
 // Writers replace the objects in a few links; readers use what they find there.

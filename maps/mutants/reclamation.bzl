@@ -86,6 +86,14 @@ RECLAMATION = [
         "What an ended thread has put aside is not known to be there.",
         "lives",
     ),
+    _records_mutant(
+        "list_stays_long",
+        "snapshot_map",
+        "    if (limbo_.capacity() <= 4 * enough) [[likely]]\n",
+        "    if (limbo_.capacity() != 0) [[likely]]\n",
+        "A list of garbage keeps the room for as much as there ever was.",
+        "own_test",
+    ),
     _mutant(
         "freed_twice",
         "hash_trie_map",
