@@ -24,6 +24,7 @@
 #include "maps/internal/bin_growth.h"
 #include "maps/internal/bin_table.h"
 #include "maps/internal/long_adder.h"
+#include "maps/internal/spin_lock.h"
 
 namespace cmap::internal {
 
@@ -36,6 +37,7 @@ class BinWriter {
   using Kind = typename Table::Kind;
   using Node = typename Table::Node;
   using Bin = typename Table::Bin;
+  using Lock = std::unique_lock<SpinLock<Atomics>>;
   using Entries = LongAdder<Atomics>;
 
  public:
@@ -54,23 +56,19 @@ class BinWriter {
         table = next;
         continue;
       }
-      head->lock.lock();
+      Lock lock(head->lock);
       // Relaxed: a head is replaced under its lock. Its address cannot have come back, as
       // this thread has been under a guard since it read it.
       if (bin.load(std::memory_order_relaxed) == head) {
         bin_ = &bin;
         head_ = head;
-        locked_ = true;
+        lock_.swap(lock);
         return;
       }
-      head->lock.unlock();
     }
   }
   BinWriter(const BinWriter&) = delete;
   BinWriter& operator=(const BinWriter&) = delete;
-  ~BinWriter() {
-    if (locked_) Unlock();
-  }
 
   Node* Find(std::uint64_t hash, const K& key) const { return Node::Find(First(), hash, key); }
 
@@ -81,7 +79,7 @@ class BinWriter {
     Node* last = First();
     while (Node* next = last->Next()) last = next;
     last->next.store(fresh.release(), std::memory_order_release);  // (2), with (C1)
-    Unlock();
+    lock_.unlock();
     return true;
   }
 
@@ -105,7 +103,7 @@ class BinWriter {
     } else {
       bin_->store(node->Next(), std::memory_order_release);
     }
-    Unlock();
+    lock_.unlock();
     guard.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());
     return true;
   }
@@ -166,15 +164,10 @@ class BinWriter {
  private:
   Node* First() const { return static_cast<Node*>(head_); }
 
-  void Unlock() noexcept {
-    locked_ = false;
-    head_->lock.unlock();
-  }
-
   bool InsertFirst(std::unique_ptr<Node>& fresh, Entries& entries) {
     Node& node = *fresh;
     node.kind.store(Kind::kReserved, std::memory_order_relaxed);
-    std::unique_lock lock(node.lock);
+    Lock lock(node.lock);
     Head* expected = nullptr;
     // (6) release, pairs with (5).
     const bool placed = bin_->compare_exchange_strong(expected, &node, std::memory_order_release,
@@ -190,7 +183,7 @@ class BinWriter {
 
   Bin* bin_;
   Head* head_ = nullptr;  // or a node
-  bool locked_ = false;
+  Lock lock_;
 };
 
 }  // namespace cmap::internal

@@ -18,8 +18,8 @@ def _chain_mutant(name, *args, **kwargs):
 BIN_LOCK_MAP = [
     _writer_mutant(
         "head_not_looked_at_again",
-        "      if (bin_->load(std::memory_order_relaxed) == head_) {\n",
-        "      if (bin_->load(std::memory_order_relaxed) != nullptr) {\n",
+        "      if (bin.load(std::memory_order_relaxed) == head) {\n",
+        "      if (bin.load(std::memory_order_relaxed) != nullptr) {\n",
         "Who has locked the head of a bin does not ask whether it still is the head.",
         "linearizability",
     ),
@@ -76,7 +76,7 @@ BIN_LOCK_MAP = [
     ),
     _writer_mutant(
         "removed_node_freed_too_early",
-        "    guard_.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());\n",
+        "    guard.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());\n",
         "    delete node;\n",
         "A removed node is freed at once.",
         "asan",
