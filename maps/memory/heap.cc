@@ -30,11 +30,9 @@ constinit std::atomic<std::int64_t> in_use{0};
 constinit std::atomic<std::int64_t> peak{0};
 
 [[maybe_unused]] void Count(std::int64_t bytes) {
-  const std::int64_t now =
-      in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  const std::int64_t now = in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   std::int64_t most = peak.load(std::memory_order_relaxed);
-  while (now > most &&
-         !peak.compare_exchange_weak(most, now, std::memory_order_relaxed)) {
+  while (now > most && !peak.compare_exchange_weak(most, now, std::memory_order_relaxed)) {
   }
 }
 
@@ -76,8 +74,7 @@ void* calloc(std::size_t count, std::size_t bytes) {
 }
 
 void* realloc(void* block, std::size_t bytes) {
-  const std::int64_t before =
-      block == nullptr ? 0 : cmap::memory::BlockBytes(block);
+  const std::int64_t before = block == nullptr ? 0 : cmap::memory::BlockBytes(block);
   void* moved = __libc_realloc(block, bytes);
   if (moved != nullptr) {
     cmap::memory::Count(cmap::memory::BlockBytes(moved) - before);
@@ -93,9 +90,7 @@ void* memalign(std::size_t alignment, std::size_t bytes) {
   return block;
 }
 
-void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-  return memalign(alignment, bytes);
-}
+void* aligned_alloc(std::size_t alignment, std::size_t bytes) { return memalign(alignment, bytes); }
 
 int posix_memalign(void** block, std::size_t alignment, std::size_t bytes) {
   void* got = memalign(alignment, bytes);
@@ -113,8 +108,7 @@ void free(void* block) {
 // Calls from inside glibc, such as malloc's, do not come here.
 void* mmap(void* where, std::size_t bytes, int protection, int flags, int file,
            off_t offset) noexcept {
-  const long result =
-      syscall(SYS_mmap, where, bytes, protection, flags, file, offset);
+  const long result = syscall(SYS_mmap, where, bytes, protection, flags, file, offset);
   if (result != -1) cmap::memory::Count(static_cast<std::int64_t>(bytes));
   return reinterpret_cast<void*>(result);
 }

@@ -90,13 +90,11 @@ std::string OrNull(const std::optional<std::size_t>& value) {
 
 void Print(std::ostream& out, const Footprint& f) {
   out << "{\"entries\": " << f.entries << ", \"size\": " << OrNull(f.size)
-      << ", \"in_batches\": " << (f.in_batches ? "true" : "false")
-      << ", \"empty\": " << f.empty << ", \"filled\": " << f.filled
-      << ", \"fill_peak\": " << f.fill_peak << ", \"settled\": " << f.settled
-      << ", \"memory_bytes\": " << OrNull(f.memory_bytes)
-      << ", \"overwrite_peak\": " << f.overwrite_peak
-      << ", \"overwritten\": " << f.overwritten << ", \"deleted\": "
-      << (f.in_batches ? "null" : std::to_string(f.deleted))
+      << ", \"in_batches\": " << (f.in_batches ? "true" : "false") << ", \"empty\": " << f.empty
+      << ", \"filled\": " << f.filled << ", \"fill_peak\": " << f.fill_peak
+      << ", \"settled\": " << f.settled << ", \"memory_bytes\": " << OrNull(f.memory_bytes)
+      << ", \"overwrite_peak\": " << f.overwrite_peak << ", \"overwritten\": " << f.overwritten
+      << ", \"deleted\": " << (f.in_batches ? "null" : std::to_string(f.deleted))
       << ", \"leaked\": " << f.leaked << "}";
 }
 
@@ -118,8 +116,8 @@ int Run(const Arguments& arguments) {
   const char* separator = "\n";
   for (const Subject& subject : Subjects()) {
     if (!Wanted(arguments, subject.name)) continue;
-    text << separator << "    " << Quoted(subject.name) << ": {\"peer\": "
-         << (subject.peer ? "true" : "false");
+    text << separator << "    " << Quoted(subject.name)
+         << ": {\"peer\": " << (subject.peer ? "true" : "false");
     separator = ",\n";
     if (const std::string_view why = WhyNot(subject); !why.empty()) {
       text << ", \"excluded\": " << Quoted(why) << "}";
@@ -131,10 +129,8 @@ int Run(const Arguments& arguments) {
       const Footprint footprint = Measure(subject, entries);
       std::fprintf(stderr, "%-28s %9llu entries: %7.1f bytes each, %7.1f at most\n",
                    subject.name.c_str(), static_cast<unsigned long long>(entries),
-                   static_cast<double>(footprint.settled) /
-                       static_cast<double>(entries),
-                   static_cast<double>(footprint.fill_peak) /
-                       static_cast<double>(entries));
+                   static_cast<double>(footprint.settled) / static_cast<double>(entries),
+                   static_cast<double>(footprint.fill_peak) / static_cast<double>(entries));
       text << "\n      ";
       Print(text, footprint);
     }

@@ -61,16 +61,17 @@ const std::vector<Subject>& Subjects() { return MutableSubjects(); }
 
 bool Register(Subject subject) {
   auto& all = MutableSubjects();
-  const auto place = std::lower_bound(
-      all.begin(), all.end(), subject,
-      [](const Subject& a, const Subject& b) { return a.name < b.name; });
+  const auto place =
+      std::lower_bound(all.begin(), all.end(), subject,
+                       [](const Subject& a, const Subject& b) { return a.name < b.name; });
   all.insert(place, std::move(subject));
   return true;
 }
 
 std::string_view WhyNot(const Subject& subject) {
   if (!subject.traits.returns_results) return "it keeps no entries";
-  // heap.cc counts what is mapped, not what is touched. Its own test holds what the kernel says against MemoryBytes().
+  // heap.cc counts what is mapped, not what is touched. Its own test holds what the kernel says
+  // against MemoryBytes().
   if (subject.name == "cache_line_map") {
     return "it maps more addresses than it uses memory, which is not counted here";
   }

@@ -85,10 +85,9 @@ class MapOfNumbers final : public AnyMap {
 template <class Strategy>
 bool Register() {
   using Map = typename Strategy::template Map<Number, Number>;
-  return Register({std::string(Strategy::kName), Strategy::kPeer, Map::kTraits,
-                   []() -> std::unique_ptr<AnyMap> {
-                     return std::make_unique<MapOfNumbers<Map>>();
-                   }});
+  return Register(
+      {std::string(Strategy::kName), Strategy::kPeer, Map::kTraits,
+       []() -> std::unique_ptr<AnyMap> { return std::make_unique<MapOfNumbers<Map>>(); }});
 }
 
 }  // namespace cmap::memory
