@@ -72,7 +72,7 @@ class Mutants:
 
 @dataclasses.dataclass
 class Footprint:
-    """Heap bytes per entry of one strategy."""
+    """Bytes per entry of one strategy."""
 
     name: str
     excluded: str  # the reason, or ""
@@ -129,7 +129,7 @@ def mutants(proof: dict[str, Any]) -> Mutants | None:
 
 
 def memory(proof: dict[str, Any]) -> Memory | None:
-    """None when the run has no such file. Bytes are those the allocator handed out, headers included."""
+    """None when the run has no such file. What counts as a byte: `maps/memory/README.md`."""
     figures = (proof.get("memory") or {}).get("strategies") or {}
     if not figures:
         return None

@@ -16,7 +16,7 @@ class FiguresTest(unittest.TestCase):
 
     def test_schema(self):
         self.assertEqual(self.figures["schema"], 1)
-        for field in ("generated_by", "allocator", "compiler", "key", "value"):
+        for field in ("generated_by", "allocator", "transparent_hugepage", "compiler", "key", "value"):
             self.assertIsInstance(self.figures[field], str)
 
     def test_every_strategy_has_figures_or_a_reason(self):

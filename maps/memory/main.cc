@@ -32,11 +32,13 @@ struct Arguments {
   std::vector<Number> sizes = {1'000, 10'000, 100'000, 1'000'000};
   std::vector<std::string> strategies;  // empty: all
   std::string out;
+  std::string given;  // those that change the figures, as they were written
 };
 
 bool Parse(int argc, char** argv, Arguments& arguments) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
+    if (!argument.starts_with("--out=")) arguments.given.append(" ").append(argument);
     constexpr std::string_view kOut = "--out=", kStrategies = "--strategies=";
     if (argument == "--large") {
       arguments.sizes.push_back(10'000'000);
@@ -84,6 +86,15 @@ std::string Quoted(std::string_view text) {
   return quoted + '"';
 }
 
+// When the kernel gives huge pages to mappings: the word in brackets of "always [madvise] never".
+std::string HugePages() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  for (std::string word; file >> word;) {
+    if (word.front() == '[') return word.substr(1, word.size() - 2);
+  }
+  return "never";  // a kernel that has none
+}
+
 std::string OrNull(const std::optional<std::size_t>& value) {
   return value ? std::to_string(*value) : "null";
 }
@@ -109,8 +120,12 @@ bool Wanted(const Arguments& arguments, const std::string& name) {
 int Run(const Arguments& arguments) {
   std::ostringstream text;
   text << "{\n  \"schema\": 1,\n"
-       << "  \"generated_by\": \"tools/bazel run //maps/memory:profile\",\n"
+       << "  \"generated_by\": "
+       << Quoted("tools/bazel run //maps/memory:profile" +
+                 (arguments.given.empty() ? "" : " --" + arguments.given))
+       << ",\n"
        << "  \"allocator\": " << Quoted(std::string("glibc ") + gnu_get_libc_version())
+       << ",\n  \"transparent_hugepage\": " << Quoted(HugePages())
        << ",\n  \"compiler\": " << Quoted(__VERSION__)
        << ",\n  \"key\": \"u64\",\n  \"value\": \"u64\",\n  \"strategies\": {";
   const char* separator = "\n";

@@ -4,11 +4,15 @@
 #include "maps/internal/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -48,10 +52,148 @@ TEST_F(MemoryTest, TheHookCountsWhoeverAsks) {
   std::free(std::calloc(10, 100));
   std::free(std::aligned_alloc(64, 6400));
   EXPECT_EQ(HeapBytes(), before);
-  void* pages = mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(pages, MAP_FAILED);
-  EXPECT_EQ(HeapBytes() - before, 1 << 20);
-  munmap(pages, 1 << 20);
+}
+
+// Address space of its own: pages without access keep its neighbours away, so that the kernel
+// does not take several mappings for one, and huge pages end with it.
+class Pages {
+ public:
+  static constexpr std::int64_t kHuge = 2 << 20;
+
+  explicit Pages(std::int64_t bytes) : bytes_(bytes) {
+    all_ = mmap(nullptr, Room(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all_ == MAP_FAILED) std::abort();
+    begin_ = static_cast<char*>(all_) + kHuge;
+    begin_ -= reinterpret_cast<std::uintptr_t>(begin_) % static_cast<std::uintptr_t>(kHuge);
+    if (mprotect(begin_, bytes, PROT_READ | PROT_WRITE) != 0) std::abort();
+  }
+  ~Pages() { munmap(all_, Room()); }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+
+  char* begin() const { return begin_; }
+  void Advise(int advice) const { madvise(begin_, bytes_, advice); }
+  void Write(std::int64_t at) const { begin_[at] = 1; }
+  void Read(std::int64_t at) const { (void)*static_cast<volatile char*>(begin_ + at); }
+
+  // What the kernel says of it, from another of its sources than heap.cc has it from.
+  std::int64_t Anonymous() const {
+    std::ostringstream start;
+    start << std::hex << reinterpret_cast<std::uintptr_t>(begin_) << "-";
+    std::ifstream file("/proc/self/smaps");
+    bool mine = false;
+    for (std::string line; std::getline(file, line);) {
+      mine = mine || line.starts_with(start.str());
+      constexpr std::string_view kAnonymous = "Anonymous:";
+      if (mine && line.starts_with(kAnonymous)) {
+        return std::stoll(line.substr(kAnonymous.size())) * 1024;
+      }
+    }
+    ADD_FAILURE() << "/proc/self/smaps does not have the mapping";
+    return -1;
+  }
+
+ private:
+  std::int64_t Room() const { return bytes_ + 2 * kHuge; }
+
+  const std::int64_t bytes_;
+  void* all_;
+  char* begin_;
+};
+
+const std::int64_t kPage = sysconf(_SC_PAGESIZE);
+
+TEST_F(MemoryTest, TheHookCountsPagesThatAreTouched) {
+  const std::int64_t before = HeapBytes();
+  {
+    const Pages pages(64 * kPage);
+    pages.Advise(MADV_NOHUGEPAGE);
+    EXPECT_EQ(HeapBytes(), before);
+    ResetPeak();
+    for (const std::int64_t page : {0, 1, 7, 63}) pages.Write(page * kPage);
+    EXPECT_EQ(HeapBytes() - before, 4 * kPage);
+    madvise(pages.begin(), kPage, MADV_DONTNEED);
+    EXPECT_EQ(HeapBytes() - before, 3 * kPage);
+    munmap(pages.begin() + 7 * kPage, kPage);
+    EXPECT_EQ(HeapBytes() - before, 2 * kPage);
+    // What is on both sides of the hole is still known.
+    for (const std::int64_t page : {6, 8}) pages.Write(page * kPage);
+    EXPECT_EQ(HeapBytes() - before, 4 * kPage);
+    munmap(pages.begin() + 8 * kPage, 56 * kPage);
+    EXPECT_EQ(HeapBytes() - before, 2 * kPage);
+    EXPECT_EQ(PeakHeapBytes() - before, 4 * kPage);
+  }
+  EXPECT_EQ(HeapBytes(), before);
+}
+
+// Reading may map a page of zeros, which takes no memory, and huge pages may be had or not: it
+// is as the kernel has it.
+TEST_F(MemoryTest, TheHookCountsWhatTheKernelGives) {
+  for (const int advice : {MADV_NOHUGEPAGE, MADV_HUGEPAGE}) {
+    const std::int64_t before = HeapBytes();
+    {
+      const Pages pages(4 * Pages::kHuge);
+      pages.Advise(advice);
+      const auto counted = [&] { return HeapBytes() - before; };
+      pages.Read(0);
+      pages.Read(Pages::kHuge);
+      std::int64_t bytes = counted();
+      EXPECT_EQ(bytes, pages.Anonymous());
+      pages.Write(kPage);
+      pages.Write(2 * Pages::kHuge);
+      bytes = counted();
+      EXPECT_EQ(bytes, pages.Anonymous());
+      EXPECT_GE(bytes, 2 * kPage);
+      if (advice == MADV_NOHUGEPAGE) {
+        EXPECT_LE(bytes, 4 * kPage);
+      }
+      madvise(pages.begin() + kPage, kPage, MADV_DONTNEED);
+      bytes = counted();
+      EXPECT_EQ(bytes, pages.Anonymous());
+    }
+    EXPECT_EQ(HeapBytes(), before);
+  }
+}
+
+TEST_F(MemoryTest, TheHookFollowsMappingsThatMove) {
+  const std::int64_t before = HeapBytes();
+  void* const small =
+      mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  madvise(small, kPage, MADV_NOHUGEPAGE);
+  *static_cast<char*>(small) = 1;
+  EXPECT_EQ(HeapBytes() - before, kPage);
+  auto* const large = static_cast<char*>(mremap(small, kPage, 9 * kPage, MREMAP_MAYMOVE));
+  EXPECT_EQ(HeapBytes() - before, kPage);
+  large[kPage] = 1;
+  EXPECT_EQ(HeapBytes() - before, 2 * kPage);
+  // In place of what is there, which is given back.
+  mmap(large, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  EXPECT_EQ(HeapBytes() - before, kPage);
+  munmap(large, 9 * kPage);
+  EXPECT_EQ(HeapBytes(), before);
+}
+
+TEST_F(MemoryTest, ThePeakIsOfBlocksAndMappingsTogether) {
+  const std::int64_t before = HeapBytes();
+  {
+    const Pages pages(100 * kPage);
+    pages.Advise(MADV_NOHUGEPAGE);
+    ResetPeak();
+    for (std::int64_t page = 0; page < 40; ++page) pages.Write(page * kPage);
+    pages.Advise(MADV_DONTNEED);
+    EXPECT_EQ(PeakHeapBytes() - before, 40 * kPage);
+    // One after the other, not at once.
+    void* volatile block = std::malloc(50 * kPage);  // volatile: not optimised away
+    std::free(block);
+    EXPECT_GE(PeakHeapBytes() - before, 50 * kPage);
+    EXPECT_LT(PeakHeapBytes() - before, 51 * kPage);
+    block = std::malloc(50 * kPage);
+    for (std::int64_t page = 0; page < 30; ++page) pages.Write(page * kPage);
+    pages.Advise(MADV_DONTNEED);
+    std::free(block);
+    EXPECT_GE(PeakHeapBytes() - before, 80 * kPage);
+    EXPECT_LT(PeakHeapBytes() - before, 81 * kPage);
+  }
   EXPECT_EQ(HeapBytes(), before);
 }
 
@@ -62,8 +204,19 @@ TEST_F(MemoryTest, EveryStrategyIsKnown) {
   }
 }
 
+// Whether the kernel gives huge pages to who has not asked for them.
+bool HugePagesUnasked() {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string word;
+  return file >> word && word == "[always]";
+}
+
 // MemoryBytes() against the heap: within 3 %, and 4 KiB for what is not the map's own
 // (records, a vector that kept its capacity).
+//
+// cache_line_map is the one with tables of its own in mappings. It knows the huge pages that it
+// asks for. Behind them are pages of which it has touched the first ones; when the kernel takes
+// it upon itself to give a huge page there, the map cannot know, and has up to one more.
 TEST_F(MemoryTest, MapsKnowWhatTheyHold) {
   for (const Subject& subject : Subjects()) {
     if (subject.peer || !WhyNot(subject).empty()) continue;
@@ -79,7 +232,9 @@ TEST_F(MemoryTest, MapsKnowWhatTheyHold) {
       const auto says = static_cast<double>(*f.memory_bytes);
       // What outlives the map is not its own: its reclamation's records and lists.
       const auto holds = static_cast<double>(f.settled - f.leaked);
-      EXPECT_NEAR(says, holds, 0.03 * holds + 4096) << what;
+      const bool unasked = subject.name == "cache_line_map" && HugePagesUnasked();
+      EXPECT_LE(says, holds + 0.03 * holds + 4096) << what;
+      EXPECT_GE(says, holds - 0.03 * holds - 4096 - (unasked ? 2 << 20 : 0)) << what;
       // These do not grow with the map, whatever it retired at once.
       EXPECT_LE(f.leaked, 16'384) << what;
     }
