@@ -89,7 +89,7 @@ SEGMENT_MAP = [
 """,
         "      DeleteWithoutValue(std::exchange(original, original->Next()));\n",
         "Growth frees the nodes it has copied at once, while readers may be on them.",
-        "asan",
+        "threads",
     ),
     _writer_mutant(
         "node_freed_too_early",
