@@ -150,7 +150,7 @@ void* mmap(void* where, std::size_t bytes, int protection, int flags, int file,
   if (result == -1) return got;
   if (replaces) cmap::memory::mappings.Remove(got, bytes);
   if ((flags & MAP_ANONYMOUS) != 0) {
-    if ((flags & MAP_PRIVATE) == 0) {
+    if ((flags & MAP_SHARED) != 0) {
       cmap::memory::CannotCount("a shared mapping is not counted; map privately");
     }
     cmap::memory::mappings.Add(got, bytes);
