@@ -8,6 +8,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -124,6 +125,8 @@ TEST(Threads, OverlapAndRunDelayFromReadings) {
   EXPECT_DOUBLE_EQ(Combine(one).overlap(), 1.0);
 }
 
+const std::vector<int> kCpusAtStart = AllowedCpus();
+
 TEST(Threads, RunDelayIsTheSecondNumberOfSchedstat) {
   EXPECT_EQ(ParseRunDelay("123456 789 10\n"), 789);
   EXPECT_EQ(ParseRunDelay("1 0\n"), 0);
@@ -152,6 +155,33 @@ TEST(Threads, ManyThreadsOnFewCpusYield) {
     team.Run([&](int) { calls.fetch_add(1); });
   }
   EXPECT_EQ(calls, 160);
+}
+
+// A map's own thread must not be left on the CPU of the player that started it.
+TEST(Threads, ThreadsThatMapsStartMayRunAnywhere) {
+  Team team(1, {AllowedCpus()[0]}, false);
+  std::atomic<bool> looked{false};
+  std::vector<int> before, after;
+  std::thread helper;
+  const std::vector<int> player_before = AllowedCpus();
+  team.Run([&](int) {
+    helper = std::thread([&] {
+      before = AllowedCpus();
+      looked.store(true);
+      looked.notify_one();
+      looked.wait(true);
+      after = AllowedCpus();
+    });
+    looked.wait(false);
+  });
+  team.Run([](int) {});
+  looked.store(false);
+  looked.notify_one();
+  helper.join();
+  EXPECT_EQ(before, player_before);
+  EXPECT_EQ(AllowedCpus(), player_before);
+  EXPECT_EQ(player_before.size(), 1u);
+  EXPECT_EQ(after, kCpusAtStart);
 }
 
 TEST(Threads, CpusThatAreNotThereAreNamed) {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/worker/threads.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "experiments/worker/errors.h"
 #include "maps/internal/atomics.h"
@@ -23,13 +25,14 @@ namespace {
 // maps; filling large ones takes longer, but then a discarded slice follows.
 constexpr std::int64_t kStayAwakeNs = 100'000'000;
 
-void SetAffinity(const std::vector<int>& cpus) {
+// Of the calling thread if `thread` is 0.
+void SetAffinity(const std::vector<int>& cpus, pid_t thread = 0) {
   cpu_set_t set;
   CPU_ZERO(&set);
   for (int cpu : cpus) CPU_SET(static_cast<std::size_t>(cpu), &set);
   // Cannot fail for CPUs that AllowedCpus() names, except under an emulator
-  // without affinity, where nothing is timed.
-  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+  // without affinity, where nothing is timed, and for a thread that has ended.
+  sched_setaffinity(thread, sizeof set, &set);
 }
 
 std::int64_t ReadRunDelay(int file) {
@@ -117,8 +120,12 @@ Team::Team(int threads, const std::vector<int>& cpus, bool oversubscribed)
   for (int t = 1; t < threads; ++t) {
     threads_.emplace_back([this, t] { Loop(t); });
   }
-  Pin(0);
-  times_[0].schedstat = open("/proc/thread-self/schedstat", O_RDONLY);
+  Enter(0);
+  // Until all have entered, their threads cannot be told from others.
+  // (8) acquire, pairs with (7).
+  for (int in; (in = done_.load(std::memory_order_acquire)) < size() - 1;) {
+    done_.wait(in, std::memory_order_acquire);
+  }
   counts_run_delay_ = times_[0].schedstat >= 0;
 }
 
@@ -134,14 +141,39 @@ Team::~Team() {
   SetAffinity(former_cpus_);
 }
 
-void Team::Pin(int thread) const {
+void Team::Enter(int thread) {
   SetAffinity({cpus_[static_cast<std::size_t>(thread) % cpus_.size()]});
+  PaddedTime& mine = times_[static_cast<std::size_t>(thread)];
+  mine.schedstat = open("/proc/thread-self/schedstat", O_RDONLY);
+  mine.id = gettid();
+}
+
+void Team::FreeOtherThreads() {
+  DIR* const tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return;
+  std::vector<pid_t> others;
+  while (const dirent* entry = readdir(tasks)) {
+    const pid_t id = std::atoi(entry->d_name);
+    const auto is_ours = [id](const PaddedTime& time) { return time.id == id; };
+    if (id != 0 && std::none_of(times_.begin(), times_.end(), is_ours)) {
+      others.push_back(id);
+    }
+  }
+  closedir(tasks);
+  for (const pid_t id : others) {
+    if (std::find(freed_.begin(), freed_.end(), id) == freed_.end()) {
+      SetAffinity(former_cpus_, id);
+    }
+  }
+  freed_ = std::move(others);
 }
 
 void Team::Loop(int thread) {
-  Pin(thread);
-  times_[static_cast<std::size_t>(thread)].schedstat =
-      open("/proc/thread-self/schedstat", O_RDONLY);
+  Enter(thread);
+  // (7) release: the thread's id is known at (8).
+  if (done_.fetch_add(1, std::memory_order_release) + 1 == size() - 1) {
+    done_.notify_one();
+  }
   std::uint32_t seen = 0;
   while (true) {
     AwaitRound(seen);
@@ -197,6 +229,7 @@ void Team::Part(int thread) {
 }
 
 RunTime Team::RunErased(Call call, void* context) {
+  FreeOtherThreads();
   call_ = call;
   context_ = context;
   ready_.store(0, std::memory_order_relaxed);

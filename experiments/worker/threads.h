@@ -5,6 +5,11 @@
 // Threads are created once per visit and pinned one to a CPU; the main thread
 // is thread 0. Left to the scheduler, two threads that start together often
 // share one core for a whole slice and measure each other's time slices.
+// Threads that a map starts for itself (a library's that grows tables or frees
+// memory in the background) inherit the one CPU of the player that happened to
+// start them. A map with such threads was up to a hundred times slower for it; so
+// they are given back all CPUs before every slice, as they would have them in a
+// program that pins nothing.
 //
 // A slice starts when all threads have met at a barrier and ends when the last
 // one finishes: its wall time is the latest end minus the earliest start, by
@@ -23,6 +28,8 @@
 // Both are reported with the slice and judged per block (quality.h).
 #ifndef CMAP_EXPERIMENTS_WORKER_THREADS_H_
 #define CMAP_EXPERIMENTS_WORKER_THREADS_H_
+
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
@@ -109,11 +116,13 @@ class Team {
   void Loop(int thread);
   void AwaitRound(std::uint32_t seen) const;
   void Part(int thread);
-  void Pin(int thread) const;
+  void Enter(int thread);
+  void FreeOtherThreads();
 
   struct alignas(64) PaddedTime {
     ThreadTime time;
     int schedstat = -1;  // file descriptor
+    pid_t id = 0;        // of the kernel's
   };
 
   std::vector<PaddedTime> times_;
@@ -121,6 +130,7 @@ class Team {
   bool oversubscribed_;
   bool counts_run_delay_ = true;
   std::vector<int> former_cpus_;
+  std::vector<pid_t> freed_;
   Call call_ = nullptr;
   void* context_ = nullptr;
   // On lines of their own: the waiting threads poll them.

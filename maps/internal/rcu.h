@@ -29,9 +29,9 @@
 // Retire: an append; once per kBatch units a hand-over to liburcu's thread, which
 // wakes up, waits and frees, on whatever CPU it gets.
 //
-// Bound: none by liburcu. A writer that finds kMostBatches waiting waits for them,
-// offline, but not longer than kPatience without progress, and then not again before
-// something is freed. A reader that stops inside a guard stops all reclamation.
+// Bound: none by liburcu. A writer that finds kMostBytes waiting waits until half of
+// them are freed, offline, but not longer than kPatience without progress, and then not
+// again before something is freed. A reader that stops inside a guard stops all reclamation.
 //
 // Progress. Guards are wait-free but for the first of a thread (registration takes a
 // lock) and the end of one that wakes a waiting grace period.
@@ -68,6 +68,7 @@ namespace cmap::internal {
 // What one thread has put aside since its last hand-over.
 struct RcuBatch {
   rcu_head head;  // first: liburcu hands it back
+  std::uint64_t bytes = 0;
   std::vector<Retired> retired{};
 };
 
@@ -81,7 +82,12 @@ class RcuDomain {
 
   // Units of garbage (see records.h) that are handed over together.
   static constexpr std::uint64_t kBatch = 64;
-  static constexpr std::uint64_t kMostBatches = 16;
+  // What may wait, in bytes, an object counted as kObjectBytes and what it owns.
+  // liburcu's thread rests 10 ms between its rounds: with a bound of 1024 objects,
+  // which the other reclaimers keep to easily, two writers waited for it nearly all
+  // the time. From 4 MiB on nothing changes.
+  static constexpr std::uint64_t kMostBytes = 16 << 20;
+  static constexpr std::uint64_t kObjectBytes = 64;
   static constexpr std::chrono::milliseconds kPatience{500};
 
   // Protects what is reached inside its scope. May be nested.
@@ -124,6 +130,7 @@ class RcuDomain {
     }
     void Retire(void* object, Deleter deleter, std::size_t bytes = 0) noexcept {
       mine_.batch->retired.push_back({object, deleter, 0});
+      mine_.batch->bytes += kObjectBytes + bytes;
       mine_.units += 1 + bytes / kUnitBytes;
     }
   };
@@ -146,7 +153,7 @@ class RcuDomain {
     return Await(0);
   }
 
-  // Objects handed over, and not freed yet, in batches.
+  // What was handed over and is not freed yet, bytes.
   static std::uint64_t Waiting() noexcept {
     return handed_over_.load(std::memory_order_relaxed) -
            freed_.load(std::memory_order_acquire);
@@ -182,10 +189,10 @@ class RcuDomain {
     if (mine_.ended) [[unlikely]] return Depart();
     if (mine_.units >= kBatch) [[unlikely]] {
       HandOver();
-      if (!on_liburcu_thread_ && Waiting() > kMostBatches &&
+      if (!on_liburcu_thread_ && Waiting() > kMostBytes &&
           freed_.load(std::memory_order_relaxed) != mine_.gave_up_at) {
         Idle();
-        Await(kMostBatches / 2);
+        Await(kMostBytes / 2);
         return;
       }
     }
@@ -215,7 +222,7 @@ class RcuDomain {
     mine_.units = 0;
     if (mine_.batch == nullptr || mine_.batch->retired.empty()) return;
     RcuBatch* batch = std::exchange(mine_.batch, nullptr);
-    handed_over_.fetch_add(1, std::memory_order_relaxed);
+    handed_over_.fetch_add(batch->bytes, std::memory_order_relaxed);
     Flavour::Call(&batch->head, &Free);
   }
 
@@ -224,16 +231,17 @@ class RcuDomain {
     on_liburcu_thread_ = true;
     freeing_.store(true, std::memory_order_relaxed);
     auto* batch = reinterpret_cast<RcuBatch*>(head);
+    const std::uint64_t bytes = batch->bytes;
     for (const Retired& r : batch->retired) r.deleter(r.object);
     delete batch;
     HandOver();
     freeing_.store(false, std::memory_order_relaxed);
     // (1) release, pairs with the acquire in Waiting: who sees the count sees what
     // the deleters did.
-    freed_.fetch_add(1, std::memory_order_release);
+    freed_.fetch_add(bytes, std::memory_order_release);
   }
 
-  // Offline. Until at most `most` batches wait, or nothing happens any more.
+  // Offline. Until at most `most` bytes wait, or nothing happens any more.
   static bool Await(std::uint64_t most) noexcept {
     using Clock = std::chrono::steady_clock;
     std::uint64_t freed = freed_.load(std::memory_order_relaxed);
@@ -258,7 +266,7 @@ class RcuDomain {
   inline static constinit thread_local bool on_liburcu_thread_ = false;
   // Whether a batch is being freed now.
   inline static std::atomic<bool> freeing_{false};
-  // In batches.
+  // In bytes.
   inline static std::atomic<std::uint64_t> handed_over_{0};
   inline static std::atomic<std::uint64_t> freed_{0};
 };

@@ -2,10 +2,12 @@
 //
 // Checks of point operations by one thread, and of what becomes of their values.
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "maps/testing/checks.h"
 #include "maps/testing/life_counted.h"
@@ -319,11 +321,23 @@ void ThrowingCopies(const Context& context) {
 }
 
 // Go issue 40999: keys that are stored once and deleted must not pile up. A map
-// may keep some for deferred reclamation, but not more the longer it runs.
+// may keep some for deferred reclamation, but not more the longer it runs. A thread
+// of the map's own that reclaims is given the time to.
 void DeletedValuesAreDestroyed(const Context& context) {
   constexpr std::int64_t kBound = 4096;
+  constexpr int kPatienceMs = 1000;
   const auto map = context.Make();
   const std::int64_t before = LifeCounted::Alive();
+  const auto held_at_last = [&] {
+    std::int64_t held = LifeCounted::Alive() - before;
+    if (held <= kBound) return held;
+    context.subject().idle();
+    for (int ms = 0; ms < kPatienceMs && held > kBound; ++ms) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      held = LifeCounted::Alive() - before;
+    }
+    return held;
+  };
   const std::uint64_t rounds = context.subject().hash == HashKind::kGood ? 20000 : 6000;
   for (Number key = 0; context.More(key, rounds); ++key) {
     map->Put(key, Value(key));
@@ -333,7 +347,7 @@ void DeletedValuesAreDestroyed(const Context& context) {
       ExpectEq(map->LoadAndDelete(key), std::optional<Number>(Value(key)),
                "LoadAndDelete of present ", key);
     }
-    const std::int64_t held = LifeCounted::Alive() - before;
+    const std::int64_t held = held_at_last();
     Expect(held <= kBound, "after ", key + 1, " fresh keys were stored and deleted ", held,
            " of their values still exist");
   }
@@ -341,7 +355,7 @@ void DeletedValuesAreDestroyed(const Context& context) {
   if (!map->Has(Op::kStore)) return;
   for (Number version = 0; context.More(version, rounds); ++version) {
     map->Store(7, version);
-    const std::int64_t held = LifeCounted::Alive() - before;
+    const std::int64_t held = held_at_last();
     Expect(held <= kBound, "after ", version + 1, " stores of one key ", held,
            " values still exist");
   }
