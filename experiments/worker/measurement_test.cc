@@ -127,12 +127,15 @@ TEST(Threads, OverlapAndRunDelayFromReadings) {
 
 const std::vector<int> kCpusAtStart = AllowedCpus();
 
-TEST(Threads, RunDelayIsTheSecondNumberOfSchedstat) {
-  EXPECT_EQ(ParseRunDelay("123456 789 10\n"), 789);
-  EXPECT_EQ(ParseRunDelay("1 0\n"), 0);
-  EXPECT_FALSE(ParseRunDelay(""));
-  EXPECT_FALSE(ParseRunDelay("123"));
-  EXPECT_FALSE(ParseRunDelay("1 x 2\n"));
+TEST(Threads, SchedstatBeginsWithTimeOnTheCpuAndRunDelay) {
+  const auto time = ParseSchedstat("123456 789 10\n");
+  ASSERT_TRUE(time.has_value());
+  EXPECT_EQ(time->on_cpu, 123456);
+  EXPECT_EQ(time->run_delay, 789);
+  EXPECT_EQ(ParseSchedstat("1 0\n")->run_delay, 0);
+  for (const char* wrong : {"", "123", "1 x 2\n", "x 1 2\n", "1 2"}) {
+    EXPECT_FALSE(ParseSchedstat(wrong)) << wrong;
+  }
 }
 
 TEST(Threads, EveryThreadRunsEveryRoundOnce) {
@@ -210,6 +213,41 @@ TEST(Quality, OnlyDisturbanceRejects) {
   EXPECT_FALSE(
       JudgeBlock(std::vector{calm, RunTime{1000000, 999000, 100}}, false));
   EXPECT_FALSE(JudgeBlock(std::vector{delayed, apart}, true));
+}
+
+TEST(Quality, WhatAMapsOwnThreadsTakeIsNoDisturbance) {
+  const RunTime helped{1000, 700, 240, 230};
+  EXPECT_FALSE(JudgeBlock(std::vector{helped}, false));
+  // It excuses the map with the threads, not the others of its block.
+  const RunTime delayed{1000, 990, 60};
+  EXPECT_TRUE(JudgeBlock(std::vector{delayed, helped}, false));
+  const RunTime disturbed_too{1000, 700, 300, 230};
+  const auto delay = JudgeBlock(std::vector{disturbed_too}, false);
+  ASSERT_TRUE(delay);
+  EXPECT_DOUBLE_EQ(delay->value, 0.07);
+  const auto overlap = JudgeBlock(std::vector{RunTime{1000, 500, 0, 200}}, false);
+  ASSERT_TRUE(overlap);
+  EXPECT_DOUBLE_EQ(overlap->value, 0.7);
+}
+
+TEST(Threads, TheTimeOfThreadsThatMapsStartIsKnown) {
+  Team team(1, {AllowedCpus()[0]}, false);
+  std::atomic<bool> stop{false};
+  std::thread helper;
+  const auto work = [&](std::int64_t ns) {
+    for (const std::int64_t start = NowNs(); NowNs() - start < ns;) {}
+  };
+  EXPECT_EQ(team.Run([&](int) { work(1'000'000); }).helpers, 0);
+  team.Run([&](int) {
+    helper = std::thread([&] {
+      while (!stop.load(std::memory_order_relaxed)) {}
+    });
+  });
+  const RunTime time = team.Run([&](int) { work(100'000'000); });
+  stop.store(true);
+  helper.join();
+  EXPECT_GT(time.helpers, 10'000'000);
+  EXPECT_LT(time.helpers, 2 * time.wall);
 }
 
 std::vector<double> Noise(std::size_t n, std::uint64_t seed) {

@@ -11,7 +11,8 @@ std::optional<Rejection> JudgeBlock(std::span<const RunTime> times,
   RunTime block;
   double least_overlap = 1.0;
   for (const RunTime& time : times) {
-    block += time;
+    block.wall += time.wall;
+    block.run_delay += time.undue_delay();
     least_overlap = std::min(least_overlap, time.overlap());
   }
   if (block.run_delay_share() > kMostRunDelay) {

@@ -18,7 +18,8 @@ namespace cmap::experiments {
 // than 2 % of its time,
 inline constexpr double kMostRunDelay = 0.02;
 // or when, in the slices of some contestant together, all threads ran at the
-// same time for less than 80 % of the time.
+// same time for less than 80 % of the time. (Beside the threads that maps start:
+// RunTime says how they are allowed for.)
 inline constexpr double kLeastOverlap = 0.80;
 
 struct Rejection {

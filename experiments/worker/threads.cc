@@ -35,12 +35,21 @@ void SetAffinity(const std::vector<int>& cpus, pid_t thread = 0) {
   sched_setaffinity(thread, sizeof set, &set);
 }
 
-std::int64_t ReadRunDelay(int file) {
-  if (file < 0) return 0;
+SchedulerTime ReadSchedstat(int file) {
+  if (file < 0) return {};
   char text[128];
   const ssize_t length = pread(file, text, sizeof text, 0);
-  if (length <= 0) return 0;
-  return ParseRunDelay({text, static_cast<std::size_t>(length)}).value_or(0);
+  if (length <= 0) return {};
+  return ParseSchedstat({text, static_cast<std::size_t>(length)}).value_or(SchedulerTime{});
+}
+
+// Of a thread of this process; 0 if it has ended.
+std::int64_t TimeOnCpu(pid_t thread) {
+  const std::string path = "/proc/self/task/" + std::to_string(thread) + "/schedstat";
+  const int file = open(path.c_str(), O_RDONLY);
+  const SchedulerTime time = ReadSchedstat(file);
+  if (file >= 0) close(file);
+  return time.on_cpu;
 }
 
 }  // namespace
@@ -68,17 +77,16 @@ RunTime Combine(std::span<const ThreadTime> threads) {
   return run;
 }
 
-std::optional<std::int64_t> ParseRunDelay(std::string_view schedstat) {
-  const std::size_t space = schedstat.find(' ');
-  if (space == std::string_view::npos) return std::nullopt;
-  const char* begin = schedstat.data() + space + 1;
-  const char* end = schedstat.data() + schedstat.size();
-  std::int64_t value = 0;
-  const auto [rest, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || rest == end || (*rest != ' ' && *rest != '\n')) {
+std::optional<SchedulerTime> ParseSchedstat(std::string_view schedstat) {
+  SchedulerTime time;
+  const char* const end = schedstat.data() + schedstat.size();
+  const auto [first, error] = std::from_chars(schedstat.data(), end, time.on_cpu);
+  if (error != std::errc() || first == end || *first != ' ') return std::nullopt;
+  const auto [rest, worse] = std::from_chars(first + 1, end, time.run_delay);
+  if (worse != std::errc() || rest == end || (*rest != ' ' && *rest != '\n')) {
     return std::nullopt;
   }
-  return value;
+  return time;
 }
 
 std::vector<int> AllowedCpus() {
@@ -148,9 +156,10 @@ void Team::Enter(int thread) {
   mine.id = gettid();
 }
 
-void Team::FreeOtherThreads() {
+// Returns the CPU time that the threads which are not ours have had so far.
+std::int64_t Team::FreeOtherThreads() {
   DIR* const tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return;
+  if (tasks == nullptr) return 0;
   std::vector<pid_t> others;
   while (const dirent* entry = readdir(tasks)) {
     const pid_t id = std::atoi(entry->d_name);
@@ -160,12 +169,15 @@ void Team::FreeOtherThreads() {
     }
   }
   closedir(tasks);
+  std::int64_t on_cpu = 0;
   for (const pid_t id : others) {
+    on_cpu += TimeOnCpu(id);
     if (std::find(freed_.begin(), freed_.end(), id) == freed_.end()) {
       SetAffinity(former_cpus_, id);
     }
   }
   freed_ = std::move(others);
+  return on_cpu;
 }
 
 void Team::Loop(int thread) {
@@ -221,15 +233,15 @@ void Team::Part(int thread) {
   }
   // After the barrier: waiting there is not the slice's delay. The call takes
   // about a microsecond, the same on every thread.
-  const std::int64_t delay_before = ReadRunDelay(mine.schedstat);
+  const std::int64_t delay_before = ReadSchedstat(mine.schedstat).run_delay;
   mine.time.start = NowNs();
   call_(context_, thread);
   mine.time.end = NowNs();
-  mine.time.run_delay = ReadRunDelay(mine.schedstat) - delay_before;
+  mine.time.run_delay = ReadSchedstat(mine.schedstat).run_delay - delay_before;
 }
 
 RunTime Team::RunErased(Call call, void* context) {
-  FreeOtherThreads();
+  const std::int64_t helped_before = FreeOtherThreads();
   call_ = call;
   context_ = context;
   ready_.store(0, std::memory_order_relaxed);
@@ -250,7 +262,10 @@ RunTime Team::RunErased(Call call, void* context) {
   std::vector<ThreadTime> times;
   times.reserve(times_.size());
   for (const PaddedTime& time : times_) times.push_back(time.time);
-  return Combine(times);
+  RunTime run = Combine(times);
+  // (A thread that ends takes its time with it.)
+  run.helpers = std::max<std::int64_t>(0, FreeOtherThreads() - helped_before);
+  return run;
 }
 
 }  // namespace cmap::experiments

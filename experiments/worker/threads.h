@@ -25,12 +25,14 @@
 //              the share of the time in which all threads ran
 //   run delay  time a thread was runnable but waited for its CPU, as the kernel
 //              counts it in /proc/thread-self/schedstat, over the wall time
-// Both are reported with the slice and judged per block (quality.h).
+// Both are reported with the slice and judged per block (quality.h). What a map's
+// own threads take is no disturbance: it is allowed for in both.
 #ifndef CMAP_EXPERIMENTS_WORKER_THREADS_H_
 #define CMAP_EXPERIMENTS_WORKER_THREADS_H_
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -58,28 +60,36 @@ struct RunTime {
   std::int64_t wall = 0;       // latest end - earliest start
   std::int64_t together = 0;   // earliest end - latest start, at least 0
   std::int64_t run_delay = 0;  // of the thread that waited longest
+  std::int64_t helpers = 0;    // CPU time of threads that maps have started
 
-  double overlap() const {
-    return wall > 0 ? static_cast<double>(together) / static_cast<double>(wall)
-                    : 1.0;
-  }
-  double run_delay_share() const {
-    return wall > 0
-               ? static_cast<double>(run_delay) / static_cast<double>(wall)
-               : 0.0;
-  }
+  // As shares of the wall time. While a map's own thread has a CPU, a player
+  // waits and others play alone; that is the map's doing and no disturbance.
+  double overlap() const { return wall > 0 ? std::min(1.0, Share(together + helpers)) : 1.0; }
+  double run_delay_share() const { return wall > 0 ? Share(undue_delay()) : 0.0; }
+  std::int64_t undue_delay() const { return std::max<std::int64_t>(0, run_delay - helpers); }
   RunTime& operator+=(const RunTime& other) {
     wall += other.wall;
     together += other.together;
     run_delay += other.run_delay;
+    helpers += other.helpers;
     return *this;
+  }
+
+ private:
+  double Share(std::int64_t ns) const {
+    return static_cast<double>(ns) / static_cast<double>(wall);
   }
 };
 RunTime Combine(std::span<const ThreadTime> threads);
 
-// The second number of a schedstat line: nanoseconds spent waiting on a run
-// queue. Nothing when the text is not of that form.
-std::optional<std::int64_t> ParseRunDelay(std::string_view schedstat);
+// What the kernel has counted of a thread, nanoseconds.
+struct SchedulerTime {
+  std::int64_t on_cpu = 0;
+  std::int64_t run_delay = 0;  // waiting on a run queue
+};
+// The first two numbers of a schedstat line. Nothing when the text is not of that
+// form.
+std::optional<SchedulerTime> ParseSchedstat(std::string_view schedstat);
 
 // CPUs this process may use, ascending.
 std::vector<int> AllowedCpus();
@@ -117,7 +127,7 @@ class Team {
   void AwaitRound(std::uint32_t seen) const;
   void Part(int thread);
   void Enter(int thread);
-  void FreeOtherThreads();
+  std::int64_t FreeOtherThreads();
 
   struct alignas(64) PaddedTime {
     ThreadTime time;
