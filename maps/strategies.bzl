@@ -269,6 +269,56 @@ def followed(s):
         **{"//conditions:default": []}
     ))
 
+_REGISTRATIONS = """// Generated from maps/strategies.bzl.
+{includes}
+
+[[maybe_unused]] static const bool kRegistered =
+    {calls};
+"""
+
+def registrations(name, header, call, deps):
+    """Declares the library `name`: whatever links it knows every strategy.
+
+    Its parts are <name>_<header of the strategy>: strategies of one header share a source file, because reading the headers is
+    most of the work of compiling it.
+
+    Args:
+      name: the library.
+      header: declares what `call` calls.
+      call: an expression of type bool that registers the strategy {name}.
+      deps: libraries beside the strategies'.
+    """
+    families = {}
+    for s in STRATEGIES:
+        families.setdefault(s.header.split("/")[-1][:-len(".h")], []).append(s)
+    parts = []
+    for family, members in families.items():
+        part = "%s_%s" % (name, family)
+        first = members[0]
+        for s in members:
+            if s.architectures != first.architectures:
+                fail("%s and %s share a header and not their architectures" % (first.name, s.name))
+        write_file(
+            name = part + "_source",
+            out = part + ".cc",
+            content = _REGISTRATIONS.format(
+                includes = "\n".join(["#include \"%s\"" % h for h in [header] + ["maps/strategies/%s.h" % s.name for s in members]]),
+                calls = " |\n    ".join([call.format(name = s.name) for s in members]),
+            ),
+        )
+        cc_library(
+            name = part,
+            srcs = [part + ".cc"],
+            target_compatible_with = where(first, [], ["//tools/platforms:incompatible"]),
+            deps = deps + ["//maps:" + s.name for s in members],
+            alwayslink = True,
+        )
+        parts = parts + where(first, [":" + part], [])
+    cc_library(
+        name = name,
+        deps = parts,
+    )
+
 def declare_strategies():
     """Declares the targets of every strategy. Called once, by maps/BUILD."""
     own_tests = native.glob(["*_test.cc"])
