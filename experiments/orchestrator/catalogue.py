@@ -306,11 +306,12 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
             skip(spec, excluded[spec])
             continue
         # A question may name a reference; it is not among "every strategy".
-        why = None if spec in listed and contestants_lib.is_reference(described[name]) else next(
-            (w for w in (contestants_lib.unfit(described[name], workload, minimum) for workload in workloads(q)) if w),
-            None)
-        if why:
-            skip(spec, why)
+        reference = spec in listed and contestants_lib.is_reference(described[name])
+        # Who is fit for some of the cells takes part in those (plan.py).
+        reasons = [None if reference else contestants_lib.unfit(described[name], workload, minimum)
+                   for workload in workloads(q)]
+        if all(reasons):
+            skip(spec, reasons[0])
         else:
             fit.append(spec)
     q["contestants"] = fit

@@ -265,7 +265,7 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
         "started": store.now(), "finished": None, "status": "running", "note": "",
         "environment": environment.environment(), "workers": workers,
         "questions": asked.questions, "not_asked": asked.not_asked,
-        "skipped": asked.skipped + plan.thread_limit_reasons(asked.questions, described),
+        "skipped": asked.skipped + plan.absences(asked.questions, described),
         "withheld": [], "rules": session.rules(settings), "proof": proof.read(tools.proof)})
 
 

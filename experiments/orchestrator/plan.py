@@ -130,15 +130,22 @@ class Planner:
                     else:
                         out += [Goal(*head, t, level=level) for t in q["threads"]
                                 for level in [None, *range(len(q["levels"]))]]
-        return [g for g in out if self._fits(g.contestant, g.threads) and self._fits(g.baseline, g.threads)]
+        return [g for g in out if all(self._fits(spec, q["name"], g.threads, g.cell)
+                                      for spec in (g.contestant, g.baseline))]
 
     def _rivals(self, q: Question, baseline: str) -> list[str]:
         """The contestants against one baseline: those of the question and the other baselines' rivals."""
         return [c for c in q["contestants"] if c != baseline]
 
-    def _fits(self, spec: str, threads: int) -> bool:
-        limit = self._described.get(contestants.strategy_of(spec), {}).get("max_threads", 0)
-        return not limit or threads <= limit
+    def _fits(self, spec: str, question: str, threads: int, cell: str | None) -> bool:
+        traits = self._described.get(contestants.strategy_of(spec), {})
+        limit = traits.get("max_threads", 0)
+        if limit and threads > limit:
+            return False
+        if cell is None or contestants.is_reference(traits):
+            return True
+        workload = next(c["workload"] for c in self.questions[question]["cells"] if c["name"] == cell)
+        return contestants.unfit(traits, workload, threads) is None
 
     def _rng(self, *key: Any) -> random.Random:
         return random.Random("/".join(str(part) for part in (self._seed, *key)))
@@ -249,7 +256,7 @@ class Planner:
         return VisitPlan(place, (place.baseline, *rivals[:size]), purpose)
 
     def _usable(self, place: Place, spec: str) -> bool:
-        if not self._fits(spec, place.threads) or (place, spec) in self._refused:
+        if not self._fits(spec, place.question, place.threads, place.cell) or (place, spec) in self._refused:
             return False
         name = contestants.strategy_of(spec)
         return not any(w.question in (None, place.question) and
@@ -353,18 +360,27 @@ class Planner:
         return int(left)
 
 
-def thread_limit_reasons(questions: list[Question], described: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
-    """Contestants that run at some of a question's thread counts and not at others."""
+def absences(questions: list[Question], described: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
+    """Contestants that run at some of a question's thread counts or in some of its cells, and not in others."""
     out = []
+
+    def note(q: Question, spec: str, why: str) -> None:
+        out.append({"question": q["name"], "contestant": spec, "why": why})
+
     for q in questions:
+        counts = catalogue.thread_counts(q)
         for spec in q["contestants"]:
             traits = described.get(contestants.strategy_of(spec), {})
             limit = traits.get("max_threads", 0)
-            beyond = [t for t in catalogue.thread_counts(q) if limit and t > limit]
+            beyond = [t for t in counts if limit and t > limit]
             if beyond:
-                out.append({"question": q["name"], "contestant": spec, "why":
-                            f"it is limited to {limit} thread{'s' if limit > 1 else ''}, so it is absent "
-                            f"at {', '.join(str(t) for t in beyond)}"})
+                note(q, spec, f"it is limited to {limit} thread{'s' if limit > 1 else ''}, so it is absent "
+                              f"at {', '.join(str(t) for t in beyond)}")
+            if q["kind"] != "cells" or contestants.is_reference(traits):
+                continue
+            reasons = [contestants.unfit(traits, c["workload"], min(counts)) for c in q["cells"]]
+            for why in dict.fromkeys(filter(None, reasons)):
+                note(q, spec, f"in {reasons.count(why)} of {len(reasons)} cells, as {why}")
     return out
 
 

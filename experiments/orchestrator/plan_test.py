@@ -84,6 +84,21 @@ class Screening(unittest.TestCase):
         one = [p for p in simulation.visits if p.place.threads == 1]
         self.assertTrue(any("unsynchronised_map" in p.contestants for p in one))
 
+    def test_a_map_that_cannot_write_takes_part_where_nobody_writes(self):
+        described = {**support.DESCRIBED, "sync_map": {**support.DESCRIBED["sync_map"], "unsupported": ["store"],
+                                                       "unsupported_reason": "simulated"}}
+        asked = support.narrow("full", only=["peers"], strategies=["sync_map", "hash_trie_map"], described=described)
+        self.assertFalse([s for s in asked.skipped if s["contestant"] == "sync_map"])
+        simulation = Simulation(plan.Planner(asked.questions, support.real_catalogue().profiles["full"], described, 1))
+        while simulation.planner.screening_left():
+            simulation.run(1)
+        seen = {p.place.cell for p in simulation.visits if "sync_map" in p.contestants}
+        self.assertEqual(seen, {f"keys_{n}_writes_0" for n in ("1k", "10k", "100k", "1m", "4m")})
+        self.assertEqual({g.cell for g in simulation.planner._goals["peers"] if g.contestant == "sync_map"}, seen)
+        absences = plan.absences(asked.questions, described)
+        self.assertEqual([(a["contestant"], a["why"]) for a in absences],
+                         [("sync_map", "in 10 of 15 cells, as it does not support store: simulated")])
+
     def test_teams_have_at_most_four(self):
         simulation = Simulation(planner("full"))
         simulation.run(300)
