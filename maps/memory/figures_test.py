@@ -30,8 +30,8 @@ class FiguresTest(unittest.TestCase):
         for name, strategy in self.figures["strategies"].items():
             for f in strategy.get("footprints", []):
                 where = (name, f["entries"])
-                self.assertGreaterEqual(f["fill_peak"], f["settled"], where)
-                self.assertGreaterEqual(f["filled"], f["settled"], where)
+                # (A map that its own thread enlarges may settle above what it had with the last entry.)
+                self.assertGreaterEqual(f["fill_peak"], max(f["filled"], f["settled"]), where)
                 if f["size"] == f["entries"]:
                     self.assertGreaterEqual(f["settled"], 16 * f["entries"], where)
 
