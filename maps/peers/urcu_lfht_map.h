@@ -34,11 +34,11 @@
 // A table that stops growing. Who finds the table too small queues the resize and
 // then stores resize_initiated = 1, which keeps others from queuing it again; the
 // library's thread stores 0 when it is done. If it is done before the 1 is stored,
-// which for small tables it often is, the 1 stays and the table never grows again
-// (seen with 0.13.2; 0.15 reads the same). In a program of twenty lines that filled tables with 40 000
-// entries one in five ended so, every operation a hundred times slower. Hence the
+// as with small tables it often is, the 1 stays and the table never grows again (seen
+// with 0.13.2; 0.15 reads the same): of tables filled with 40 000 entries by a program
+// of twenty lines one in five ended so, every lookup a hundred times slower. Hence the
 // adapter counts entries and asks by cds_lfht_resize when there are twice as many a
-// bucket as the library allows (8): this also lets the library's own wishes through
+// bucket as the library allows (8), which also lets the library's own wishes through
 // again. Without a lost wish it changes the library's sizes little.
 //
 // Guarantees: point operations are linearizable. Load and updates are lock-free;
