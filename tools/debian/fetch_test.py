@@ -9,9 +9,9 @@ import unittest
 from tools.debian import fetch
 
 _TARGETS = """\
-http://mirror.example/debian/|bookworm|/etc/apt/sources.list.d/debian.sources:1
-http://mirror.example/debian/|bookworm-updates|/etc/apt/sources.list.d/debian.sources:1
-http://mirror.example/debian/|bookworm|/etc/apt/sources.list.d/debian.sources:1
+http://main.example/packages/|bookworm|/etc/apt/sources.list.d/debian.sources:1
+http://main.example/packages/|bookworm-updates|/etc/apt/sources.list.d/debian.sources:1
+http://main.example/packages/|bookworm|/etc/apt/sources.list.d/debian.sources:1
 http://other.example/security/|bookworm-security|/etc/apt/sources.list.d/debian.sources:2
 """
 
@@ -19,7 +19,7 @@ _DEB822 = """\
 # A comment before the first entry.
 
 Types: deb
-URIs: http://mirror.example/debian
+URIs: http://main.example/packages
 Suites: bookworm bookworm-updates
 # A comment inside.
 Components: main
@@ -42,8 +42,8 @@ class ConfigurationTest(unittest.TestCase):
     def test_targets_are_read_once_each(self):
         archives = fetch.parse_index_targets(_TARGETS + "\nnot a target\n")
         self.assertEqual([(a.uri, a.release) for a in archives], [
-            ("http://mirror.example/debian", "bookworm"),
-            ("http://mirror.example/debian", "bookworm-updates"),
+            ("http://main.example/packages", "bookworm"),
+            ("http://main.example/packages", "bookworm-updates"),
             ("http://other.example/security", "bookworm-security"),
         ])
 
@@ -55,10 +55,10 @@ class ConfigurationTest(unittest.TestCase):
     def test_another_suite_comes_from_the_mirror_of_this_release(self):
         archives = list(reversed(fetch.parse_index_targets(_TARGETS)))
         for suite in ("bookworm-backports", "trixie", "sid"):
-            self.assertEqual(fetch.choose_archive(archives, suite, "bookworm").uri, "http://mirror.example/debian")
+            self.assertEqual(fetch.choose_archive(archives, suite, "bookworm").uri, "http://main.example/packages")
 
     def test_releases_may_be_configured_by_class(self):
-        archives = fetch.parse_index_targets("http://mirror.example/debian/|stable|/etc/apt/sources.list:1")
+        archives = fetch.parse_index_targets("http://main.example/packages/|stable|/etc/apt/sources.list:1")
         self.assertEqual(fetch.choose_archive(archives, "sid", "bookworm").release, "stable")
 
     def test_no_debian_mirror_is_an_error_that_names_the_remedy(self):
@@ -68,9 +68,9 @@ class ConfigurationTest(unittest.TestCase):
 
     def test_options_of_one_line_entries(self):
         text = ("# comment\n"
-                "deb [arch=amd64 signed-by=/usr/share/keyrings/a.gpg] http://mirror.example/debian bookworm main\n"
-                "deb http://mirror.example/debian bookworm main\n"
-                "deb [trusted=yes] http://mirror.example/debian bookworm main\n")
+                "deb [arch=amd64 signed-by=/usr/share/keyrings/a.gpg] http://main.example/packages bookworm main\n"
+                "deb http://main.example/packages bookworm main\n"
+                "deb [trusted=yes] http://main.example/packages bookworm main\n")
         self.assertEqual(fetch.entry_options(text, 2, deb822=False), {"signed-by": "/usr/share/keyrings/a.gpg"})
         self.assertEqual(fetch.entry_options(text, 3, deb822=False), {})
         self.assertEqual(fetch.entry_options(text, 4, deb822=False), {"trusted": "yes"})
@@ -86,15 +86,15 @@ class ConfigurationTest(unittest.TestCase):
 
     def test_source_lines(self):
         def line(**options):
-            archive = fetch.Archive("http://mirror.example/debian", "bookworm", "",
+            archive = fetch.Archive("http://main.example/packages", "bookworm", "",
                                     {key.replace("_", "-"): value for key, value in options.items()})
             return fetch.source_line("deb", archive, "sid", "main", "/keys/key.asc")
 
-        self.assertEqual(line(), "deb http://mirror.example/debian sid main\n")
+        self.assertEqual(line(), "deb http://main.example/packages sid main\n")
         self.assertEqual(line(signed_by="/a.gpg /b.gpg"),
-                         "deb [signed-by=/a.gpg,/b.gpg] http://mirror.example/debian sid main\n")
+                         "deb [signed-by=/a.gpg,/b.gpg] http://main.example/packages sid main\n")
         self.assertEqual(line(signed_by="\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n", trusted="yes"),
-                         "deb [signed-by=/keys/key.asc trusted=yes] http://mirror.example/debian sid main\n")
+                         "deb [signed-by=/keys/key.asc trusted=yes] http://main.example/packages sid main\n")
 
     def test_complaints_are_apts_errors(self):
         self.assertEqual(fetch.apt_complaint("Reading lists...\nE: Unable to locate package a\nE: Unable to locate package a\n"),
