@@ -130,22 +130,21 @@ class Planner:
                     else:
                         out += [Goal(*head, t, level=level) for t in q["threads"]
                                 for level in [None, *range(len(q["levels"]))]]
-        return [g for g in out if all(self._fits(spec, q["name"], g.threads, g.cell)
-                                      for spec in (g.contestant, g.baseline))]
+        return [g for g in out if self._fits(g.contestant, g) and self._fits(g.baseline, g)]
 
     def _rivals(self, q: Question, baseline: str) -> list[str]:
         """The contestants against one baseline: those of the question and the other baselines' rivals."""
         return [c for c in q["contestants"] if c != baseline]
 
-    def _fits(self, spec: str, question: str, threads: int, cell: str | None) -> bool:
+    def _fits(self, spec: str, at: Place | Goal) -> bool:
         traits = self._described.get(contestants.strategy_of(spec), {})
         limit = traits.get("max_threads", 0)
-        if limit and threads > limit:
+        if limit and at.threads > limit:
             return False
-        if cell is None or contestants.is_reference(traits):
+        if at.cell is None or contestants.is_reference(traits):
             return True
-        workload = next(c["workload"] for c in self.questions[question]["cells"] if c["name"] == cell)
-        return contestants.unfit(traits, workload, threads) is None
+        workload = next(c["workload"] for c in self.questions[at.question]["cells"] if c["name"] == at.cell)
+        return contestants.unfit(traits, workload, at.threads) is None
 
     def _rng(self, *key: Any) -> random.Random:
         return random.Random("/".join(str(part) for part in (self._seed, *key)))
@@ -256,7 +255,7 @@ class Planner:
         return VisitPlan(place, (place.baseline, *rivals[:size]), purpose)
 
     def _usable(self, place: Place, spec: str) -> bool:
-        if not self._fits(spec, place.question, place.threads, place.cell) or (place, spec) in self._refused:
+        if not self._fits(spec, place) or (place, spec) in self._refused:
             return False
         name = contestants.strategy_of(spec)
         return not any(w.question in (None, place.question) and
