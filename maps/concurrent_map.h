@@ -38,10 +38,7 @@
 //   Clear()         removes everything present when it is called; not atomic
 //                   with concurrent insertions unless the traits say so.
 //   Size()          the number of entries; exact when nothing runs
-//                   concurrently, otherwise a value between the least and the
-//                   greatest number of entries present during the call for
-//                   counters; for designs that add up shards or walk, a sum of
-//                   what was found at different moments.
+//                   concurrently, otherwise as SizeConsistency says.
 //   Reserve(n)      a hint: the next insertions up to n entries should not
 //                   grow the map. Never changes what is observable.
 //   StoreBatch(s)   Store for every pair in order. Atomic as a whole only where
@@ -169,6 +166,23 @@ constexpr std::string_view RangeConsistencyName(RangeConsistency r) {
   return "?";
 }
 
+// What Size counts when others run concurrently.
+enum class SizeConsistency : std::uint8_t {
+  kAsRange,  // the entries of one moment if Range is a snapshot, else as kParts
+  kParts,    // parts of the map, each at a moment of its own
+  kLate,     // as kParts, and calls still under way may be counted late: what they
+             // did can be seen already
+};
+
+constexpr std::string_view SizeConsistencyName(SizeConsistency s) {
+  switch (s) {
+    case SizeConsistency::kAsRange: return "as Range";
+    case SizeConsistency::kParts: return "in parts";
+    case SizeConsistency::kLate: return "late";
+  }
+  return "?";
+}
+
 // What a strategy says of itself. The paper prints these; nothing repeats them.
 struct Traits {
   std::string_view family;       // "lock", "sharded lock", "lock-free reads", ...
@@ -179,6 +193,7 @@ struct Traits {
   std::string_view reclamation;  // "none needed", "epochs", ...
   std::string_view growth;       // how the table grows, and who pays
   RangeConsistency range = RangeConsistency::kWeak;
+  SizeConsistency size = SizeConsistency::kAsRange;
   bool batch_is_atomic = false;  // StoreBatch becomes visible at once
   bool clear_is_atomic = false;
   bool keeps_every_key = true;   // false for bounded caches, which may evict

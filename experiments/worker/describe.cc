@@ -116,6 +116,7 @@ Json Strategy(const StrategyInfo& info) {
           {"reclamation", t.reclamation},
           {"growth", t.growth},
           {"range", RangeConsistencyName(t.range)},
+          {"size", SizeConsistencyName(t.size)},
           {"batch_is_atomic", t.batch_is_atomic},
           {"clear_is_atomic", t.clear_is_atomic},
           {"keeps_every_key", t.keeps_every_key},

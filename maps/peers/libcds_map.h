@@ -61,6 +61,7 @@
 #include <cds/intrusive/split_list.h>
 #include <cds/version.h>
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -257,6 +258,7 @@ class LibcdsMap {
       .reclamation = "hazard pointers",
       .growth = Design::kGrowth,
       .range = RangeConsistency::kWeak,
+      .size = SizeConsistency::kLate,
       .max_threads = peers::kLibcdsThreads,
       .unsupported = [] {
         constexpr bool kSwaps = std::is_nothrow_copy_constructible_v<V>;
@@ -378,7 +380,12 @@ class LibcdsMap {
     }
   }
 
-  std::size_t Size() { return table_->size(); }
+  // The library counts after it has changed the table. A removal can be counted before
+  // the insertion it removes, and its size() be 2^64 - 1 for a moment.
+  std::size_t Size() {
+    const auto size = static_cast<std::ptrdiff_t>(table_->size());
+    return static_cast<std::size_t>(std::max<std::ptrdiff_t>(size, 0));
+  }
 
   void StoreBatch(std::span<const std::pair<K, V>> batch) {
     for (const auto& [key, value] : batch) Store(key, value);

@@ -79,6 +79,7 @@ class LibcuckooMap {
       .growth = "doubles with all locks held; large tables move elements when a "
                 "lock is next taken",
       .range = RangeConsistency::kSnapshot,
+      .size = SizeConsistency::kParts,
       .clear_is_atomic = true,
       .caveat = "gives up when more than eight keys share one hash",
   };
@@ -176,7 +177,8 @@ class LibcuckooMap {
 
   void Clear() { map_.clear(); }
 
-  // O(locks), which are as many as the buckets, 65536 at most.
+  // O(locks), which are as many as the buckets, 65536 at most. Adds up their counts
+  // without taking them: beside a Clear it may find some entries gone and others not.
   std::size_t Size() { return map_.size(); }
 
   void Reserve(std::size_t entries) {

@@ -22,6 +22,7 @@
 #ifndef CMAP_MAPS_VERIFICATION_CONTROLS_H_
 #define CMAP_MAPS_VERIFICATION_CONTROLS_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -139,6 +140,55 @@ class StaleSizeMap : public cmap::internal::LockedMap<std::uint64_t, std::uint64
  private:
   PerturbedAtomics::Atomic<int> running_{0};
   PerturbedAtomics::Atomic<std::size_t> size_{0};
+};
+
+// Counts an insertion or a removal after the lock is given back. With kSaysSo its
+// traits admit it, and it must pass.
+template <bool kSaysSo>
+class LateSizeMap : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
+                                                     cmap::internal::MutexLock<PerturbedAtomics>> {
+ public:
+  static constexpr Traits kTraits = [] {
+    Traits traits = ControlTraits("counts after the lock");
+    if (kSaysSo) traits.size = SizeConsistency::kLate;
+    traits.unsupported = OpSet(Op::kClear, Op::kStoreBatch, Op::kLoadOrCompute);
+    traits.unsupported_reason = "not needed to be wrong";
+    return traits;
+  }();
+  LateSizeMap() = default;
+  explicit LateSizeMap(const Options&) {}
+
+  void Store(std::uint64_t key, std::uint64_t value) { Swap(key, value); }
+  std::optional<std::uint64_t> Swap(std::uint64_t key, std::uint64_t value) {
+    const auto old = LockedMap::Swap(key, value);
+    if (!old) Count(1);
+    return old;
+  }
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    const auto result = LockedMap::LoadOrStore(key, value);
+    if (!result.loaded) Count(1);
+    return result;
+  }
+  std::optional<std::uint64_t> LoadAndDelete(std::uint64_t key) {
+    const auto old = LockedMap::LoadAndDelete(key);
+    if (old) Count(-1);
+    return old;
+  }
+  bool Delete(std::uint64_t key) { return LoadAndDelete(key).has_value(); }
+  bool CompareAndDelete(std::uint64_t key, std::uint64_t expected) {
+    const bool removed = LockedMap::CompareAndDelete(key, expected);
+    if (removed) Count(-1);
+    return removed;
+  }
+  // Not below 0: a removal may be counted before the insertion it removes.
+  std::size_t Size() {
+    return static_cast<std::size_t>(std::max(0, size_.load(std::memory_order_relaxed)));
+  }
+
+ private:
+  void Count(int change) { size_.fetch_add(change, std::memory_order_relaxed); }
+
+  PerturbedAtomics::Atomic<int> size_{0};
 };
 
 // What the maps below have in common: they can do less.
@@ -407,6 +457,9 @@ inline std::span<const Control> Controls() {
       {"stale_range", true, "Range visits what the Range before it has copied",
        &SubjectOf<StaleRangeMap>},
       {"stale_size", true, "Size as it was when nothing else ran", &SubjectOf<StaleSizeMap>},
+      {"late_size", true, "counts what has changed after the lock", &SubjectOf<LateSizeMap<false>>},
+      {"late_size_admitted", false, "the same, and says so in its traits: must pass",
+       &SubjectOf<LateSizeMap<true>>},
       {"claims_snapshot", true, "shards that claim a snapshot for Range",
        &SubjectOf<BoastfulMap<Claim::kSnapshot>>},
       {"claims_clear", true, "shards that claim an atomic Clear",

@@ -132,7 +132,7 @@ std::string Show(const Operation& o, unsigned first_key) {
     case Op::kRange:
       return text + ") sees: " + ShowState(o.state, kLanes);
     case Op::kSize:
-      return text + ") -> " + std::to_string(o.result);
+      return text + ") -> " + std::to_string(static_cast<std::int16_t>(o.result));
     case Op::kStoreBatch:
       return text + ") stores: " + ShowState(o.state, kLanes);
     case Op::kClear:

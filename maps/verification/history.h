@@ -47,7 +47,7 @@ struct Operation {
   std::uint16_t key = 0;  // the lane; of whole-map operations 0
   Id argument = kAbsent;  // what it writes
   Id expected = kAbsent;  // CompareAnd*
-  Id result = kAbsent;    // the value it returned; of Size the number
+  Id result = kAbsent;    // the value it returned; of Size the number, signed
   bool flag = false;      // whether it said true, or loaded
   // Range: what it saw; StoreBatch: what it writes; Load: not 0 if it is what a
   // Range saw at one key.

@@ -137,6 +137,7 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
   configurations_ = 0;
   if (std::string wrong = Errors(logs); !wrong.empty()) return wrong;
   const bool snapshot = traits_.range == RangeConsistency::kSnapshot;
+  const bool one_moment = snapshot && traits_.size == SizeConsistency::kAsRange;
   Problem joint;
   joint.may_vanish = !traits_.keeps_every_key;
   joint.lanes = kLanes;
@@ -191,8 +192,8 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
           break;
         case Op::kSize:
           if (at_rest) break;
-          o.result = o.result >= still ? static_cast<Id>(o.result - still) : kForeign;
-          (snapshot ? joint.operations : sizes).push_back(o);
+          o.result = static_cast<Id>(o.result - still);
+          (one_moment ? joint.operations : sizes).push_back(o);
           break;
         case Op::kLoad:
           if (MayLag(o, at_rest)) break;
@@ -228,6 +229,7 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
 
 // The bound for designs that count in parts.
 std::string Judge::CheckSize(const Problem& joint, const Operation& size) {
+  const bool late = traits_.size == SizeConsistency::kLate;
   int low = 0, high = 0;
   for (std::uint16_t lane = 0; lane < kLanes; ++lane) {
     const Problem one = Project(joint, lane);
@@ -241,15 +243,17 @@ std::string Judge::CheckSize(const Problem& joint, const Operation& size) {
       const bool removes = o.op == Op::kDelete || o.op == Op::kLoadAndDelete ||
                            o.op == Op::kCompareAndDelete ||
                            (o.op == Op::kStore && o.argument == kAbsent);
-      if (removes) {
-        --low;
-      } else if (o.op != Op::kCompareAndSwap) {
-        ++high;
-      }
+      const bool inserts = !removes && o.op != Op::kCompareAndSwap;
+      low -= removes || (late && inserts);
+      high += inserts || (late && removes);
     }
   }
   if (joint.may_vanish) low = 0;
-  if (size.result >= std::max(low, 0) && size.result <= high) return "";
+  // Only where a removal may be counted before its insertion are there fewer than none,
+  // as the side keys show.
+  if (!late) low = std::max(low, 0);
+  const int result = static_cast<std::int16_t>(size.result);
+  if (result >= low && result <= high) return "";
   std::vector<Operation> all = joint.operations;
   all.push_back(size);
   return "  Size() is out of bounds: not in [" + std::to_string(low) + ", " + std::to_string(high) +

@@ -11,10 +11,12 @@
 //           otherwise: each key goes at some moment of the call
 //   StoreBatch   atomic: all pairs come at one moment
 //           otherwise: each at some moment of the call
-//   Size    with snapshot Range: the number of keys at one moment of the call
-//           otherwise: the number when it began, plus any of the insertions and
+//   Size    of one moment: the number of keys at one moment of the call
+//           in parts: the number when it began, plus any of the insertions and
 //           minus any of the removals that overlap it. That is what remains true
-//           of counters in stripes and of walks.
+//           of counters in stripes and of walks
+//           late: the same, but of what overlaps it nothing need be counted that
+//           had already happened when it began
 //           At rest: the number of keys.
 //
 // Where the traits say that a Load may lag behind, its result is not looked at
