@@ -124,7 +124,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     notes = [s.get("why", "no reason recorded")
              if s.get("contestant") == "all" else
              f"{s.get('contestant', s.get('strategy', '?'))} did not take "
-             f"part: {s.get('why', 'no reason recorded')}"
+             f"part{' ' + s['where'] if 'where' in s else ''}: {s.get('why', 'no reason recorded')}"
              for s in meta["skipped"] if s.get("question") == name]
     named = {s.get("contestant") for s in meta["skipped"]
              if s.get("question") == name}

@@ -306,10 +306,11 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
             skip(spec, excluded[spec])
             continue
         # A question may name a reference; it is not among "every strategy".
-        reference = spec in listed and contestants_lib.is_reference(described[name])
+        if spec not in listed and contestants_lib.is_reference(described[name]):
+            skip(spec, "it finds nothing: it is a reference for the harness or the memory, no map")
+            continue
         # Who is fit for some of the cells takes part in those (plan.py).
-        reasons = [None if reference else contestants_lib.unfit(described[name], workload, minimum)
-                   for workload in workloads(q)]
+        reasons = [contestants_lib.unfit(described[name], workload, minimum) for workload in workloads(q)]
         if all(reasons):
             skip(spec, reasons[0])
         else:

@@ -141,7 +141,7 @@ class Planner:
         limit = traits.get("max_threads", 0)
         if limit and at.threads > limit:
             return False
-        if at.cell is None or contestants.is_reference(traits):
+        if at.cell is None:
             return True
         workload = next(c["workload"] for c in self.questions[at.question]["cells"] if c["name"] == at.cell)
         return contestants.unfit(traits, workload, at.threads) is None
@@ -363,8 +363,8 @@ def absences(questions: list[Question], described: dict[str, dict[str, Any]]) ->
     """Contestants that run at some of a question's thread counts or in some of its cells, and not in others."""
     out = []
 
-    def note(q: Question, spec: str, why: str) -> None:
-        out.append({"question": q["name"], "contestant": spec, "why": why})
+    def note(q: Question, spec: str, where: str, why: str) -> None:
+        out.append({"question": q["name"], "contestant": spec, "where": where, "why": why})
 
     for q in questions:
         counts = catalogue.thread_counts(q)
@@ -373,13 +373,13 @@ def absences(questions: list[Question], described: dict[str, dict[str, Any]]) ->
             limit = traits.get("max_threads", 0)
             beyond = [t for t in counts if limit and t > limit]
             if beyond:
-                note(q, spec, f"it is limited to {limit} thread{'s' if limit > 1 else ''}, so it is absent "
-                              f"at {', '.join(str(t) for t in beyond)}")
-            if q["kind"] != "cells" or contestants.is_reference(traits):
+                note(q, spec, f"at {', '.join(str(t) for t in beyond)} threads",
+                     f"it is limited to {limit} thread{'s' if limit > 1 else ''}")
+            if q["kind"] != "cells":
                 continue
             reasons = [contestants.unfit(traits, c["workload"], min(counts)) for c in q["cells"]]
             for why in dict.fromkeys(filter(None, reasons)):
-                note(q, spec, f"in {reasons.count(why)} of {len(reasons)} cells, as {why}")
+                note(q, spec, f"in {reasons.count(why)} of {len(reasons)} cells", why)
     return out
 
 

@@ -96,8 +96,8 @@ class Screening(unittest.TestCase):
         self.assertEqual(seen, {f"keys_{n}_writes_0" for n in ("1k", "10k", "100k", "1m", "4m")})
         self.assertEqual({g.cell for g in simulation.planner._goals["peers"] if g.contestant == "sync_map"}, seen)
         absences = plan.absences(asked.questions, described)
-        self.assertEqual([(a["contestant"], a["why"]) for a in absences],
-                         [("sync_map", "in 10 of 15 cells, as it does not support store: simulated")])
+        self.assertEqual([(a["contestant"], a["where"], a["why"]) for a in absences],
+                         [("sync_map", "in 10 of 15 cells", "it does not support store: simulated")])
 
     def test_teams_have_at_most_four(self):
         simulation = Simulation(planner("full"))

@@ -8,7 +8,7 @@ never timed: the time an emulator takes says nothing about the architecture.
 from typing import Any
 
 from experiments.orchestrator import catalogue
-from experiments.orchestrator.contestants import strategy_of, unfit
+from experiments.orchestrator.contestants import is_reference, strategy_of, unfit
 
 # Seconds a validating visit is expected to take under qemu-user.
 ESTIMATE_S = 2.5
@@ -39,6 +39,7 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], cpus: int,
         for regime in q["regimes"]:
             workload = catalogue.resolve(q, axis, cell, regime)
             fit = [c for c in specs if strategy_of(c) in strategies
+                   and not is_reference(strategies[strategy_of(c)])
                    and not unfit(strategies[strategy_of(c)], workload, threads)]
             filled = list(dict.fromkeys(catalogue.fill(c, q, axis) for c in fit))
             if regime == "stationary":
