@@ -20,7 +20,7 @@ from report import analyse, load, main, render
 from report.testdata import make_testdata
 
 GOLDEN = pathlib.Path(__file__).parent / "testdata/verdicts.golden.json"
-VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+VOID = {"meta", "br", "wbr", "hr", "img", "input", "link", "col"}
 SVG_VOID = {"path", "use", "rect", "circle"}
 
 
