@@ -129,7 +129,8 @@ struct LibcdsFeldman {
   static constexpr std::string_view kGrowth =
       "one array for a slot where two hashes meet; whoever comes helps";
   static constexpr std::string_view kCaveat =
-      "integer keys only: the hash must be without collisions";
+      "integer keys only: the hash must be without collisions; the library's size() "
+      "counts late and may be 2^64 - 1 for a moment";
   static constexpr bool kRanges = false;
   static constexpr bool kCountsMemory = true;
 
@@ -192,7 +193,8 @@ struct LibcdsSplitList {
       "shortcuts";
   static constexpr std::string_view kGrowth =
       "the table of shortcuts doubles and nothing moves, up to the capacity";
-  static constexpr std::string_view kCaveat = "";
+  static constexpr std::string_view kCaveat =
+      "the library's size() counts late and may be 2^64 - 1 for a moment";
   static constexpr bool kRanges = true;
   static constexpr bool kCountsMemory = false;
 

@@ -81,7 +81,8 @@ class LibcuckooMap {
       .range = RangeConsistency::kSnapshot,
       .size = SizeConsistency::kParts,
       .clear_is_atomic = true,
-      .caveat = "gives up when more than eight keys share one hash",
+      .caveat = "gives up when more than eight keys share one hash; beside clear() "
+                "its size() may count a part of what was there",
   };
   static constexpr std::array<Tunable<Options>, 1> kTunables = {{
       {"initial_capacity", &Options::initial_capacity, 1, 1 << 28,
