@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Maps with deliberate mistakes, for the test that a visit finds them. Not part
-// of the worker.
+// Maps with deliberate mistakes, for the test that a visit finds them, and one with
+// bad habits. Not part of the worker.
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "experiments/worker/contestant_for.h"
@@ -91,6 +93,22 @@ class ShortRange : public AlmostCorrect<K, V> {
   }
 };
 
+// Right, and slow at its first loads, like a table that is still moving its entries.
+template <class K, class V>
+class SlowStart : public AlmostCorrect<K, V> {
+ public:
+  using AlmostCorrect<K, V>::AlmostCorrect;
+  std::optional<V> Load(const K& key) {
+    if (loads_.fetch_add(1, std::memory_order_relaxed) < 100) {
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    return Correct<K, V>::Load(key);
+  }
+
+ private:
+  std::atomic<int> loads_{0};
+};
+
 #define BROKEN(name, type)                                        \
   struct name {                                                   \
     static constexpr std::string_view kName = #name;              \
@@ -104,6 +122,7 @@ BROKEN(drops_stores, DropsStores);
 BROKEN(wrong_value, WrongValue);
 BROKEN(wrong_size, WrongSize);
 BROKEN(short_range, ShortRange);
+BROKEN(slow_start, SlowStart);
 
 #undef BROKEN
 

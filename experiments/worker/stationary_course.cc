@@ -169,25 +169,25 @@ class StationaryCourse final : public Course {
         most, std::max<std::uint64_t>(
                   1, kFirstProbeOps /
                          static_cast<std::uint64_t>(session_.threads())));
+    const auto long_enough = [&](const std::vector<double>& ns) {
+      return GeometricMean(ns) >= kProbeNs || n == most ||
+             // One very slow contestant must not make the calibration long.
+             std::accumulate(ns.begin(), ns.end(), 0.0) >= 10 * kProbeNs;
+    };
     std::vector<double> ns;
     while (true) {
       ns = Probe(n);
-      const double total = std::accumulate(ns.begin(), ns.end(), 0.0);
-      // One very slow contestant must not make the calibration long.
-      if (total >= 10 * kProbeNs) break;
-      if (GeometricMean(ns) < kProbeNs && n < most) {
-        n = std::min(most, 4 * n);
-        continue;
-      }
-      // The least of three: a disturbed probe would set the length of every
-      // slice of the visit.
-      for (int again = 0; again < 2; ++again) {
+      // The least of three: a disturbed probe would set the length of every slice of
+      // the visit. So would one that meets untouched pages: a library that moves
+      // entries when they are next asked for may do 128 lookups in 20 ms.
+      for (int again = 0; again < 2 && long_enough(ns); ++again) {
         const std::vector<double> more = Probe(n);
         for (std::size_t c = 0; c < ns.size(); ++c) {
           ns[c] = std::min(ns[c], more[c]);
         }
       }
-      break;
+      if (long_enough(ns)) break;
+      n = std::min(most, 4 * n);
     }
     return static_cast<std::uint64_t>(
         std::llround(slice_ns / (GeometricMean(ns) / static_cast<double>(n))));

@@ -203,6 +203,13 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(out.code, 3, out.text[-300:])
         self.assertIn("loaded", out.lines[-1]["what"])
 
+    def test_a_slow_start_does_not_make_slices_short(self):
+        # Taken for its pace, the first 256 lookups of slow_start make slices of about 1100 operations.
+        out = self.visit({"contestants": ["mutex_map", "slow_start"], "workload": STATIONARY}, [self.broken],
+                         workload={"mix": {"load": 100}}, slice_ms=2)
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertGreater(out.of("slice")[0]["n"], 2500)
+
     # Bad requests.
 
     def test_bad_requests_get_one_sentence_and_exit_code_2(self):
