@@ -153,7 +153,9 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
     started = time.monotonic()
     out = out or sys.stdout
     try:
-        args = parser(name).parse_args([*preset, *argv])
+        args = parser(name).parse_args(argv)
+        if not args.resume:  # which asks what the run asked
+            args = parser(name).parse_args([*preset, *argv])
         command = shlex.join(["bazel", "run", f"//experiments:{name}", *(["--", *argv] if argv else [])])
         return _main(args, command, tools, started, out)
     except KeyboardInterrupt:  # before anything was measured

@@ -62,6 +62,13 @@ class CliTest(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("--only belongs to a new run", err.getvalue())
 
+    def test_the_target_of_one_question_resumes_its_runs(self):
+        preset = ["--only=skew"]
+        support.run_cli(self.workspace, "--profile", "smoke", preset=preset)
+        code, said = support.run_cli(self.workspace, "--resume", preset=preset)
+        self.assertEqual(code, 0, said)
+        self.assertEqual([q["name"] for q in support.meta(support.newest(self.workspace))["questions"]], ["skew"])
+
     def test_resume_refuses_another_worker_and_another_schema(self):
         support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
         run = support.newest(self.workspace)

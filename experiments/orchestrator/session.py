@@ -81,7 +81,6 @@ class Session:
         self._free_bytes = free_bytes
         self._meta_written = 0.0
         self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
-        self._decided: set[evidence.Goal] = set()  # goals with a verdict as things stand
         self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
         self._validated: set[tuple] = set()
         traits = native.strategies() if native else {}
@@ -89,6 +88,8 @@ class Session:
         self._validation = validate.requests(
             smoke, run.meta["questions"], len(cpus), cross.strategies()) if cross and smoke else []
         self._replay()
+        # Goals with a verdict as things stand.
+        self._decided = {goal for goal, verdict, _ in self.planner.goals() if verdict != "undecided"}
 
     # Time.
 

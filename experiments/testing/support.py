@@ -4,6 +4,7 @@
 import io
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from experiments.orchestrator import catalogue, cli
@@ -41,11 +42,11 @@ def quick_catalogue(path: pathlib.Path, **profile: Any) -> pathlib.Path:
 
 
 def run_cli(workspace: pathlib.Path, *args: str, catalogue_path: pathlib.Path | None = None,
-            cross: bool = False) -> tuple[int, str]:
+            cross: bool = False, preset: Sequence[str] = ()) -> tuple[int, str]:
     """The command line in this process, with the simulated worker: (exit code, what it printed)."""
     path = catalogue_path or quick_catalogue(workspace / "catalogue.json")
     out = io.StringIO()
-    return cli.main(list(args), drive.tools(workspace, path, cross), out=out), out.getvalue()
+    return cli.main(list(args), drive.tools(workspace, path, cross), preset=preset, out=out), out.getvalue()
 
 
 def newest(workspace: pathlib.Path) -> pathlib.Path:
