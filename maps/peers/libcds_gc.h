@@ -24,8 +24,9 @@ inline void LibcdsAttach() {
   struct Library {
     Library() {
       cds::Initialize();
-      new cds::gc::HP(kLibcdsHazardPointers, kLibcdsThreads);
+      hazard_pointers = new cds::gc::HP(kLibcdsHazardPointers, kLibcdsThreads);
     }
+    cds::gc::HP* hazard_pointers;  // still reachable, no leak
   };
   struct Attached {
     Attached() {
