@@ -37,7 +37,7 @@ constexpr std::string_view kHelp =
   --controls N        histories of each kind for each negative control (default 2000)
   --seed N            (default 1)
   --seconds N         at most, for each contestant (default: no limit)
-  --only A,B          these contestants; the file keeps the others' entries
+  --only A,B          these contestants or controls; the file keeps the others' entries
   --out FILE          (default: maps/verification/figures.json in the workspace)
 
 Exits with 1 when a contestant violates linearizability or crashes.
@@ -195,9 +195,10 @@ void Write(const Json& figures, const std::string& path) {
 int Run(const Flags& flags) {
   std::set<std::string> known;
   for (const Contestant& c : Contestants()) known.insert(c.name);
+  for (const Control& c : Controls()) known.emplace(c.name);
   for (const std::string& name : flags.only) {
     if (!known.contains(name)) {
-      throw std::invalid_argument("no contestant is called '" + name + "'");
+      throw std::invalid_argument("no contestant and no control is called '" + name + "'");
     }
   }
   Json figures;
@@ -253,9 +254,10 @@ int Run(const Flags& flags) {
     }
     Write(figures, flags.out);
   }
-  if (flags.controls != 0 && flags.only.empty()) {
-    figures["controls"] = Json::object();
+  if (flags.controls != 0) {
+    if (flags.only.empty()) figures["controls"] = Json::object();
     for (const Control& control : Controls()) {
+      if (!flags.only.empty() && !flags.only.contains(std::string(control.name))) continue;
       const Json entry = InChild([&] { return ControlEntry(control, flags); });
       std::cout << control.name << ": " << entry.dump() << std::endl;
       if (entry.contains("crashed")) {
