@@ -262,7 +262,8 @@ class Performer {
       case Op::kSize: {
         std::size_t size = 0;
         Time(o, [&] { size = map_.Size(); });
-        o.result = static_cast<Id>(std::min<std::size_t>(size, kForeign));
+        // At most what is still positive as a signed number.
+        o.result = static_cast<Id>(std::min<std::size_t>(size, INT16_MAX));
         break;
       }
       case Op::kStoreBatch: {
