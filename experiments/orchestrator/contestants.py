@@ -81,6 +81,12 @@ def is_reference(traits: dict[str, Any]) -> bool:
     return not traits.get("returns_results", True)
 
 
+def thread_limit(traits: dict[str, Any], threads: int) -> str | None:
+    """The limit that so many threads would break, in words, or None."""
+    limit = traits.get("max_threads", 0)
+    return f"it is limited to {limit} thread{'s' if limit > 1 else ''}" if limit and threads > limit else None
+
+
 def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str | None:
     """Why the strategy with these traits cannot run the workload, or None when it can, as a reference always can."""
     if is_reference(traits):
@@ -97,8 +103,5 @@ def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str
     if missing:
         reason = traits.get("unsupported_reason") or "its design has no atomic form of it"
         return f"it does not support {', '.join(missing)}: {reason}"
-    limit = traits.get("max_threads", 0)
-    if limit and threads > limit:
-        return (f"it is limited to {limit} thread{'s' if limit > 1 else ''} "
-                f"and the question needs {threads}")
-    return None
+    limit = thread_limit(traits, threads)
+    return f"{limit} and the question needs {threads}" if limit else None

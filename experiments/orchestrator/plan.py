@@ -138,11 +138,8 @@ class Planner:
 
     def _fits(self, spec: str, at: Place | Goal) -> bool:
         traits = self._described.get(contestants.strategy_of(spec), {})
-        limit = traits.get("max_threads", 0)
-        if limit and at.threads > limit:
-            return False
         if at.cell is None:
-            return True
+            return contestants.thread_limit(traits, at.threads) is None
         workload = next(c["workload"] for c in self.questions[at.question]["cells"] if c["name"] == at.cell)
         return contestants.unfit(traits, workload, at.threads) is None
 
@@ -370,11 +367,10 @@ def absences(questions: list[Question], described: dict[str, dict[str, Any]]) ->
         counts = catalogue.thread_counts(q)
         for spec in q["contestants"]:
             traits = described.get(contestants.strategy_of(spec), {})
-            limit = traits.get("max_threads", 0)
-            beyond = [t for t in counts if limit and t > limit]
+            beyond = [t for t in counts if contestants.thread_limit(traits, t)]
             if beyond:
                 note(q, spec, f"at {', '.join(str(t) for t in beyond)} threads",
-                     f"it is limited to {limit} thread{'s' if limit > 1 else ''}")
+                     contestants.thread_limit(traits, beyond[0]))
             if q["kind"] != "cells":
                 continue
             reasons = [contestants.unfit(traits, c["workload"], min(counts)) for c in q["cells"]]
