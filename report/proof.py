@@ -140,7 +140,7 @@ def memory(proof: dict[str, Any]) -> Memory | None:
         last = found[max(found)] if found else None
         rows.append(Footprint(
             name, strategy.get("excluded", ""),
-            [_each(found[n]["settled"], found[n]) if n in found else "" for n in entries],
+            [_each(found[n]["settled"], found[n]) if n in found else "–" for n in entries],
             _each(last["fill_peak"], last) if last else "",
             _each(max(0, last["overwritten"] - last["settled"]), last) if last else ""))
     return Memory(entries, rows)

@@ -38,7 +38,8 @@ class Proof(unittest.TestCase):
     def test_memory(self):
         found = proof.memory(self.proof)
         self.assertEqual(found.entries, [1000, 100000])
-        null, sync = found.rows
+        fixed, null, sync = found.rows
+        self.assertEqual(fixed.settled, ["48.0", "–"])
         self.assertEqual(null.excluded, "it stores nothing")
         self.assertEqual((sync.settled, sync.peak, sync.waiting), (["64.0", "56.0"], "80.0", "1.0"))
 

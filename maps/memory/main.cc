@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "maps/memory/heap.h"
@@ -139,15 +140,21 @@ int Run(const Arguments& arguments) {
       continue;
     }
     text << ", \"footprints\": [";
+    std::string_view comma;
     for (const Number entries : arguments.sizes) {
-      if (entries != arguments.sizes.front()) text << ",";
-      const Footprint footprint = Measure(subject, entries);
+      const std::optional<Footprint> footprint = Measure(subject, entries);
+      if (!footprint) {
+        std::fprintf(stderr, "%-28s %9llu entries: left out, a store takes more than %.0f us\n",
+                     subject.name.c_str(), static_cast<unsigned long long>(entries),
+                     1e6 * kSlowStoreSeconds);
+        break;  // with more entries it would be slower still
+      }
       std::fprintf(stderr, "%-28s %9llu entries: %7.1f bytes each, %7.1f at most\n",
                    subject.name.c_str(), static_cast<unsigned long long>(entries),
-                   static_cast<double>(footprint.settled) / static_cast<double>(entries),
-                   static_cast<double>(footprint.fill_peak) / static_cast<double>(entries));
-      text << "\n      ";
-      Print(text, footprint);
+                   static_cast<double>(footprint->settled) / static_cast<double>(entries),
+                   static_cast<double>(footprint->fill_peak) / static_cast<double>(entries));
+      text << std::exchange(comma, ",") << "\n      ";
+      Print(text, *footprint);
     }
     text << "]}";
   }

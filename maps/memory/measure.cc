@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,24 +25,25 @@ double Now() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
+enum class Way { kSingly, kInBatches, kTooSlow };
+
 // Stores 0 .. entries-1, singly as long as that is not much slower than it should be. A
-// design that copies everything for a store gets the rest in four batches. Whether it
-// had to, or, for a map that is full already, knows from `in_batches` that it would.
-bool Fill(AnyMap& map, Number entries, Number version, bool in_batches = false) {
+// design that copies everything for a store gets the rest in four batches; one that has no
+// batches is given up. Returns how it went, or, for a map that is full already, is told.
+Way Fill(AnyMap& map, Number entries, Number version, Way way = Way::kSingly) {
   constexpr Number kLook = 256;
-  // For a store, on average over all: growing makes some of them slow, one that copies all or
-  // many that move a part each.
-  constexpr double kSlow = 20e-6;
   Number key = 0;
   const double start = Now();
-  for (; !in_batches && key < entries; ++key) {
+  for (; way == Way::kSingly && key < entries; ++key) {
+    // On average over all: growing makes some of them slow, one that copies all or many that
+    // move a part each.
     if (key % kLook == kLook - 1 && key > kLook &&
-        Now() - start > kSlow * static_cast<double>(key)) {
-      break;
+        Now() - start > kSlowStoreSeconds * static_cast<double>(key)) {
+      way = map.HasBatches() ? Way::kInBatches : Way::kTooSlow;
     }
     map.Store(key, key + version);
   }
-  in_batches = key < entries;
+  if (way != Way::kInBatches) return way;
   const Number each = (entries - key) / 4 + 1;
   std::vector<std::pair<Number, Number>> batch;
   while (key < entries) {
@@ -51,7 +53,7 @@ bool Fill(AnyMap& map, Number entries, Number version, bool in_batches = false) 
     }
     map.StoreBatch(batch);
   }
-  return in_batches;
+  return way;
 }
 
 }  // namespace
@@ -72,7 +74,7 @@ std::string_view WhyNot(const Subject& subject) {
   return "";
 }
 
-Footprint Measure(const Subject& subject, Number entries) {
+std::optional<Footprint> Measure(const Subject& subject, Number entries) {
   {
     // Records of this thread and the like, which stay, are not this map's.
     const auto warm = subject.make();
@@ -90,7 +92,9 @@ Footprint Measure(const Subject& subject, Number entries) {
   bytes.empty = HeapBytes() - before;
   ResetPeak();
   // The harness's own batches count in the peak: they are what a caller has to have.
-  bytes.in_batches = Fill(*map, entries, 0);
+  const Way way = Fill(*map, entries, 0);
+  if (way == Way::kTooSlow) return std::nullopt;
+  bytes.in_batches = way == Way::kInBatches;
   bytes.filled = HeapBytes() - before;
   bytes.fill_peak = PeakHeapBytes() - before;
   map->Quiesce();
@@ -98,7 +102,7 @@ Footprint Measure(const Subject& subject, Number entries) {
   bytes.size = map->Size();
   bytes.memory_bytes = map->MemoryBytes();
   ResetPeak();
-  Fill(*map, entries, 1, bytes.in_batches);
+  if (Fill(*map, entries, 1, way) == Way::kTooSlow) return std::nullopt;
   bytes.overwritten = HeapBytes() - before;
   bytes.overwrite_peak = PeakHeapBytes() - before;
   if (!bytes.in_batches) {

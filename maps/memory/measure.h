@@ -31,7 +31,12 @@ struct Footprint {
 // Why the subject cannot be measured; empty if it can.
 std::string_view WhyNot(const Subject& subject);
 
-Footprint Measure(const Subject& subject, Number entries);
+// Stores that take longer than this on average, in seconds of processor time, are not waited for.
+inline constexpr double kSlowStoreSeconds = 50e-6;
+
+// Nothing where stores are too slow and the map has no batches: one with a fixed number of
+// buckets, and very many entries.
+std::optional<Footprint> Measure(const Subject& subject, Number entries);
 
 }  // namespace cmap::memory
 

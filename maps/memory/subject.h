@@ -24,6 +24,8 @@ class AnyMap {
  public:
   virtual ~AnyMap() = default;
   virtual void Store(Number key, Number value) = 0;
+  // Whether StoreBatch does anything.
+  virtual bool HasBatches() = 0;
   virtual void StoreBatch(std::span<const std::pair<Number, Number>> batch) = 0;
   virtual void Delete(Number key) = 0;
   // Nothing where the map does not support it.
@@ -56,12 +58,9 @@ class MapOfNumbers final : public AnyMap {
       map_.LoadOrStore(key, value);
     }
   }
+  bool HasBatches() override { return Supports<Map>(Op::kStoreBatch); }
   void StoreBatch(std::span<const std::pair<Number, Number>> batch) override {
-    if constexpr (Supports<Map>(Op::kStoreBatch)) {
-      map_.StoreBatch(batch);
-    } else {
-      for (const auto& [key, value] : batch) Store(key, value);
-    }
+    if constexpr (Supports<Map>(Op::kStoreBatch)) map_.StoreBatch(batch);
   }
   void Delete(Number key) override {
     if constexpr (Supports<Map>(Op::kDelete)) map_.Delete(key);

@@ -401,7 +401,10 @@ def proof() -> dict:
                 {"entries": 1000, "size": 1000, "settled": 64000, "filled": 65000, "fill_peak": 90000,
                  "overwritten": 66000},
                 {"entries": 100000, "size": None, "settled": 5600000, "filled": 5600000, "fill_peak": 8000000,
-                 "overwritten": 5700000}]}}},
+                 "overwritten": 5700000}]},
+            "fixed_buckets": {"peer": True, "footprints": [
+                {"entries": 1000, "size": 1000, "settled": 48000, "filled": 48000, "fill_peak": 48000,
+                 "overwritten": 48000}]}}},
         "mutants": {
             "schema": 1, "rungs": {"threads": "conformance kit: several threads", "tsan": "ThreadSanitizer"},
             "mutants": [
