@@ -43,13 +43,16 @@ SchedulerTime ReadSchedstat(int file) {
   return ParseSchedstat({text, static_cast<std::size_t>(length)}).value_or(SchedulerTime{});
 }
 
-// Of a thread of this process; 0 if it has ended.
-std::int64_t TimeOnCpu(pid_t thread) {
-  const std::string path = "/proc/self/task/" + std::to_string(thread) + "/schedstat";
-  const int file = open(path.c_str(), O_RDONLY);
-  const SchedulerTime time = ReadSchedstat(file);
-  if (file >= 0) close(file);
-  return time.on_cpu;
+// Of threads of this process together; one that has ended counts nothing.
+std::int64_t TimeOnCpu(const std::vector<pid_t>& threads) {
+  std::int64_t on_cpu = 0;
+  for (const pid_t thread : threads) {
+    const std::string path = "/proc/self/task/" + std::to_string(thread) + "/schedstat";
+    const int file = open(path.c_str(), O_RDONLY);
+    on_cpu += ReadSchedstat(file).on_cpu;
+    if (file >= 0) close(file);
+  }
+  return on_cpu;
 }
 
 }  // namespace
@@ -156,11 +159,11 @@ void Team::Enter(int thread) {
   mine.id = gettid();
 }
 
-// Returns the CPU time that the threads which are not ours have had so far.
-std::int64_t Team::FreeOtherThreads() {
-  DIR* const tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return 0;
+// Threads of this process that a map has started for itself.
+std::vector<pid_t> Team::OtherThreads() const {
   std::vector<pid_t> others;
+  DIR* const tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return others;
   while (const dirent* entry = readdir(tasks)) {
     const pid_t id = std::atoi(entry->d_name);
     const auto is_ours = [id](const PaddedTime& time) { return time.id == id; };
@@ -169,15 +172,17 @@ std::int64_t Team::FreeOtherThreads() {
     }
   }
   closedir(tasks);
-  std::int64_t on_cpu = 0;
+  return others;
+}
+
+// They were born on the one CPU of the thread that made the map.
+void Team::Free(std::vector<pid_t> others) {
   for (const pid_t id : others) {
-    on_cpu += TimeOnCpu(id);
     if (std::find(freed_.begin(), freed_.end(), id) == freed_.end()) {
       SetAffinity(former_cpus_, id);
     }
   }
   freed_ = std::move(others);
-  return on_cpu;
 }
 
 void Team::Loop(int thread) {
@@ -241,7 +246,9 @@ void Team::Part(int thread) {
 }
 
 RunTime Team::RunErased(Call call, void* context) {
-  const std::int64_t helped_before = FreeOtherThreads();
+  std::vector<pid_t> helpers = OtherThreads();
+  const std::int64_t helped_before = TimeOnCpu(helpers);
+  Free(std::move(helpers));
   call_ = call;
   context_ = context;
   ready_.store(0, std::memory_order_relaxed);
@@ -264,7 +271,7 @@ RunTime Team::RunErased(Call call, void* context) {
   for (const PaddedTime& time : times_) times.push_back(time.time);
   RunTime run = Combine(times);
   // (A thread that ends takes its time with it.)
-  run.helpers = std::max<std::int64_t>(0, FreeOtherThreads() - helped_before);
+  run.helpers = std::max<std::int64_t>(0, TimeOnCpu(OtherThreads()) - helped_before);
   return run;
 }
 

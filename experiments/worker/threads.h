@@ -127,7 +127,8 @@ class Team {
   void AwaitRound(std::uint32_t seen) const;
   void Part(int thread);
   void Enter(int thread);
-  std::int64_t FreeOtherThreads();
+  std::vector<pid_t> OtherThreads() const;
+  void Free(std::vector<pid_t> others);
 
   struct alignas(64) PaddedTime {
     ThreadTime time;
