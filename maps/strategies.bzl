@@ -367,7 +367,7 @@ def declare_strategies():
                 size = "medium",
                 # The checks are the same and shorter: emulated code is several times slower, and what only time can find, the
                 # order of memory accesses, the emulator inherits from this machine.
-                env = {"CMAP_TEST_SCALE": "0.15"},
+                env = {"CMAP_TEST_SHARE": "0.15"},
                 test = ":" + test,
             )
 

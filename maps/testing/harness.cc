@@ -28,7 +28,8 @@ double FromEnvironment(const char* name, double otherwise) {
 }  // namespace
 
 double TestScale() {
-  static const double scale = FromEnvironment("CMAP_TEST_SCALE", 1.0);
+  static const double scale =
+      FromEnvironment("CMAP_TEST_SCALE", 1.0) * FromEnvironment("CMAP_TEST_SHARE", 1.0);
   return scale;
 }
 

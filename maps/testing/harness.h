@@ -81,7 +81,8 @@ class Random {
 };
 
 // CMAP_TEST_SCALE in the environment scales iteration counts and time limits of
-// all checks (default 1). CMAP_TEST_SEED replaces the seed (default 1).
+// all checks (default 1); CMAP_TEST_SHARE, which targets set that are emulated,
+// scales them once more. CMAP_TEST_SEED replaces the seed (default 1).
 double TestScale();
 std::uint64_t TestSeed();
 

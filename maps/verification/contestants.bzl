@@ -55,7 +55,7 @@ def declare_contestants():
             cross_test(
                 name = test + "_" + CROSS_ARCH,
                 size = "medium",
-                env = {"CMAP_TEST_SCALE": "0.1"},
+                env = {"CMAP_TEST_SHARE": "0.1"},
                 tags = ["linearizability"],
                 test = ":" + test,
             )
