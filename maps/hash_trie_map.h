@@ -41,8 +41,8 @@
 // with a hash function that is constant, truncated, or changes its mind.
 //
 // What differs from Go: epochs (internal/epoch.h), or liburcu (internal/rcu.h), in
-// place of the collector; the hash is stored in the entry; a one-byte lock (internal/spin_lock.h) in place of
-// Go's eight-byte mutex.
+// place of the collector; the hash is stored in the entry; a one-byte lock
+// (internal/spin_lock.h) in place of Go's eight-byte mutex.
 //
 // Guarantees. Point operations and Clear are linearizable. Load is wait-free, of
 // at most 16 levels (log16 n on average) and a chain, and writes nothing shared;

@@ -17,10 +17,10 @@
 //
 // Guarantees. Every operation, those on the whole map included, is linearizable.
 // Load, Range and Size are wait-free (given bounded buckets; with hazard pointers
-// lock-free, with shared pointers blocking), as are operations that find on the snapshot that they have nothing to change: LoadOrStore of a
-// present key, Delete of an absent one, CompareAndX with another value. Others
-// hold the mutex for the copying. Exceptions come before the publishing, so they
-// change nothing.
+// lock-free, with shared pointers blocking), as are operations that find on the
+// snapshot that they have nothing to change: LoadOrStore of a present key, Delete
+// of an absent one, CompareAndX with another value. Others hold the mutex for the
+// copying. Exceptions come before the publishing, so they change nothing.
 //
 // What is retired is a whole table. It counts by its size for reclamation, so
 // that a few snapshots of a large map, not some hundreds, wait to be freed. Range
