@@ -141,6 +141,7 @@ STRATEGIES = [
         map = "XeniumVyukovMap<K, V, Hash>",
         deps = [":peers", "@peer_headers//:xenium"],
         # Its iterator passes over empty buckets by recursion, which only the optimiser turns into a loop.
+        tsan = False,
         asan = False,
         architectures = ["x86_64"],  # its headers refuse ARM: they know no clock there
     ),
