@@ -41,7 +41,7 @@ double BytesPerEntry(Map& map) {
   return static_cast<double>(map.MemoryBytes()) / static_cast<double>(map.Size());
 }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(CMAP_THREAD_SANITIZER) || defined(CMAP_ADDRESS_SANITIZER)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

@@ -86,14 +86,6 @@ class ReclamationTest : public ::testing::Test {
   std::unique_ptr<typename T::Map> map_ = std::make_unique<typename T::Map>();
 };
 
-#if defined(__SANITIZE_THREAD__)
-#define CMAP_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CMAP_THREAD_SANITIZER 1
-#endif
-#endif
-
 #ifdef CMAP_THREAD_SANITIZER
 // It follows neither liburcu nor libstdc++ 12's atomic shared_ptr: strategies.bzl.
 using Kinds = ::testing::Types<

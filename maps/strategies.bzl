@@ -274,11 +274,20 @@ _REGISTRATIONS = """// Generated from maps/strategies.bzl.
 {includes}
 
 [[maybe_unused]] static const bool kRegistered =
-    {calls};
+{calls}
+    false;
 """
 
+def _registration(s, call):
+    """The call for one strategy, unless built with a sanitizer that cannot follow it."""
+    line = "    " + call.format(name = s.name) + " |"
+    # .bazelrc defines the macros.
+    for macro in ([] if s.tsan else ["CMAP_THREAD_SANITIZER"]) + ([] if s.asan else ["CMAP_ADDRESS_SANITIZER"]):
+        line = "#ifndef %s\n%s\n#endif" % (macro, line)
+    return line
+
 def registrations(name, header, call, deps):
-    """Declares the library `name`: whatever links it knows every strategy.
+    """Declares the library `name`: whatever links it knows every strategy (of those that a sanitizer can follow, built with one).
 
     Its parts are <name>_<header of the strategy>: strategies of one header share a source file, because reading the headers is
     most of the work of compiling it.
@@ -304,7 +313,7 @@ def registrations(name, header, call, deps):
             out = part + ".cc",
             content = _REGISTRATIONS.format(
                 includes = "\n".join(["#include \"%s\"" % h for h in [header] + ["maps/strategies/%s.h" % s.name for s in members]]),
-                calls = " |\n    ".join([call.format(name = s.name) for s in members]),
+                calls = "\n".join([_registration(s, call) for s in members]),
             ),
         )
         cc_library(

@@ -52,9 +52,9 @@ std::string Flags() {
 #if defined(__PIE__)
   add("-fPIE");
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(CMAP_THREAD_SANITIZER)
   add("-O1 -fsanitize=thread");
-#elif defined(__SANITIZE_ADDRESS__)
+#elif defined(CMAP_ADDRESS_SANITIZER)
   add("-O1 -fsanitize=address");
 #endif
 #if defined(__AVX2__)

@@ -15,14 +15,8 @@
 
 #include "maps/memory/mappings.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CMAP_THREAD_SANITIZER) || defined(CMAP_ADDRESS_SANITIZER)
 #define CMAP_HEAP_COUNTED 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CMAP_HEAP_COUNTED 0
-#else
-#define CMAP_HEAP_COUNTED 1
-#endif
 #else
 #define CMAP_HEAP_COUNTED 1
 #endif

@@ -27,14 +27,7 @@
 namespace cmap::memory {
 namespace {
 
-class MemoryTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!HeapIsCounted()) GTEST_SKIP() << "a sanitizer has replaced the allocator";
-  }
-};
-
-TEST_F(MemoryTest, TheHookCountsAsMallocBytesDoes) {
+TEST(MemoryTest, TheHookCountsAsMallocBytesDoes) {
   for (const std::size_t bytes : {1u, 24u, 25u, 40u, 41u, 1000u, 100'000u}) {
     const std::int64_t before = HeapBytes();
     ResetPeak();
@@ -46,7 +39,7 @@ TEST_F(MemoryTest, TheHookCountsAsMallocBytesDoes) {
   }
 }
 
-TEST_F(MemoryTest, TheHookCountsWhoeverAsks) {
+TEST(MemoryTest, TheHookCountsWhoeverAsks) {
   const std::int64_t before = HeapBytes();
   void* block = std::malloc(100);
   block = std::realloc(block, 10'000);
@@ -107,7 +100,7 @@ class Pages {
 
 const std::int64_t kPage = sysconf(_SC_PAGESIZE);
 
-TEST_F(MemoryTest, TheHookCountsPagesThatAreTouched) {
+TEST(MemoryTest, TheHookCountsPagesThatAreTouched) {
   const std::int64_t before = HeapBytes();
   {
     const Pages pages(64 * kPage);
@@ -132,7 +125,7 @@ TEST_F(MemoryTest, TheHookCountsPagesThatAreTouched) {
 
 // Reading may map a page of zeros, which takes no memory, and huge pages may be had or not: it
 // is as the kernel has it.
-TEST_F(MemoryTest, TheHookCountsWhatTheKernelGives) {
+TEST(MemoryTest, TheHookCountsWhatTheKernelGives) {
   for (const int advice : {MADV_NOHUGEPAGE, MADV_HUGEPAGE}) {
     const std::int64_t before = HeapBytes();
     {
@@ -159,7 +152,7 @@ TEST_F(MemoryTest, TheHookCountsWhatTheKernelGives) {
   }
 }
 
-TEST_F(MemoryTest, TheHookFollowsMappingsThatMove) {
+TEST(MemoryTest, TheHookFollowsMappingsThatMove) {
   const std::int64_t before = HeapBytes();
   void* const small =
       mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -177,7 +170,7 @@ TEST_F(MemoryTest, TheHookFollowsMappingsThatMove) {
   EXPECT_EQ(HeapBytes(), before);
 }
 
-TEST_F(MemoryTest, ThePeakIsOfBlocksAndMappingsTogether) {
+TEST(MemoryTest, ThePeakIsOfBlocksAndMappingsTogether) {
   const std::int64_t before = HeapBytes();
   {
     const Pages pages(100 * kPage);
@@ -201,7 +194,7 @@ TEST_F(MemoryTest, ThePeakIsOfBlocksAndMappingsTogether) {
   EXPECT_EQ(HeapBytes(), before);
 }
 
-TEST_F(MemoryTest, EveryStrategyIsKnown) {
+TEST(MemoryTest, EveryStrategyIsKnown) {
   EXPECT_GE(Subjects().size(), 11u);
   for (std::size_t i = 1; i < Subjects().size(); ++i) {
     EXPECT_LT(Subjects()[i - 1].name, Subjects()[i].name);
@@ -221,7 +214,7 @@ bool HugePagesUnasked() {
 // cache_line_map is the one with tables of its own in mappings. It knows the huge pages that it
 // asks for. Behind them are pages of which it has touched the first ones; when the kernel takes
 // it upon itself to give a huge page there, the map cannot know, and has up to one more.
-TEST_F(MemoryTest, MapsKnowWhatTheyHold) {
+TEST(MemoryTest, MapsKnowWhatTheyHold) {
   for (const Subject& subject : Subjects()) {
     if (subject.peer || !WhyNot(subject).empty()) continue;
     for (const Number entries : {1'000u, 100'000u}) {
@@ -263,7 +256,7 @@ class SlowMap final : public AnyMap {
   void Quiesce() override {}
 };
 
-TEST_F(MemoryTest, SlowStoresAreNotWaitedFor) {
+TEST(MemoryTest, SlowStoresAreNotWaitedFor) {
   Subject slow;
   slow.make = []() -> std::unique_ptr<AnyMap> { return std::make_unique<SlowMap>(); };
   EXPECT_FALSE(Measure(slow, 1'000'000'000));

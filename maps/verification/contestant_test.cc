@@ -15,14 +15,8 @@
 namespace cmap::verification {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(CMAP_THREAD_SANITIZER) || defined(CMAP_ADDRESS_SANITIZER)
 constexpr double kShare = 0.5;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr double kShare = 0.5;
-#else
-constexpr double kShare = 1;
-#endif
 #else
 constexpr double kShare = 1;
 #endif
