@@ -375,6 +375,7 @@ def declare_strategies():
             cross_test(
                 name = test + "_" + CROSS_ARCH,
                 size = "medium",
+                timeout = "long",  # maps that copy all for a write, under AddressSanitizer
                 # The checks are the same and shorter: emulated code is several times slower, and what only time can find, the
                 # order of memory accesses, the emulator inherits from this machine.
                 env = {"CMAP_TEST_SHARE": "0.15"},
