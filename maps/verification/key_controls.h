@@ -25,17 +25,14 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
 #include "maps/internal/rw_lock.h"
 #include "maps/internal/table.h"
-#include "maps/verification/control_traits.h"
+#include "maps/verification/control_base.h"
 #include "maps/verification/perturbation.h"
 
 namespace cmap::verification {
 
-class ReservationMap
-    : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
-                                       cmap::internal::MutexLock<PerturbedAtomics>> {
+class ReservationMap : public LockedControl {
  public:
   static constexpr Traits kTraits = ControlTraits("Load, then Store");
   ReservationMap() = default;
@@ -48,9 +45,7 @@ class ReservationMap
   }
 };
 
-class CompareThenStoreMap
-    : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
-                                       cmap::internal::MutexLock<PerturbedAtomics>> {
+class CompareThenStoreMap : public LockedControl {
  public:
   static constexpr Traits kTraits = ControlTraits("compare, then store");
   CompareThenStoreMap() = default;

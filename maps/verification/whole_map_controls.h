@@ -18,17 +18,14 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
 #include "maps/sharded_map.h"
-#include "maps/verification/control_traits.h"
+#include "maps/verification/control_base.h"
 #include "maps/verification/perturbation.h"
 
 namespace cmap::verification {
 
 // Promises no snapshot, but even so nothing from before the call.
-class StaleRangeMap
-    : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
-                                       cmap::internal::MutexLock<PerturbedAtomics>> {
+class StaleRangeMap : public LockedControl {
  public:
   static constexpr Traits kTraits = ControlTraits("Range reuses its last copy");
   StaleRangeMap() = default;
@@ -57,8 +54,7 @@ class StaleRangeMap
   std::vector<std::pair<std::uint64_t, std::uint64_t>> copy_;
 };
 
-class StaleSizeMap : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
-                                                      cmap::internal::MutexLock<PerturbedAtomics>> {
+class StaleSizeMap : public LockedControl {
  public:
   static constexpr Traits kTraits = ControlTraits("Size from when nothing ran");
   StaleSizeMap() = default;
@@ -85,8 +81,7 @@ class StaleSizeMap : public cmap::internal::LockedMap<std::uint64_t, std::uint64
 // Counts an insertion or a removal after the lock is given back. With kSaysSo its
 // traits admit it, and it must pass.
 template <bool kSaysSo>
-class LateSizeMap : public cmap::internal::LockedMap<std::uint64_t, std::uint64_t, ControlHash,
-                                                     cmap::internal::MutexLock<PerturbedAtomics>> {
+class LateSizeMap : public LockedControl {
  public:
   static constexpr Traits kTraits = [] {
     Traits traits = ControlTraits("counts after the lock");
