@@ -259,14 +259,16 @@ def where(s, if_true, if_false):
         **{"//conditions:default": if_false}
     ))
 
+def _refused(s):
+    """Names of the sanitizers that cannot follow the strategy."""
+    return ([] if s.tsan else ["thread"]) + ([] if s.asan else ["address"])
+
 def followed(s):
     """target_compatible_with of what is pointless under ThreadSanitizer or AddressSanitizer."""
-    refused = [] if s.tsan else ["//tools:thread_sanitizer"]
-    refused = refused + ([] if s.asan else ["//tools:address_sanitizer"])
-    if not refused:
+    if not _refused(s):
         return []
     return select(dict(
-        {setting: ["//tools/platforms:unfollowed"] for setting in refused},
+        {"//tools:%s_sanitizer" % what: ["//tools/platforms:unfollowed"] for what in _refused(s)},
         **{"//conditions:default": []}
     ))
 
@@ -282,8 +284,8 @@ def _registration(s, call):
     """The call for one strategy, unless built with a sanitizer that cannot follow it."""
     line = "    " + call.format(name = s.name) + " |"
     # .bazelrc defines the macros.
-    for macro in ([] if s.tsan else ["CMAP_THREAD_SANITIZER"]) + ([] if s.asan else ["CMAP_ADDRESS_SANITIZER"]):
-        line = "#ifndef %s\n%s\n#endif" % (macro, line)
+    for what in _refused(s):
+        line = "#ifndef CMAP_%s_SANITIZER\n%s\n#endif" % (what.upper(), line)
     return line
 
 def registrations(name, header, call, deps):
