@@ -27,7 +27,7 @@ std::map<Number, Number> Contents(AnyMap& map) {
 void RangeVisitsEachOnce(const Context& context) {
   const auto map = context.Make();
   Expect(Contents(*map).empty(), "Range of an empty map visits something");
-  const Number keys = context.Keys(500);
+  const Number keys = context.Keys(1000);
   for (Number key = 0; key < keys; ++key) map->Put(key, key * 3);
   for (Number key = 0; key < keys; key += 3) map->Delete(key);
   for (Number key = 0; key < keys; key += 6) map->Put(key, key * 5);
