@@ -15,6 +15,7 @@
 
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
+#include "maps/internal/load_window.h"
 #include "maps/testing/counting_new.h"
 // After counting_new.h.
 #include "maps/testing/conformance.h"
@@ -52,6 +53,35 @@ TEST(AdaptiveMapTest, Rules) {
   // Between, what is there stays.
   EXPECT_EQ(choose(InnerMap::kShards, 0.70, 1, 2), InnerMap::kShards);
   EXPECT_EQ(choose(InnerMap::kTrie, 0.70, 1, 2), InnerMap::kTrie);
+}
+
+// Whatever is added between the counts that are read and reset one after another.
+struct AtomicsOfOthers {
+  template <class T>
+  struct Atomic : std::atomic<T> {
+    using std::atomic<T>::atomic;
+    T exchange(T value, std::memory_order order) {
+      before_exchange();
+      return std::atomic<T>::exchange(value, order);
+    }
+  };
+  static inline std::function<void()> before_exchange;
+};
+TEST(AdaptiveMapTest, SharesAreShares) {
+  for (const bool change : {false, true}) {
+    internal::LoadWindow<AtomicsOfOthers> window;
+    const auto add = [&] { window.Add(0, 0, true, change, change, 1); };
+    AtomicsOfOthers::before_exchange = [&] {
+      for (int i = 0; i < 3; ++i) add();
+    };
+    for (int i = 0; i < 10; ++i) {
+      add();
+      const ObservedLoad seen = window.Close();
+      EXPECT_EQ(seen.read_share, change ? 0 : 1);
+      EXPECT_EQ(seen.reuse, change ? 1 : 0);
+      EXPECT_EQ(seen.entropy, 0);
+    }
+  }
 }
 
 // Every operation is looked at; a window is 64 of them.

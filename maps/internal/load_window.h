@@ -53,7 +53,8 @@ struct StudyRules {
 };
 
 // Written by all threads, rarely. Counts may run on while they are read and reset: a
-// sample that falls between goes to the next window, or is lost.
+// sample that falls between goes to the next window, or in part to either. So a share is
+// that of a count in the sum of two, never in a total counted beside them.
 template <class Atomics>
 class LoadWindow {
   template <class T>
@@ -65,12 +66,9 @@ class LoadWindow {
            std::uint32_t size) {
     const std::uint64_t bit = std::uint64_t{1} << (thread % 64);
     Set(threads_, bit);
-    if (wrote) {
-      Set(writers_, bit);
-      Increment(writes_);
-    }
-    if (lookup) Increment(lookups_);
-    if (lookup && found) Increment(found_);
+    if (wrote) Set(writers_, bit);
+    Increment(wrote ? writes_ : reads_);
+    if (lookup) Increment(found ? found_ : missed_);
     Increment(classes_[hash >> 58]);
     return samples_.fetch_add(1, std::memory_order_relaxed) + 1 >= size;
   }
@@ -78,16 +76,19 @@ class LoadWindow {
   // What it shows, and a new window. By one thread at a time.
   ObservedLoad Close() {
     const auto take = [](auto& count) { return count.exchange(0, std::memory_order_relaxed); };
-    const double samples = take(samples_), lookups = take(lookups_);
+    const auto share_of = [](double part, double rest, double of_none) {
+      return part + rest > 0 ? part / (part + rest) : of_none;
+    };
+    take(samples_);
     ObservedLoad seen;
     seen.threads = static_cast<std::uint32_t>(std::popcount(take(threads_)));
     seen.writers = static_cast<std::uint32_t>(std::popcount(take(writers_)));
-    seen.read_share = samples > 0 ? 1 - take(writes_) / samples : 1;
-    seen.reuse = lookups > 0 ? take(found_) / lookups : 0;
+    seen.read_share = share_of(take(reads_), take(writes_), 1);
+    seen.reuse = share_of(take(found_), take(missed_), 0);
     double bits = 0, all = 0;
-    std::array<double, kClasses> share;
-    for (std::size_t i = 0; i < kClasses; ++i) all += share[i] = take(classes_[i]);
-    for (const double n : share) {
+    std::array<double, kClasses> counts;
+    for (std::size_t i = 0; i < kClasses; ++i) all += counts[i] = take(classes_[i]);
+    for (const double n : counts) {
       if (n > 0) bits -= n / all * std::log2(n / all);
     }
     seen.entropy = bits / 6;
@@ -108,9 +109,10 @@ class LoadWindow {
   }
 
   Atomic<std::uint32_t> samples_{0};
+  Atomic<std::uint32_t> reads_{0};
   Atomic<std::uint32_t> writes_{0};
-  Atomic<std::uint32_t> lookups_{0};
   Atomic<std::uint32_t> found_{0};
+  Atomic<std::uint32_t> missed_{0};
   Atomic<std::uint64_t> threads_{0};
   Atomic<std::uint64_t> writers_{0};
   std::array<Atomic<std::uint32_t>, kClasses> classes_ = {};
