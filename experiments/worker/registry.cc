@@ -66,9 +66,7 @@ const StrategyInfo& FindStrategy(const ContestantSpec& spec) {
     std::vector<std::string> names;
     for (const TunableInfo& t : info.tunables) names.push_back(t.name);
     for (const auto& [name, value] : spec.tunables) {
-      const auto tunable =
-          std::find_if(info.tunables.begin(), info.tunables.end(),
-                       [&](const TunableInfo& t) { return t.name == name; });
+      const auto tunable = std::ranges::find(info.tunables, name, &TunableInfo::name);
       if (tunable == info.tunables.end()) {
         throw InputError(
             "strategy " + info.name + " has no tunable \"" + name + "\"; " +
