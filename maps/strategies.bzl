@@ -16,10 +16,11 @@ and its place in the experiments and in the paper, which read the same list.
 load("@host_arch//:host.bzl", "CROSS_ARCH")
 load("@rules_cc//cc:defs.bzl", "cc_library", "cc_test")
 load("//tools:cross.bzl", "cross_test")
+load("//tools:sanitizers.bzl", "not_under")
 
 _EVERYWHERE = ["x86_64", "aarch64"]
 
-def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, asan = True, variant_of = ""):
+def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, asan = True, ubsan = True, variant_of = ""):
     """One strategy.
 
     Args:
@@ -31,6 +32,7 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
       architectures: those it can be built for.
       tsan: whether ThreadSanitizer can follow it; if not, say why beside the line.
       asan: the same of AddressSanitizer.
+      ubsan: the same of UndefinedBehaviorSanitizer.
       variant_of: the strategy of the same header of which this is one with another policy (lock, reclamation, ...). What
         the policy cannot change is tested there; here the kit runs with a third of its types and hashes.
 
@@ -46,6 +48,7 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
         architectures = architectures,
         tsan = tsan,
         asan = asan,
+        ubsan = ubsan,
         peer = header.startswith("peers/"),
         variant_of = variant_of,
     )
@@ -126,6 +129,8 @@ STRATEGIES = [
         header = "peers/tbb_concurrent_hash_map.h",
         map = "TbbConcurrentHashMap<K, V, Hash>",
         deps = ["@peer_headers//:tbb"],
+        # A bucket yet to be filled has the address 3 in place of a node's, which its iterator casts (clang notices).
+        ubsan = False,
     ),
     strategy(
         "libcuckoo_map",
@@ -261,16 +266,11 @@ def where(s, if_true, if_false):
 
 def _refused(s):
     """Names of the sanitizers that cannot follow the strategy."""
-    return ([] if s.tsan else ["thread"]) + ([] if s.asan else ["address"])
+    return ([] if s.tsan else ["thread"]) + ([] if s.asan else ["address"]) + ([] if s.ubsan else ["undefined"])
 
 def followed(s):
-    """target_compatible_with of what is pointless under ThreadSanitizer or AddressSanitizer."""
-    if not _refused(s):
-        return []
-    return select(dict(
-        {"//tools:%s_sanitizer" % what: ["//tools/platforms:unfollowed"] for what in _refused(s)},
-        **{"//conditions:default": []}
-    ))
+    """target_compatible_with of a test of the strategy."""
+    return not_under(*_refused(s))
 
 _REGISTRATIONS = """// Generated from maps/strategies.bzl.
 {includes}

@@ -12,6 +12,7 @@ Both work with either architecture on either machine; for the machine's own one 
 """
 
 load("@host_arch//:host.bzl", "CROSS_ARCH", "HOST_ARCH")
+load("//tools:sanitizers.bzl", "not_under")
 
 _ARCHITECTURES = ["x86_64", "aarch64"]
 
@@ -128,10 +129,7 @@ def cross_test(name, test, arch = CROSS_ARCH, **kwargs):
       **kwargs: what every test has (args, size, timeout, shard_count, flaky, tags, visibility) and env.
     """
     if "target_compatible_with" not in kwargs:
-        kwargs["target_compatible_with"] = select({
-            "//tools:thread_sanitizer": ["//tools/platforms:incompatible"],
-            "//conditions:default": [],
-        }) if arch != HOST_ARCH else []
+        kwargs["target_compatible_with"] = not_under("thread") if arch != HOST_ARCH else []
     _cross_test(
         name = name,
         arch = arch,

@@ -3,6 +3,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
 load("//maps:strategies.bzl", "write_file")
+load("//tools:sanitizers.bzl", "not_under")
 load(":mutants.bzl", "MUTANTS")
 
 def _mutate_impl(ctx):
@@ -31,13 +32,6 @@ int main() {{
   return cmap::mutants::ExpectKilled<cmap::strategies::{strategy}, cmap::mutants::{part}>("{rung}");
 }}
 """
-
-_UNSANITIZED = {
-    ":address_sanitizer": ["//tools/platforms:incompatible"],
-    ":undefined_sanitizer": ["//tools/platforms:incompatible"],
-    "//conditions:default": [],
-    "//tools:thread_sanitizer": ["//tools/platforms:incompatible"],
-}
 
 # What runner.h has to compile for a rung.
 _PARTS = {
@@ -83,7 +77,7 @@ def mutant_test(strategy, name):
         ],
         copts = ["-w"],  # wrong code may look wrong
         # A sanitizer would report some mistakes before the check does.
-        target_compatible_with = select(_UNSANITIZED),
+        target_compatible_with = not_under("address", "thread", "undefined"),
         deps = [
             ":runner",
             "//maps:" + strategy,
