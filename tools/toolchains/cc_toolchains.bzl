@@ -24,7 +24,7 @@ cc_toolchain_config(
     cxx_flags = ["-std=c++20"],
     dbg_compile_flags = ["-g"],
     host_system_name = "{host}",
-    link_flags = {link_flags},
+    link_flags = {link_flags}{more_link_flags},
     link_libs = ["-lstdc++", "-lm"],
     # Measurements come from optimised builds only; -g costs no time in them and gives symbols to stack traces.
     opt_compile_flags = [
@@ -70,6 +70,13 @@ toolchain(
     toolchain_type = "@bazel_tools//tools/cpp:toolchain_type",
 )
 """
+
+# Without it, the driver named clang (not clang++) leaves out the C++ half of the sanitizers' run-time library. That of
+# ThreadSanitizer has little but an operator new, with which no program can have its own.
+_CLANG_LINK_FLAGS = """ + select({
+        "@//tools:thread_sanitizer": [],
+        "//conditions:default": ["-fsanitize-link-c++-runtime"],
+    })"""
 
 # Runs in the place of a compiler that is not installed, so that only builds that want it fail, and say why.
 _ABSENT = """#!/bin/sh
@@ -120,9 +127,7 @@ def _toolchain(rctx, compiler, arch, host):
         program = "/usr/bin/clang"
         package = "clang"
         target = ["--target=" + triple]
-
-        # Without it, the driver named clang (not clang++) leaves out the C++ half of the sanitizers' run-time library.
-        link_flags += target + ["-fsanitize-link-c++-runtime"]
+        link_flags += target
     directories = []
     compiler_files = "empty"
     if rctx.path(program).exists:
@@ -140,6 +145,7 @@ def _toolchain(rctx, compiler, arch, host):
         host = host,
         include_directories = directories,
         link_flags = link_flags,
+        more_link_flags = _CLANG_LINK_FLAGS if compiler == "clang" else "",
         name = name,
         nearness = "native" if arch == host else "cross",
         # What runs emulated is never timed, and compiles a fifth faster so.
