@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "maps/testing/checks.h"
@@ -240,6 +241,47 @@ void ClearIsAtomic(const Context& context) {
   }
 }
 
+// Relaxed, so that it orders nothing; and set even when something throws.
+class FlagAtExit {
+ public:
+  explicit FlagAtExit(std::atomic<bool>& flag) : flag_(flag) {}
+  ~FlagAtExit() { flag_.store(true, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool>& flag_;
+};
+void Await(const std::atomic<bool>& flag) {
+  while (!flag.load(std::memory_order_relaxed)) std::this_thread::yield();
+}
+
+// What a reader has read is freed after that, though the reader never comes back: nothing
+// but the map orders the two. It takes ThreadSanitizer to notice. And nobody is held up by
+// a thread that is in no operation.
+void ReadsComeBeforeFrees(const Context& context) {
+  if (context.Threads(2) < 2) return;
+  const Number last = std::max<Number>(100, context.Scaled(5000));
+  for (std::uint64_t round = 0; context.More(round, 5); ++round) {
+    const auto map = context.Make();
+    map->Store(0, 0);
+    std::atomic<bool> read{false}, stored{false};
+    context.InThreads(2, [&](int me) {
+      if (me == 0) {
+        {
+          const FlagAtExit done(read);
+          ExpectEq(map->Load(0), std::optional<Number>(0));
+          context.subject().idle();
+        }
+        Await(stored);
+      } else {
+        const FlagAtExit done(stored);
+        Await(read);
+        for (Number i = 1; i <= last; ++i) map->Store(0, i);
+      }
+    });
+    ExpectEq(map->Load(0), std::optional<Number>(last));
+  }
+}
+
 // Go's TestConcurrentClear: writers, readers and clearers at once; after a last
 // Clear nothing is left, and the map works as before.
 void ConcurrentClear(const Context& context) {
@@ -286,6 +328,9 @@ void ConcurrentClear(const Context& context) {
 }
 
 constexpr Check kChecks[] = {
+    {"reads_come_before_frees",
+     {.ops = OpSet(Op::kStore), .threads = true, .fits_a_cache = true},
+     &ReadsComeBeforeFrees},
     {"growth_loses_nothing",
      {.ops = OpSet(Op::kDelete), .threads = true, .fits_a_cache = true},
      &GrowthLosesNothing},
