@@ -108,8 +108,7 @@ RECLAMATION = [
         "    record.announced_.store(kIdle, std::memory_order_release);\n",
         "    record.announced_.store(kIdle, std::memory_order_relaxed);\n",
         "(3) is relaxed: a reader may still read when it has said that it left.",
-        survives = "The thread's next guard, or its end, releases what (3) does not, and the free comes three advances " +
-                   "later: no run, not even under ThreadSanitizer, has the one without the other.",
+        "tsan",
     ),
     _mutant(
         "scan_relaxed",
