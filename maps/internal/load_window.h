@@ -70,7 +70,7 @@ class LoadWindow {
     Increment(wrote ? writes_ : reads_);
     if (lookup) Increment(found ? found_ : missed_);
     Increment(classes_[hash >> 58]);
-    return samples_.fetch_add(1, std::memory_order_relaxed) + 1 >= size;
+    return reads_.load(std::memory_order_relaxed) + writes_.load(std::memory_order_relaxed) >= size;
   }
 
   // What it shows, and a new window. By one thread at a time.
@@ -79,7 +79,6 @@ class LoadWindow {
     const auto share_of = [](double part, double rest, double of_none) {
       return part + rest > 0 ? part / (part + rest) : of_none;
     };
-    take(samples_);
     ObservedLoad seen;
     seen.threads = static_cast<std::uint32_t>(std::popcount(take(threads_)));
     seen.writers = static_cast<std::uint32_t>(std::popcount(take(writers_)));
@@ -108,7 +107,6 @@ class LoadWindow {
     }
   }
 
-  Atomic<std::uint32_t> samples_{0};
   Atomic<std::uint32_t> reads_{0};
   Atomic<std::uint32_t> writes_{0};
   Atomic<std::uint32_t> found_{0};

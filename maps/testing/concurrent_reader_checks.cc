@@ -17,10 +17,11 @@ namespace cmap::testing {
 namespace {
 
 // Counts a writer's end even when it throws, so that no reader waits for it.
+template <std::memory_order kOrder = std::memory_order_release>
 class AtExit {
  public:
   explicit AtExit(std::atomic<int>& left) : left_(left) {}
-  ~AtExit() { left_.fetch_sub(1, std::memory_order_release); }
+  ~AtExit() { left_.fetch_sub(1, kOrder); }
 
  private:
   std::atomic<int>& left_;
@@ -241,40 +242,30 @@ void ClearIsAtomic(const Context& context) {
   }
 }
 
-// Relaxed, so that it orders nothing; and set even when something throws.
-class FlagAtExit {
- public:
-  explicit FlagAtExit(std::atomic<bool>& flag) : flag_(flag) {}
-  ~FlagAtExit() { flag_.store(true, std::memory_order_relaxed); }
-
- private:
-  std::atomic<bool>& flag_;
-};
-void Await(const std::atomic<bool>& flag) {
-  while (!flag.load(std::memory_order_relaxed)) std::this_thread::yield();
-}
-
 // What a reader has read is freed after that, though the reader never comes back: nothing
-// but the map orders the two. It takes ThreadSanitizer to notice. And nobody is held up by
-// a thread that is in no operation.
+// but the map orders the two, as all is relaxed here. It takes ThreadSanitizer to notice.
+// And nobody is held up by a thread that is in no operation.
 void ReadsComeBeforeFrees(const Context& context) {
   if (context.Threads(2) < 2) return;
+  const auto wait_for = [](const std::atomic<int>& left) {
+    while (left.load(std::memory_order_relaxed) > 0) std::this_thread::yield();
+  };
   const Number last = std::max<Number>(100, context.Scaled(5000));
   for (std::uint64_t round = 0; context.More(round, 5); ++round) {
     const auto map = context.Make();
     map->Store(0, 0);
-    std::atomic<bool> read{false}, stored{false};
+    std::atomic<int> reading{1}, storing{1};
     context.InThreads(2, [&](int me) {
       if (me == 0) {
         {
-          const FlagAtExit done(read);
+          const AtExit<std::memory_order_relaxed> exit(reading);
           ExpectEq(map->Load(0), std::optional<Number>(0));
           context.subject().idle();
         }
-        Await(stored);
+        wait_for(storing);
       } else {
-        const FlagAtExit done(stored);
-        Await(read);
+        const AtExit<std::memory_order_relaxed> exit(storing);
+        wait_for(reading);
         for (Number i = 1; i <= last; ++i) map->Store(0, i);
       }
     });
