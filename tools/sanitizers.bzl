@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets that a sanitizer cannot check."""
 
+# Each has a config_setting in BUILD and a constraint in platforms/BUILD.
+SANITIZERS = ["address", "thread", "undefined"]
+
 def not_under(*sanitizers):
     """The target_compatible_with of a target that is skipped under some sanitizers.
 
     Args:
-      *sanitizers: "address", "thread", "undefined".
+      *sanitizers: of SANITIZERS.
 
     Returns:
       A list, to which others may be added.

@@ -3,7 +3,7 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_test")
 load("//maps:strategies.bzl", "write_file")
-load("//tools:sanitizers.bzl", "not_under")
+load("//tools:sanitizers.bzl", "SANITIZERS", "not_under")
 load(":mutants.bzl", "MUTANTS")
 
 def _mutate_impl(ctx):
@@ -77,7 +77,7 @@ def mutant_test(strategy, name):
         ],
         copts = ["-w"],  # wrong code may look wrong
         # A sanitizer would report some mistakes before the check does.
-        target_compatible_with = not_under("address", "thread", "undefined"),
+        target_compatible_with = not_under(*SANITIZERS),
         deps = [
             ":runner",
             "//maps:" + strategy,
