@@ -228,6 +228,7 @@ def render(paper: Paper) -> str:
         "bad": views.bad_visits(analysis),
         "rejects": views.reject_rows(analysis),
         "memory": views.memory_rows(analysis),
+        "fairness": views.fairness_rows(analysis),
         "validated": views.validation_table(analysis),
         "environment": views.environment_rows(analysis),
         "rules": views.rule_rows(analysis),

@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Any
 
-from report import conclude, words
+from report import conclude, fairness, words
 from report.analyse import Analysis, Cell, Curve, Setting, make_axis
 from report.figures.style import fine, number
 
@@ -198,6 +198,20 @@ def memory_rows(analysis: Analysis) -> list[dict[str, str]]:
     return [{"contestant": name, "least": number(min(v)),
              "most": number(max(v)), "visits": str(len(v))}
             for name, v in sorted(best.items())]
+
+
+def _milliseconds(ns: float) -> str:
+    return f"{number(ns / 1e6)} ms"
+
+
+def fairness_rows(analysis: Analysis) -> list[dict[str, str]]:
+    """Of every contestant the place where its threads advanced most unequally."""
+    titles = {(q["name"], c["name"]): c.get("title") or c["name"] for q in analysis.run.questions for c in q["cells"]}
+    rows = fairness.summarise(v for v in analysis.run.visits if analysis.used(v))
+    return [{"contestant": words.pretty(f.contestant), "question": f.question.replace("_", " "),
+             "place": titles.get((f.question, f.place), f.place), "threads": str(f.threads),
+             "least": number(f.least), "most": number(f.most), "jain": f"{f.jain:.3f}", "gap": _milliseconds(f.gap),
+             "visits": str(f.visits)} for f in fairness.widest(rows)]
 
 
 def level_rows(analysis: Analysis) -> list[dict[str, str]]:

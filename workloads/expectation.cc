@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <utility>
 
 #include "maps/concurrent_map.h"
 #include "workloads/key_state.h"
@@ -36,7 +37,7 @@ struct Interval {
 
 // The outcomes of the operations on one key. Operations are counted as well,
 // so that loaded and not loaded can be exchanged.
-struct Tally {
+struct KeyTally {
   Interval hits, loaded, replaced, overwritten, swapped;
   Interval taken;    // LoadAndDelete: removed
   Interval dropped;  // Delete, CompareAndDelete: removed
@@ -178,7 +179,7 @@ KeyBounds BoundFrom(std::uint8_t start, std::span<const KeyOp> ops,
       segment.writes = Writes(reachable, segment.kinds);
     }
   }
-  Tally tally;
+  KeyTally tally;
   std::uint8_t final_states = kAbsent | kPresent;
   for (const Segment& segment : segments) {
     std::uint8_t interference = 0;
@@ -219,15 +220,13 @@ KeyBounds Hull(const KeyBounds& a, const KeyBounds& b) {
 
 Bounds SizeOf(std::uint8_t states) { return Presence(states).ToBounds(); }
 
-// Calls f(entry, position) for n entries from a position, cyclically.
+// Calls f(entry, position) for the entries of a piece.
 template <class F>
-void ForEachEntry(const std::vector<Entry>& tape, std::size_t position,
-                  std::size_t n, F&& f) {
-  const Stretch stretch = StretchOf(tape, position, n);
-  std::size_t p = stretch.first_position;
-  for (const Entry entry : stretch.first) f(entry, p++);
-  p = 0;
-  for (const Entry entry : stretch.second) f(entry, p++);
+void ForEachEntry(const Tape& tape, const Piece& piece, F&& f) {
+  ForEachStretch(tape.threads[piece.sequence], piece.position, piece.n,
+                 [&](std::span<const Entry> entries, std::size_t position) {
+                   for (const Entry entry : entries) f(entry, position++);
+                 });
 }
 
 std::size_t OpIndex(Entry entry) {
@@ -308,144 +307,207 @@ std::string Expected::Mismatch(const SliceResult& result,
   return "";
 }
 
-Simulator::Simulator(const Tape& tape) : tape_(tape) { Reset(); }
+namespace {
 
-void Simulator::Reset(std::size_t position) {
-  position_ = position % tape_.length();
-  states_.assign(tape_.universe, kAbsent);
-  for (const std::uint32_t index : tape_.prefill) states_[index] = kVersion0;
-  size_ = {tape_.prefill.size(), tape_.prefill.size()};
-}
-
-Expected Simulator::Advance(std::size_t n) {
-  // Without deletes and comparisons nothing depends on anything but presence.
-  constexpr std::uint32_t kAdditive =
-      OpBit(Op::kLoad) | OpBit(Op::kStore) | OpBit(Op::kLoadOrStore) |
-      OpBit(Op::kSwap) | OpBit(Op::kLoadOrCompute);
-  const bool additive = (tape_.op_set & ~kAdditive) == 0;
-  // Nor does it matter who inserts, if no other operation watches.
-  constexpr std::uint32_t kLoading =
-      OpBit(Op::kLoadOrStore) | OpBit(Op::kLoadOrCompute);
-  const bool indifferent = (tape_.op_set & ~kLoading) == 0 ||
-                           tape_.op_set == OpBit(Op::kStore) ||
-                           tape_.op_set == OpBit(Op::kLoad);
-  Expected expected;
-  if (additive && size_.lo == tape_.universe) {
-    expected = AdvanceAllPresent(n);
-  } else if (tape_.threads.size() == 1 || indifferent) {
-    expected = AdvanceInTurn(n);
-  } else {
-    expected = AdvanceManyThreads(n);
-  }
-  expected.final_size = size_;
-  position_ = (position_ + n) % tape_.length();
-  return expected;
-}
-
-Expected Simulator::AdvanceAllPresent(std::size_t n) {
-  Expected expected;
-  std::uint64_t sum = 0;
-  for (const auto& thread : tape_.threads) {
-    ForEachEntry(thread, position_, n, [&](Entry entry, std::size_t) {
-      ++expected.ops[OpIndex(entry)];
-      if (EntryOp(entry) != Op::kStore) sum += CheckPartOf(EntryIndex(entry));
-    });
-  }
-  const auto count = [&](Op op) {
-    return expected.ops[static_cast<std::size_t>(op)];
-  };
-  const auto exactly = [](std::uint64_t x) { return Bounds{x, x}; };
-  expected.hits = exactly(count(Op::kLoad));
-  expected.loaded =
-      exactly(count(Op::kLoadOrStore) + count(Op::kLoadOrCompute));
-  expected.replaced = exactly(count(Op::kSwap));
-  expected.check_sum = exactly(sum);
-  return expected;
-}
-
-Expected Simulator::AdvanceInTurn(std::size_t n) {
-  Expected expected;
-  // By operation: how often its outcome was true.
-  std::array<std::uint64_t, kPointOps> outcomes{};
-  std::uint64_t sum = 0;
-  std::uint64_t size = size_.lo;
-  const auto step = [&](Entry entry, std::size_t position) {
-    const Op op = EntryOp(entry);
-    const std::uint32_t index = EntryIndex(entry);
-    std::uint8_t& state = states_[index];
-    const SetStep& done = ApplyToStates(op, position & 1, state);
-    ++expected.ops[OpIndex(entry)];
-    outcomes[OpIndex(entry)] += done.certain;
-    const bool returns_always =
-        op == Op::kLoadOrStore || op == Op::kLoadOrCompute;
-    const bool returns_found =
-        op == Op::kLoad || op == Op::kLoadAndDelete || op == Op::kSwap;
-    if (returns_always || (returns_found && done.certain)) {
-      sum += CheckPartOf(index);
-    }
-    size += (done.after != kAbsent);
-    size -= (state != kAbsent);
-    state = done.after;
-  };
-  for (const auto& thread : tape_.threads) {
-    ForEachEntry(thread, position_, n, step);
-  }
-  const auto exactly = [&](std::initializer_list<Op> ops) {
+// Counts of a slice whose outcomes are known one by one.
+Expected Exactly(const Tally& tally) {
+  const auto sum = [&](std::initializer_list<Op> ops) {
     std::uint64_t x = 0;
-    for (const Op op : ops) x += outcomes[static_cast<std::size_t>(op)];
+    for (const Op op : ops) x += tally.outcomes[static_cast<std::size_t>(op)];
     return Bounds{x, x};
   };
-  expected.hits = exactly({Op::kLoad});
-  expected.loaded = exactly({Op::kLoadOrStore, Op::kLoadOrCompute});
-  expected.removed =
-      exactly({Op::kDelete, Op::kLoadAndDelete, Op::kCompareAndDelete});
-  expected.replaced = exactly({Op::kSwap});
-  expected.swapped = exactly({Op::kCompareAndSwap});
-  expected.check_sum = {sum, sum};
-  size_ = {size, size};
+  Expected expected;
+  expected.ops = tally.ops;
+  expected.hits = sum({Op::kLoad});
+  expected.loaded = sum({Op::kLoadOrStore, Op::kLoadOrCompute});
+  expected.removed = sum({Op::kDelete, Op::kLoadAndDelete, Op::kCompareAndDelete});
+  expected.replaced = sum({Op::kSwap});
+  expected.swapped = sum({Op::kCompareAndSwap});
+  expected.check_sum = {tally.check_sum, tally.check_sum};
   return expected;
 }
 
-Expected Simulator::AdvanceManyThreads(std::size_t n) {
+}  // namespace
+
+Simulator::Simulator(const Tape& tape, std::shared_ptr<Ledger> ledger,
+                     Parallel parallel)
+    : tape_(tape), ledger_(std::move(ledger)), parallel_(std::move(parallel)) {
+  if (ledger_ == nullptr && Ledger::Knows(tape)) {
+    ledger_ = std::make_shared<Ledger>(tape);
+  }
+  Reset();
+}
+
+void Simulator::Reset() {
+  played_.assign(tape_.threads.size(), 0);
+  size_ = {tape_.prefill.size(), tape_.prefill.size()};
+  states_.clear();
+  if (ledger_ == nullptr) ResetStates();
+}
+
+void Simulator::ResetStates() {
+  states_.assign(tape_.universe, kAbsent);
+  for (const std::uint32_t index : tape_.prefill) states_[index] = kVersion0;
+}
+
+Expected Simulator::Advance(std::uint64_t n) {
+  return Advance(std::vector<std::uint64_t>(tape_.threads.size(), n));
+}
+
+Expected Simulator::Advance(std::span<const std::uint64_t> n) {
+  if (ledger_ != nullptr) return AdvanceByLedger(n);
+  Played played(n.size());
+  for (std::size_t t = 0; t < n.size(); ++t) {
+    played[t] = {{static_cast<std::uint32_t>(t), played_[t] % tape_.length(), n[t]}};
+    played_[t] += n[t];
+  }
+  return Advance(played);
+}
+
+bool Simulator::Indifferent() const {
+  // It does not matter who inserts, if no other operation watches.
+  constexpr std::uint32_t kLoading =
+      OpBit(Op::kLoadOrStore) | OpBit(Op::kLoadOrCompute);
+  return (tape_.op_set & ~kLoading) == 0 || tape_.op_set == OpBit(Op::kStore) ||
+         tape_.op_set == OpBit(Op::kLoad);
+}
+
+Expected Simulator::Advance(const Played& played) {
+  if (states_.empty()) ResetStates();
+  Expected expected = played.size() == 1 || Indifferent() ? AdvanceInTurn(played)
+                                                          : AdvanceByKey(played);
+  expected.final_size = size_;
+  return expected;
+}
+
+Expected Simulator::AdvanceByLedger(std::span<const std::uint64_t> n) {
+  std::vector<std::uint64_t> ends(played_);
+  for (std::size_t t = 0; t < n.size(); ++t) ends[t] += n[t];
+  ledger_->Prepare(ends, parallel_);
+  Tally slice;
+  for (std::size_t t = 0; t < n.size(); ++t) {
+    slice += ledger_->At(t, ends[t]);
+    slice -= ledger_->At(t, played_[t]);
+  }
+  played_ = std::move(ends);
+  size_.lo += static_cast<std::uint64_t>(slice.entries);
+  size_.hi = size_.lo;
+  Expected expected = Exactly(slice);
+  expected.final_size = size_;
+  return expected;
+}
+
+Expected Simulator::AdvanceInTurn(const Played& played) {
+  Tally slice;
+  for (const auto& pieces : played) {
+    for (const Piece& piece : pieces) {
+      ForEachEntry(tape_, piece, [&](Entry entry, std::size_t position) {
+        const std::uint32_t index = EntryIndex(entry);
+        const SetStep& step =
+            ApplyToStates(EntryOp(entry), position & 1, states_[index]);
+        slice.Add(EntryOp(entry), index, step.certain);
+        states_[index] = step.after;
+      });
+    }
+  }
+  size_.lo += static_cast<std::uint64_t>(slice.entries);
+  size_.hi = size_.lo;
+  return Exactly(slice);
+}
+
+// Two passes, each in parallel. In the first every player's operations are dealt
+// out to groups of keys; in the second every group is sorted by key (a counting
+// sort; players in turn, so that each key's operations end up grouped by player and
+// in program order) and its keys are bounded. Groups are residues of the index, as
+// streams name popular keys first.
+Expected Simulator::AdvanceByKey(const Played& played) {
+  struct Item {
+    std::uint32_t key;  // index / groups
+    KeyOp op;
+  };
+  const std::size_t players = played.size();
+  const std::size_t groups = players;
+  const auto group_of = [&](Entry entry) { return EntryIndex(entry) % groups; };
+  std::vector<std::vector<std::uint64_t>> counts(players, std::vector<std::uint64_t>(groups, 0));
+  parallel_(players, [&](std::size_t player) {
+    for (const Piece& piece : played[player]) {
+      ForEachEntry(tape_, piece, [&](Entry entry, std::size_t) {
+        ++counts[player][group_of(entry)];
+      });
+    }
+  });
+  std::vector<std::vector<Item>> items(groups);
+  for (std::size_t group = 0; group < groups; ++group) {
+    std::uint64_t begin = 0;
+    for (std::size_t player = 0; player < players; ++player) {
+      begin += std::exchange(counts[player][group], begin);  // counts become places
+    }
+    items[group].resize(begin);
+  }
+  std::vector<std::array<std::uint64_t, kPointOps>> ops(players);
+  parallel_(players, [&](std::size_t player) {
+    std::vector<std::uint64_t>& place = counts[player];
+    for (const Piece& piece : played[player]) {
+      ForEachEntry(tape_, piece, [&](Entry entry, std::size_t position) {
+        ++ops[player][OpIndex(entry)];
+        const std::size_t group = group_of(entry);
+        items[group][place[group]++] = {
+            static_cast<std::uint32_t>(EntryIndex(entry) / groups),
+            {static_cast<std::uint8_t>(player),
+             static_cast<std::uint8_t>(position & 1), EntryOp(entry)}};
+      });
+    }
+  });
+  struct Sum {
+    Expected expected;
+    std::int64_t size_lo = 0;  // changes
+    std::int64_t size_hi = 0;
+  };
+  std::vector<Sum> sums(groups);
+  parallel_(groups, [&](std::size_t group) {
+    const std::size_t keys = (tape_.universe + groups - 1 - group) / groups;
+    std::vector<std::uint32_t> end_of(keys + 1, 0);
+    for (const Item& item : items[group]) ++end_of[item.key + 1];
+    for (std::size_t key = 0; key < keys; ++key) end_of[key + 1] += end_of[key];
+    std::vector<KeyOp> sorted(items[group].size());
+    for (const Item& item : items[group]) sorted[end_of[item.key]++] = item.op;
+    Sum& sum = sums[group];
+    // Filling has moved every begin to its end.
+    std::uint32_t begin = 0;
+    for (std::size_t key = 0; key < keys; ++key) {
+      const std::uint32_t end = end_of[key];
+      if (begin == end) continue;
+      const auto index = static_cast<std::uint32_t>(key * groups + group);
+      const KeyBounds bounds = internal::BoundKey(
+          states_[index], std::span(sorted).subspan(begin, end - begin));
+      begin = end;
+      sum.expected.hits += bounds.hits;
+      sum.expected.loaded += bounds.loaded;
+      sum.expected.removed += bounds.removed;
+      sum.expected.replaced += bounds.replaced;
+      sum.expected.swapped += bounds.swapped;
+      const std::uint64_t part = CheckPartOf(index);
+      sum.expected.check_sum += {bounds.returned.lo * part, bounds.returned.hi * part};
+      const Bounds before = SizeOf(states_[index]);
+      const Bounds after = SizeOf(bounds.final_states);
+      sum.size_lo += static_cast<std::int64_t>(after.lo) - static_cast<std::int64_t>(before.lo);
+      sum.size_hi += static_cast<std::int64_t>(after.hi) - static_cast<std::int64_t>(before.hi);
+      states_[index] = bounds.final_states;
+    }
+  });
   Expected expected;
-  // Counting sort by key; threads in turn, so each key's operations end up
-  // grouped by thread and in program order.
-  std::vector<std::uint32_t> end_of(std::size_t{tape_.universe} + 1, 0);
-  for (const auto& thread : tape_.threads) {
-    ForEachEntry(thread, position_, n, [&](Entry entry, std::size_t) {
-      ++expected.ops[OpIndex(entry)];
-      ++end_of[EntryIndex(entry) + 1];
-    });
+  for (const auto& counted : ops) {
+    for (std::size_t op = 0; op < kPointOps; ++op) expected.ops[op] += counted[op];
   }
-  for (std::uint32_t i = 0; i < tape_.universe; ++i) end_of[i + 1] += end_of[i];
-  std::vector<KeyOp> ops(n * tape_.threads.size());
-  for (std::size_t t = 0; t < tape_.threads.size(); ++t) {
-    ForEachEntry(tape_.threads[t], position_, n,
-                 [&](Entry entry, std::size_t position) {
-      ops[end_of[EntryIndex(entry)]++] = {
-          static_cast<std::uint8_t>(t),
-          static_cast<std::uint8_t>(position & 1), EntryOp(entry)};
-    });
-  }
-  // Filling has moved every begin to its end.
-  std::uint32_t begin = 0;
-  for (std::uint32_t index = 0; index < tape_.universe; ++index) {
-    const std::uint32_t end = end_of[index];
-    if (begin == end) continue;
-    const KeyBounds key = internal::BoundKey(
-        states_[index], std::span(ops).subspan(begin, end - begin));
-    begin = end;
-    expected.hits += key.hits;
-    expected.loaded += key.loaded;
-    expected.removed += key.removed;
-    expected.replaced += key.replaced;
-    expected.swapped += key.swapped;
-    const std::uint64_t part = CheckPartOf(index);
-    expected.check_sum += {key.returned.lo * part, key.returned.hi * part};
-    const Bounds before = SizeOf(states_[index]);
-    const Bounds after = SizeOf(key.final_states);
-    size_ = {size_.lo + after.lo - before.lo, size_.hi + after.hi - before.hi};
-    states_[index] = key.final_states;
+  for (const Sum& sum : sums) {
+    expected.hits += sum.expected.hits;
+    expected.loaded += sum.expected.loaded;
+    expected.removed += sum.expected.removed;
+    expected.replaced += sum.expected.replaced;
+    expected.swapped += sum.expected.swapped;
+    expected.check_sum += sum.expected.check_sum;
+    size_.lo += static_cast<std::uint64_t>(sum.size_lo);
+    size_.hi += static_cast<std::uint64_t>(sum.size_hi);
   }
   return expected;
 }

@@ -40,11 +40,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "workloads/deal.h"
 #include "workloads/key_state.h"
+#include "workloads/ledger.h"
+#include "workloads/parallel.h"
 #include "workloads/runner.h"
 #include "workloads/spec.h"
 #include "workloads/tape.h"
@@ -87,34 +91,53 @@ struct Expected {
 };
 
 // Replays a tape slice by slice, as the worker runs it: all threads start a
-// slice together and are joined after it. Keeps a reference to the tape.
+// slice together and are joined after it, however far each of them got. Keeps a
+// reference to the tape.
+//
+// Where sequences do not depend on each other (Ledger::Knows), a slice is the
+// difference of two sums of its ledger, which may be shared by all that play the
+// tape. Otherwise the operations of the slice are grouped by key, in parallel, and
+// every key is bounded as above.
 class Simulator {
  public:
-  // Starts at position 0 with the tape's prefilled keys present.
-  explicit Simulator(const Tape& tape);
+  // Starts with the tape's prefilled keys present. A ledger of the same tape saves
+  // making another one.
+  explicit Simulator(const Tape& tape, std::shared_ptr<Ledger> ledger = nullptr,
+                     Parallel parallel = InTurn);
 
-  // Prefilled keys present, at `position`: a new map.
-  void Reset(std::size_t position = 0);
+  // Prefilled keys present, every sequence at its beginning: a new map.
+  void Reset();
 
-  // The next slice: n operations per thread from the current position, which
-  // moves on, cyclically. n <= tape length. O(n * threads), plus O(universe)
-  // in slices of several threads that can change the key set.
-  Expected Advance(std::size_t n);
+  // The next slice: thread t plays the next n[t] entries of its own sequence,
+  // cyclically. O(threads) where there is a ledger, otherwise O(sum of n), plus
+  // O(universe) in slices of several threads that can change the key set.
+  Expected Advance(std::span<const std::uint64_t> n);
+  // The same number of entries on every thread.
+  Expected Advance(std::uint64_t n);
 
-  std::size_t position() const { return position_; }
+  // A slice of pieces in the order in which each player played them (deal.h);
+  // the sequences' own positions do not matter and do not move. O(operations).
+  Expected Advance(const Played& played);
+
   Bounds size() const { return size_; }
 
+  // Whether counts are the same whoever plays which piece, in whatever order.
+  bool Indifferent() const;
+
  private:
-  Expected AdvanceAllPresent(std::size_t n);
-  // One thread after the other: for one thread, and where any order gives the
+  void ResetStates();
+  Expected AdvanceByLedger(std::span<const std::uint64_t> n);
+  // One player after the other: for one player, and where any order gives the
   // same counts.
-  Expected AdvanceInTurn(std::size_t n);
-  Expected AdvanceManyThreads(std::size_t n);
+  Expected AdvanceInTurn(const Played& played);
+  Expected AdvanceByKey(const Played& played);
 
   const Tape& tape_;
-  std::size_t position_ = 0;
-  // Per key: the set of possible states (key_state.h).
-  std::vector<std::uint8_t> states_;
+  std::shared_ptr<Ledger> ledger_;  // null where the tape has none
+  Parallel parallel_;
+  std::vector<std::uint64_t> played_;  // by sequence: entries since the beginning
+  // Per key: the set of possible states (key_state.h). Not kept with a ledger.
+  std::vector<std::uint8_t> states_;  // empty until needed where there is a ledger
   Bounds size_;
 };
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -88,17 +89,17 @@ struct Reference {
   }
 };
 
-// Runs every interleaving of the threads' stretches [begin, begin + n).
-void Interleave(const Tape& tape, std::size_t begin, std::size_t n,
-                const Reference& start,
+// Runs every interleaving of the threads' stretches: n[t] entries from begin[t].
+void Interleave(const Tape& tape, const std::vector<std::uint64_t>& begin,
+                const std::vector<std::uint64_t>& n, const Reference& start,
                 const std::function<void(const Reference&)>& done) {
   std::vector<std::size_t> at(tape.threads.size(), 0);
   const std::function<void(const Reference&)> step = [&](const Reference& now) {
     bool moved = false;
     for (std::size_t t = 0; t < at.size(); ++t) {
-      if (at[t] == n) continue;
+      if (at[t] == n[t]) continue;
       moved = true;
-      const std::size_t position = (begin + at[t]) % tape.length();
+      const std::size_t position = (begin[t] + at[t]) % tape.length();
       const Entry entry = tape.threads[t][position];
       Reference next = now;
       next.Apply(EntryOp(entry), EntryIndex(entry), position & 1);
@@ -170,8 +171,11 @@ Score CheckTapes(std::uint64_t seed, int rounds, std::size_t threads,
     const Tape tape = RandomTape(rng, threads, length, keys, ops);
     Simulator simulator(tape);
     std::set<std::vector<int>> states = {StartOf(tape).keys};
-    std::size_t position = 0;
-    for (const std::size_t n : {length / 2, length - length / 2}) {
+    std::vector<std::uint64_t> position(threads, 0);
+    for (const std::size_t most : {length / 2, length - length / 2}) {
+      // Threads do not get equally far.
+      std::vector<std::uint64_t> n(threads, most);
+      if (round % 2 == 1) n[rng.Below(static_cast<std::uint32_t>(threads))] = rng.Below(static_cast<std::uint32_t>(most + 1));
       const Expected expected = simulator.Advance(n);
       std::set<std::vector<int>> after;
       Span hits, loaded, removed, replaced, swapped, check_sum, size;
@@ -212,7 +216,7 @@ Score CheckTapes(std::uint64_t seed, int rounds, std::size_t threads,
       score.tight += std::all_of(std::begin(all), std::end(all),
                                  [](bool x) { return x; });
       states = std::move(after);
-      position = (position + n) % tape.length();
+      for (std::size_t t = 0; t < threads; ++t) position[t] += n[t];
       if (testing::Test::HasFailure()) return score;
     }
   }
@@ -269,7 +273,7 @@ TEST(Bounds, LoadsAndStoresOfPresentKeysAreExact) {
     Simulator simulator(tape);
     const Expected expected = simulator.Advance(4);
     EXPECT_TRUE(expected.exact());
-    Interleave(tape, 0, 4, StartOf(tape), [&](const Reference& end) {
+    Interleave(tape, {0, 0, 0}, {4, 4, 4}, StartOf(tape), [&](const Reference& end) {
       ASSERT_EQ(expected.Mismatch(end.result, end.size()), "");
     });
   }
@@ -304,7 +308,7 @@ TEST(BoundKey, EveryStartSet) {
         if (((set >> (state + 1)) & 1) == 0) continue;
         Reference start;
         start.keys = {state};
-        Interleave(tape, offset, 3, start, [&](const Reference& end) {
+        Interleave(tape, {offset, offset}, {3, 3}, start, [&](const Reference& end) {
           ASSERT_TRUE(bounds.hits.contains(end.result.hits));
           ASSERT_TRUE(bounds.loaded.contains(end.result.loaded));
           ASSERT_TRUE(bounds.removed.contains(end.result.removed));
@@ -344,9 +348,8 @@ TEST(Simulator, ResetForgets) {
   const Tape tape = GenerateTape(spec, 2, 1000, 1);
   Simulator used(tape);
   used.Advance(777);
-  used.Reset(300);
+  used.Reset();
   Simulator fresh(tape);
-  fresh.Reset(300);
   EXPECT_EQ(used.size(), fresh.size());
   const Expected a = used.Advance(500);
   const Expected b = fresh.Advance(500);
@@ -354,6 +357,111 @@ TEST(Simulator, ResetForgets) {
   EXPECT_EQ(a.removed, b.removed);
   EXPECT_EQ(a.check_sum, b.check_sum);
   EXPECT_EQ(a.final_size, b.final_size);
+}
+
+// The ledger against a replay, for every kind of tape it takes, at any position
+// and over laps.
+TEST(Ledger, EqualsAReplay) {
+  Rng rng(21);
+  for (int round = 0; round < 40; ++round) {
+    Tape tape = RandomTape(rng, 1, 700 + rng.Below(2000), 50, AllOps());
+    if (round % 4 == 1) {  // all present, nothing removed
+      tape = RandomTape(rng, 1, 300 + rng.Below(2000), 50, {Op::kLoad, Op::kStore, Op::kSwap, Op::kLoadOrCompute});
+      tape.prefill.clear();
+      for (std::uint32_t k = 0; k < tape.universe; ++k) tape.prefill.push_back(k);
+    } else if (round % 4 == 2) {
+      tape = RandomTape(rng, 1, 300 + rng.Below(2000), 50, {Op::kLoad});
+    }
+    ASSERT_TRUE(Ledger::Knows(tape));
+    Ledger ledger(tape);
+    Reference truth = StartOf(tape);
+    std::uint64_t n = 0;
+    for (int step = 0; step < 12; ++step) {
+      for (std::uint64_t more = rng.Below(1500); more > 0; --more, ++n) {
+        const std::size_t position = n % tape.length();
+        const Entry entry = tape.threads[0][position];
+        truth.Apply(EntryOp(entry), EntryIndex(entry), position & 1);
+      }
+      ledger.Prepare({n});
+      const Tally tally = ledger.At(0, n);
+      const auto outcomes = [&](Op op) { return tally.outcomes[static_cast<std::size_t>(op)]; };
+      EXPECT_EQ(outcomes(Op::kLoad), truth.result.hits);
+      EXPECT_EQ(outcomes(Op::kSwap), truth.result.replaced);
+      EXPECT_EQ(outcomes(Op::kCompareAndSwap), truth.result.swapped);
+      EXPECT_EQ(tally.check_sum, truth.result.check_sum);
+      EXPECT_EQ(tape.prefill.size() + static_cast<std::uint64_t>(tally.entries), truth.size());
+    }
+  }
+}
+
+TEST(Ledger, TakesOnlyTapesWithoutInterference) {
+  Rng rng(22);
+  EXPECT_FALSE(Ledger::Knows(RandomTape(rng, 2, 100, 5, AllOps())));
+  EXPECT_TRUE(Ledger::Knows(RandomTape(rng, 2, 100, 5, {Op::kLoad})));
+  Tape tape = RandomTape(rng, 2, 100, 5, {Op::kLoad, Op::kStore});
+  tape.prefill = {0, 1, 2, 3};
+  EXPECT_FALSE(Ledger::Knows(tape));
+  tape.prefill = {0, 1, 2, 3, 4};
+  EXPECT_TRUE(Ledger::Knows(tape));
+}
+
+// Sixteen threads that got differently far, and pieces dealt to whoever came: the
+// same bounds whether the groups are made one after the other or at the same time.
+TEST(Simulator, IsTheSameInParallel) {
+  const Parallel threads = [](std::size_t parts, const std::function<void(std::size_t)>& f) {
+    std::vector<std::thread> running;
+    for (std::size_t part = 0; part < parts; ++part) running.emplace_back([&f, part] { f(part); });
+    for (std::thread& thread : running) thread.join();
+  };
+  Rng rng(23);
+  const Tape tape = RandomTape(rng, 16, 3000, 400, AllOps());
+  Simulator one(tape);
+  Simulator many(tape, nullptr, threads);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::uint64_t> n(16);
+    for (std::uint64_t& count : n) count = rng.Below(5000);
+    const Expected a = one.Advance(n);
+    const Expected b = many.Advance(n);
+    EXPECT_EQ(a.ops, b.ops);
+    EXPECT_EQ(a.hits, b.hits);
+    EXPECT_EQ(a.removed, b.removed);
+    EXPECT_EQ(a.swapped, b.swapped);
+    EXPECT_EQ(a.check_sum, b.check_sum);
+    EXPECT_EQ(a.final_size, b.final_size);
+    EXPECT_LE(a.hits.lo, a.hits.hi);
+  }
+}
+
+// Whoever plays the pieces of a dealt tape, in whichever order: contained.
+TEST(Simulator, BoundsDealtPieces) {
+  Rng rng(24);
+  for (int round = 0; round < 200; ++round) {
+    const Tape tape = RandomTape(rng, 1, 6, 3, AllOps());
+    Played played(2);
+    for (std::size_t position = 0; position < 6; position += 2) {
+      played[rng.Below(2)].push_back({0, position, 2});
+    }
+    // The two players' programs as a tape of their own. Positions are even, so
+    // versions stay.
+    Tape programs;
+    programs.universe = tape.universe;
+    programs.threads.resize(2);
+    std::vector<std::uint64_t> n;
+    for (std::size_t player = 0; player < 2; ++player) {
+      for (const Piece& piece : played[player]) {
+        for (std::size_t i = 0; i < piece.n; ++i) {
+          programs.threads[player].push_back(tape.threads[0][piece.position + i]);
+        }
+      }
+      n.push_back(programs.threads[player].size());
+      programs.threads[player].resize(6, tape.threads[0][0]);
+    }
+    Simulator simulator(tape);
+    const Expected expected = simulator.Advance(played);
+    Interleave(programs, {0, 0}, n, StartOf(tape), [&](const Reference& end) {
+      ASSERT_EQ(expected.Mismatch(end.result, end.size()), "") << round;
+    });
+  }
 }
 
 TEST(Expected, SaysWhatIsWrong) {

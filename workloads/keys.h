@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "workloads/parallel.h"
 #include "workloads/rng.h"
 #include "workloads/spec.h"
 
@@ -77,11 +78,15 @@ std::string StringKey(std::uint32_t index, std::uint32_t bytes);
 template <>
 class Keys<std::string> {
  public:
-  Keys(std::uint32_t universe, std::uint32_t bytes) {
-    table_.reserve(universe);
-    for (std::uint32_t i = 0; i < universe; ++i) {
-      table_.push_back(StringKey(i, bytes));
-    }
+  Keys(std::uint32_t universe, std::uint32_t bytes,
+       const Parallel& parallel = InTurn, std::size_t parts = 1)
+      : table_(universe) {
+    parallel(parts, [&](std::size_t part) {
+      const std::size_t end = table_.size() * (part + 1) / parts;
+      for (std::size_t i = table_.size() * part / parts; i < end; ++i) {
+        table_[i] = StringKey(static_cast<std::uint32_t>(i), bytes);
+      }
+    });
   }
   const std::string& operator()(std::uint32_t index) const {
     return table_[index];

@@ -8,8 +8,8 @@
 //
 //   Keys<K> keys(tape.universe, spec.key_bytes);
 //   Values<V> values(tape.universe, spec.value_bytes);
-//   Prefill(map, tape, keys, values);                         // untimed
-//   SliceResult r = PlaySlice(map, tape, thread, position, n, keys, values);
+//   Prefill(map, tape, keys, values, part, parts);            // untimed
+//   SliceResult r = PlayEntries(map, entries, position, tape.op_set, keys, values);
 //
 // Counts are compared with Expected (expectation.h). Versions of values follow
 // the rule of tape.h.
@@ -71,12 +71,16 @@ std::optional<Op> FirstUnsupported(const Tape& tape) {
   return std::nullopt;
 }
 
-// Puts the tape's prefilled keys, version 0.
+// Puts the tape's prefilled keys, version 0: part `part` of `parts`, which together
+// are all. Parts may be put at the same time.
 template <class Map>
 void Prefill(Map& map, const Tape& tape,
              const Keys<typename Map::key_type>& keys,
-             const Values<typename Map::mapped_type>& values) {
-  for (const std::uint32_t index : tape.prefill) {
+             const Values<typename Map::mapped_type>& values,
+             std::size_t part = 0, std::size_t parts = 1) {
+  const std::size_t end = tape.prefill.size() * (part + 1) / parts;
+  for (std::size_t i = tape.prefill.size() * part / parts; i < end; ++i) {
+    const std::uint32_t index = tape.prefill[i];
     Put(map, keys(index), values(index, 0));
   }
 }
@@ -228,19 +232,17 @@ SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
   return player.Finish(entries.size());
 }
 
-// One thread's part of a slice: n operations from `position` of its tape,
-// cyclically. Requires n <= tape.length().
+// n operations from `position` of one sequence of the tape, cyclically.
 template <class Map>
-SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t thread,
+SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t sequence,
                       std::size_t position, std::size_t n,
                       const Keys<typename Map::key_type>& keys,
                       const Values<typename Map::mapped_type>& values) {
-  const Stretch stretch = StretchOf(tape.threads[thread], position, n);
-  SliceResult result = PlayEntries(map, stretch.first, stretch.first_position,
-                                   tape.op_set, keys, values);
-  if (!stretch.second.empty()) {
-    result += PlayEntries(map, stretch.second, 0, tape.op_set, keys, values);
-  }
+  SliceResult result;
+  ForEachStretch(tape.threads[sequence], position, n,
+                 [&](std::span<const Entry> entries, std::size_t first) {
+                   result += PlayEntries(map, entries, first, tape.op_set, keys, values);
+                 });
   return result;
 }
 
@@ -249,6 +251,9 @@ SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t thread,
 template <class K, class V>
 class Batches {
  public:
+  // A batch in a slice that ends with the clock has at most so many stores.
+  static constexpr std::size_t kMost = 4096;
+
   // A maximal run of consecutive stores on the tape.
   struct Run {
     std::size_t begin;  // position of its first store
@@ -257,7 +262,8 @@ class Batches {
   };
 
   Batches(const std::vector<Entry>& tape, const Keys<K>& keys,
-          const Values<V>& values) {
+          const Values<V>& values)
+      : length_(tape.size()) {
     std::size_t stores = 0;
     for (const Entry entry : tape) stores += EntryOp(entry) == Op::kStore;
     pairs_.reserve(stores);
@@ -270,6 +276,16 @@ class Batches {
       const std::uint32_t index = EntryIndex(tape[i]);
       pairs_.emplace_back(keys(index), values(index, i & 1));
     }
+  }
+
+  // The most operations from `position` on that cut no batch, at least n: a run
+  // under way at the end is played to its end, unless that is further than kMost.
+  std::size_t Uncut(std::size_t position, std::size_t n) const {
+    position %= length_;
+    const std::size_t end = position + n;
+    const std::size_t run = RunAt(end - 1);
+    if (run == runs_.size() || runs_[run].begin >= end) return n;
+    return std::max(n, std::min(runs_[run].end - position, kMost));
   }
 
   // The first run that ends after `position`.
@@ -287,6 +303,7 @@ class Batches {
   }
 
  private:
+  std::size_t length_;
   std::vector<std::pair<K, V>> pairs_;
   std::vector<Run> runs_;
 };
@@ -323,20 +340,18 @@ SliceResult PlayEntriesBatched(
   return player.Finish(entries.size());
 }
 
-// PlaySlice with batches of this thread's tape.
+// PlaySlice with batches of this sequence.
 template <class Map>
 SliceResult PlaySliceBatched(
-    Map& map, const Tape& tape, std::size_t thread, std::size_t position,
+    Map& map, const Tape& tape, std::size_t sequence, std::size_t position,
     std::size_t n, const Keys<typename Map::key_type>& keys,
     const Values<typename Map::mapped_type>& values,
     const Batches<typename Map::key_type, typename Map::mapped_type>& batches) {
-  const Stretch stretch = StretchOf(tape.threads[thread], position, n);
-  SliceResult result =
-      PlayEntriesBatched(map, stretch.first, stretch.first_position, keys,
-                         values, batches);
-  if (!stretch.second.empty()) {
-    result += PlayEntriesBatched(map, stretch.second, 0, keys, values, batches);
-  }
+  SliceResult result;
+  ForEachStretch(tape.threads[sequence], position, n,
+                 [&](std::span<const Entry> entries, std::size_t first) {
+                   result += PlayEntriesBatched(map, entries, first, keys, values, batches);
+                 });
   return result;
 }
 

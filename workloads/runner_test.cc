@@ -135,8 +135,8 @@ void PlayAgainstSimulator(const Spec& spec, int threads) {
   Prefill(map, tape, keys, values);
   Simulator simulator(tape);
   std::size_t position = 0;
-  // Slices that end inside the tape, at its end, and beyond.
-  for (const std::size_t n : {1u, 999u, 2000u, 3000u, 2500u, 1700u, 1u}) {
+  // Slices that end inside the tape, at its end, and laps beyond.
+  for (const std::size_t n : {1u, 999u, 2000u, 3000u, 7500u, 1700u, 1u}) {
     std::vector<SliceResult> results(tape.threads.size());
     std::vector<std::thread> running;
     for (std::size_t t = 0; t < results.size(); ++t) {
@@ -155,7 +155,6 @@ void PlayAgainstSimulator(const Spec& spec, int threads) {
     if (threads == 1) {
       EXPECT_TRUE(expected.exact());
     }
-    EXPECT_EQ(simulator.position(), position);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "workloads/churn.h"
+#include "workloads/deal.h"
 #include "workloads/det_math.h"
 #include "workloads/hot_set.h"
 #include "workloads/krr.h"
@@ -34,6 +35,8 @@ struct Request {
   std::uint32_t threads;
   std::uint64_t length;  // operations per thread
   std::uint64_t seed;
+  const Parallel& parallel;
+  std::uint64_t lag = kSharedLag;  // of shared reuse
 
   Rng rng(Purpose purpose, std::uint64_t thread) const {
     return Rng(DeriveSeed(seed, purpose, thread));
@@ -112,7 +115,7 @@ class Dealer {
 
 void FillSharedKrr(const Request& request, Tape& tape) {
   const KeySpec& keys = request.spec.keys;
-  KrrStream krr(keys.reuse, keys.choice, keys.theta, kSharedLag);
+  KrrStream krr(keys.reuse, keys.choice, keys.theta, request.lag);
   Rng key_rng = request.rng(kKeysPurpose, 0);
   Rng mix_rng = request.rng(kMixPurpose, 0);
   MixDeck mix(request.spec.mix);
@@ -146,7 +149,8 @@ void FillPrivateChurn(const Request& request, Tape& tape) {
   const ChurnPlan plan =
       ChurnPlan::For(live, keys.reuse, request.length, /*multiple=*/1);
   if (plan.requests == 0) FailTooShort(request);
-  for (std::uint32_t t = 0; t < request.threads; ++t) {
+  request.parallel(request.threads, [&](std::size_t thread) {
+    const auto t = static_cast<std::uint32_t>(thread);
     ChurnStream churn(live, plan, keys.choice, keys.theta, /*lag=*/0);
     Rng key_rng = request.rng(kKeysPurpose, t);
     Rng mix_rng = request.rng(kMixPurpose, t);
@@ -160,7 +164,8 @@ void FillPrivateChurn(const Request& request, Tape& tape) {
       }
       out.push_back(MakeEntry(mix.Next(mix_rng), r.id * request.threads + t));
     }
-  }
+  });
+  tape.private_keys = true;
   tape.prefill.resize(std::size_t{live} * request.threads);
   tape.universe = 2 * live * request.threads;
 }
@@ -215,9 +220,10 @@ void FillThreads(const Request& request, Tape& tape) {
   const KeySpec& keys = spec.keys;
   const auto population = static_cast<std::uint32_t>(spec.population);
   const auto fill = [&](auto make_stream) {
-    for (std::uint32_t t = 0; t < request.threads; ++t) {
+    request.parallel(request.threads, [&](std::size_t thread) {
+      const auto t = static_cast<std::uint32_t>(thread);
       tape.threads[t] = Fill(request, t, make_stream(t));
-    }
+    });
   };
   tape.universe = population;
   switch (keys.stream) {
@@ -243,6 +249,7 @@ void FillThreads(const Request& request, Tape& tape) {
       });
       tape.universe =
           static_cast<std::uint32_t>(request.length * request.threads);
+      tape.private_keys = true;
       break;
     case Stream::kKrr:
       if (spec.PairsDeletes()) {
@@ -265,6 +272,7 @@ void FillThreads(const Request& request, Tape& tape) {
           return PrivateKrrStream(keys, t, request.threads);
         });
         tape.universe = static_cast<std::uint32_t>(own * request.threads);
+        tape.private_keys = true;
       } else {
         RequireKeys(KrrStream::DistinctAmong(request.length * request.threads,
                                              keys.reuse));
@@ -277,8 +285,9 @@ void FillThreads(const Request& request, Tape& tape) {
 
 }  // namespace
 
-Tape GenerateTape(const Spec& spec, int threads, std::uint64_t ops_per_thread,
-                  std::uint64_t seed) {
+namespace {
+
+void CheckSize(int threads, std::uint64_t ops_per_thread) {
   if (threads < 1 || threads > kMaxThreads) {
     throw SpecError("threads is " + std::to_string(threads) +
                     "; use a number from 1 to " + std::to_string(kMaxThreads) +
@@ -288,29 +297,59 @@ Tape GenerateTape(const Spec& spec, int threads, std::uint64_t ops_per_thread,
     throw SpecError("the tape would have " + std::to_string(ops_per_thread) +
                     " operations per thread; use from 1 to 4294967296.");
   }
-  const Request request{spec, static_cast<std::uint32_t>(threads),
-                        ops_per_thread, seed};
+}
+
+Tape Generate(const Request& request) {
   Tape tape;
   tape.threads.resize(request.threads);
   FillThreads(request, tape);
-  for (const auto& thread : tape.threads) {
-    for (const Entry entry : thread) tape.op_set |= 1u << (entry & 15u);
-  }
+  std::vector<std::uint32_t> op_sets(request.threads);
+  request.parallel(request.threads, [&](std::size_t t) {
+    std::uint32_t ops = 0;
+    for (const Entry entry : tape.threads[t]) ops |= 1u << (entry & 15u);
+    op_sets[t] = ops;
+  });
+  for (const std::uint32_t ops : op_sets) tape.op_set |= ops;
   return tape;
 }
 
+}  // namespace
+
+Tape GenerateTape(const Spec& spec, int threads, std::uint64_t ops_per_thread,
+                  std::uint64_t seed, const Parallel& parallel) {
+  CheckSize(threads, ops_per_thread);
+  return Generate({spec, static_cast<std::uint32_t>(threads), ops_per_thread,
+                   seed, parallel});
+}
+
+Tape GenerateDealtTape(const Spec& spec, int threads, std::uint64_t ops_per_thread,
+                       std::uint64_t seed, const Parallel& parallel) {
+  CheckSize(threads, ops_per_thread);
+  const auto t = static_cast<std::uint64_t>(threads);
+  const bool joint = spec.keys.stream == Stream::kKrr &&
+                     spec.keys.sharing == Sharing::kShared;
+  if (!joint) return GenerateTape(spec, threads, ops_per_thread, seed, parallel);
+  CheckSize(threads, ops_per_thread * t);
+  return Generate({spec, 1, ops_per_thread * t, seed, parallel,
+                   std::max<std::uint64_t>(kSharedLag, 2 * t * kMostDealt)});
+}
+
+double FillScale(int threads) { return std::max(1.0, threads / 2.0); }
+
 std::uint64_t SliceOps(const Spec& spec, int threads, double jitter) {
   const auto t = static_cast<std::uint64_t>(threads);
+  const double ops = static_cast<double>(spec.ops) * FillScale(threads);
   if (spec.regime == Regime::kFixedDistinct) {
     const bool shared = spec.keys.sharing == Sharing::kShared;
     // A private sequence reaches its part of the keys by itself.
     const std::uint64_t parts = shared ? 1 : t;
-    const std::uint64_t distinct = std::max<std::uint64_t>(spec.ops / parts, 1);
+    const std::uint64_t distinct =
+        std::max<std::uint64_t>(static_cast<std::uint64_t>(ops) / parts, 1);
     const std::uint64_t n =
         KrrStream::RequestsFor(distinct, spec.keys.reuse);
     return shared ? std::max(n / t, std::uint64_t{1}) * t : n * t;
   }
-  const double n = static_cast<double>(spec.ops) * DetExp(jitter * kLn2);
+  const double n = ops * DetExp(jitter * kLn2);
   return std::max(static_cast<std::uint64_t>(n) / t, std::uint64_t{1}) * t;
 }
 
@@ -329,14 +368,6 @@ std::uint64_t TapeBytes(const Spec& spec, int threads,
                           static_cast<double>(spec.population)));
   return sizeof(Entry) *
          (ops_per_thread * static_cast<std::uint64_t>(threads) + prefill);
-}
-
-Stretch StretchOf(const std::vector<Entry>& tape, std::size_t position,
-                  std::size_t n) {
-  position %= tape.size();
-  const std::size_t first = std::min(n, tape.size() - position);
-  const std::span<const Entry> all(tape);
-  return {all.subspan(position, first), position, all.first(n - first)};
 }
 
 }  // namespace cmap::workloads

@@ -14,6 +14,8 @@
 // `position & 1`. So both sometimes succeed and sometimes fail, and what they
 // expect costs no bits of the tape.
 //
+// A tape has one sequence per thread, or one for all (GenerateDealtTape).
+//
 // Threads. Streams over a population are drawn independently by every thread.
 // sequential_new and private krr give thread t the indices t, t + T, t + 2T...
 // Shared krr is generated as one global sequence and dealt to the threads in
@@ -26,12 +28,14 @@
 #ifndef CMAP_WORKLOADS_TAPE_H_
 #define CMAP_WORKLOADS_TAPE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "workloads/parallel.h"
 #include "workloads/spec.h"
 
 namespace cmap::workloads {
@@ -45,7 +49,7 @@ constexpr Op EntryOp(Entry entry) { return static_cast<Op>(entry & 15u); }
 constexpr std::uint32_t EntryIndex(Entry entry) { return entry >> 4; }
 
 struct Tape {
-  // One tape per thread, all of the same length.
+  // The sequences, all of the same length: one per thread, or one for all.
   std::vector<std::vector<Entry>> threads;
   // Key indices present before the first operation, ascending.
   std::vector<std::uint32_t> prefill;
@@ -56,6 +60,8 @@ struct Tape {
   // Every new key is preceded by a delete (Spec::PairsDeletes), and these are
   // the only deletes.
   bool pairs_deletes = false;
+  // No two sequences name the same key.
+  bool private_keys = false;
 
   std::size_t length() const { return threads.empty() ? 0 : threads[0].size(); }
 };
@@ -66,15 +72,27 @@ inline constexpr int kMaxThreads = 256;
 // Generates a tape of `ops_per_thread` operations for each of `threads`
 // threads. With paired deletes the tape is shortened, by less than half, to the
 // longest whole cycle, after which the live keys are those it began with.
-// O(threads * ops_per_thread + population). Throws SpecError when the request
-// needs more than kMaxKeys distinct keys, or has no operations or threads.
+// O(threads * ops_per_thread + population), the threads in parallel where they
+// are independent. Throws SpecError when the request needs more than kMaxKeys
+// distinct keys, or has no operations or threads.
 Tape GenerateTape(const Spec& spec, int threads, std::uint64_t ops_per_thread,
-                  std::uint64_t seed);
+                  std::uint64_t seed, const Parallel& parallel = InTurn);
+
+// The tape of a regime that starts empty, to be dealt to the threads (deal.h):
+// one sequence of ops_per_thread * threads operations where reuse is shared,
+// exact in every prefix; otherwise a sequence for each thread as above. Where
+// reuse is shared it lags behind by what all threads together may have in hand.
+Tape GenerateDealtTape(const Spec& spec, int threads, std::uint64_t ops_per_thread,
+                       std::uint64_t seed, const Parallel& parallel = InTurn);
+
+// What `ops` is multiplied by for that many threads, so that filling a map takes
+// as long on many cores as on two: 1 up to two threads, then half their number.
+double FillScale(int threads);
 
 // Operations per slice over all threads for the regimes that start empty.
 // `jitter` in [0, 1): growth and reserved draw log-uniformly from
-// [ops, 2 * ops), so that no growth step of a table can pose as an effect of
-// the axis; fixed_distinct ignores it. A multiple of `threads`.
+// [ops, 2 * ops) times FillScale, so that no growth step of a table can pose as
+// an effect of the axis; fixed_distinct ignores it. A multiple of `threads`.
 std::uint64_t SliceOps(const Spec& spec, int threads, double jitter);
 
 // The longest slice that SliceOps can return: the tape length, times `threads`,
@@ -85,16 +103,19 @@ std::uint64_t MaxSliceOps(const Spec& spec, int threads);
 std::uint64_t TapeBytes(const Spec& spec, int threads,
                         std::uint64_t ops_per_thread);
 
-// A stretch of a cyclic tape as at most two contiguous pieces, with the
-// position of each piece's first entry.
-struct Stretch {
-  std::span<const Entry> first;
-  std::size_t first_position = 0;
-  std::span<const Entry> second;  // continues at position 0
-};
-// Requires n <= tape.size().
-Stretch StretchOf(const std::vector<Entry>& tape, std::size_t position,
-                  std::size_t n);
+// Calls f(entries, position of the first) for the contiguous stretches of n
+// entries of a cyclic sequence, from `position` on.
+template <class F>
+void ForEachStretch(const std::vector<Entry>& sequence, std::size_t position,
+                    std::size_t n, F&& f) {
+  position %= sequence.size();
+  while (n > 0) {
+    const std::size_t count = std::min(n, sequence.size() - position);
+    f(std::span<const Entry>(sequence).subspan(position, count), position);
+    n -= count;
+    position = 0;
+  }
+}
 
 }  // namespace cmap::workloads
 

@@ -222,27 +222,70 @@ TEST(SliceOps, FixedDistinctReachesExactlyItsKeys) {
         const Tape tape = GenerateTape(
             spec, threads, n / static_cast<std::uint64_t>(threads), 1);
         // Rounding to whole rounds of the threads may cost shared mode keys.
-        EXPECT_LE(tape.universe, 1000u);
+        const auto keys = static_cast<unsigned>(1000 * FillScale(threads));
+        EXPECT_LE(tape.universe, keys);
         EXPECT_GE(tape.universe,
-                  sharing == Sharing::kShared ? 1000u - threads + 1 : 1000u);
+                  sharing == Sharing::kShared ? keys - threads + 1 : keys);
       }
     }
   }
 }
 
-TEST(Stretch, WrapsOnce) {
+TEST(SliceOps, GrowWithTheThreadsBeyondTwo) {
+  Spec spec = Make({.stream = Stream::kKrr, .reuse = 0.5}, Regime::kGrowth);
+  spec.ops = 100000;
+  EXPECT_EQ(SliceOps(spec, 2, 0), 100000u);
+  EXPECT_EQ(SliceOps(spec, 16, 0), 800000u);
+  EXPECT_EQ(SliceOps(spec, 128, 0), 6400000u);
+  spec.regime = Regime::kFixedDistinct;
+  EXPECT_EQ(SliceOps(spec, 16, 0), 16 * SliceOps(spec, 2, 0) / 2);
+}
+
+TEST(ForEachStretch, WrapsAsOftenAsNeeded) {
   const std::vector<Entry> tape = {1, 2, 3, 4, 5};
   for (std::size_t position = 0; position < 12; ++position) {
-    for (std::size_t n = 0; n <= 5; ++n) {
-      const Stretch stretch = StretchOf(tape, position, n);
-      std::vector<Entry> seen(stretch.first.begin(), stretch.first.end());
-      EXPECT_EQ(stretch.first_position, position % 5);
-      seen.insert(seen.end(), stretch.second.begin(), stretch.second.end());
+    for (std::size_t n = 0; n <= 17; ++n) {
+      std::vector<Entry> seen;
+      ForEachStretch(tape, position, n, [&](std::span<const Entry> entries, std::size_t first) {
+        ASSERT_EQ(first, (position + seen.size()) % 5);
+        seen.insert(seen.end(), entries.begin(), entries.end());
+      });
       ASSERT_EQ(seen.size(), n);
       for (std::size_t i = 0; i < n; ++i) {
         EXPECT_EQ(seen[i], tape[(position + i) % 5]);
       }
     }
+  }
+}
+
+// Parts are made in any order, at the same time: the same tape.
+TEST(Tape, IsTheSameWhoeverMakesItsParts) {
+  const Parallel backwards = [](std::size_t parts, const std::function<void(std::size_t)>& f) {
+    for (std::size_t part = parts; part-- > 0;) f(part);
+  };
+  for (const Spec& spec : AllSpecs()) {
+    const Tape a = GenerateTape(spec, 3, 5000, 5);
+    const Tape b = GenerateTape(spec, 3, 5000, 5, backwards);
+    EXPECT_EQ(a.threads, b.threads);
+    EXPECT_EQ(a.prefill, b.prefill);
+    EXPECT_EQ(a.op_set, b.op_set);
+    EXPECT_EQ(a.private_keys, b.private_keys);
+  }
+}
+
+TEST(Tape, KnowsWhetherItsKeysArePrivate) {
+  for (const Spec& spec : AllSpecs()) {
+    const Tape tape = GenerateTape(spec, 3, 5000, 5);
+    std::vector<int> owner(tape.universe, -1);
+    bool shared = false;
+    for (int t = 0; t < 3; ++t) {
+      for (const Entry entry : tape.threads[static_cast<std::size_t>(t)]) {
+        int& it = owner[EntryIndex(entry)];
+        shared |= it >= 0 && it != t;
+        it = t;
+      }
+    }
+    EXPECT_EQ(tape.private_keys, !shared);
   }
 }
 

@@ -379,4 +379,4 @@ def rules(settings: dict[str, Any]) -> dict[str, Any]:
         "slice_ms": settings["slice_ms"], "seconds": settings["seconds"],
         "warmup_seconds": settings["warmup_seconds"],
         "gate_other_cpu": gate.LIMIT, "gate_window_s": gate.WINDOW_S, "gate_wait_s": settings["gate_wait_s"],
-        "max_run_delay": 0.02, "min_overlap": 0.8}
+        "max_run_delay": 0.02, "max_late_start": 0.02}

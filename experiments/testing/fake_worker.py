@@ -103,7 +103,7 @@ def run(request: dict, plan: dict) -> int:
         order = list(range(len(team)))
         rng.shuffle(order)
         for position, c in enumerate(order + order[::-1]):
-            line = {"t": "slice", "b": block, "p": position, "c": c, "n": 1000, "rd": 0.0, "ov": 1.0, "hits": 1}
+            line = {"t": "slice", "b": block, "p": position, "c": c, "n": 1000, "rd": 0.0, "late": 0.0, "hits": 1}
             if request["timed"]:
                 noise = own[c] + 0.003 * rng.gauss(0, 1)
                 line["ns"] = round(4e7 * math.exp(-true_effect(team[c], request) + noise))

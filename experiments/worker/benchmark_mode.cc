@@ -76,9 +76,9 @@ void Measure(benchmark::State& state, const VisitRequest& request) {
     if (draw_each_time) bench.course->BeginBlock([](int, const Slice&) {});
     const Slice slice = bench.course->Play(0);
     ops += static_cast<double>(slice.ops);
-    ns += static_cast<double>(slice.time.wall);
+    ns += slice.time.wall;
     ++slices;
-    state.SetIterationTime(static_cast<double>(slice.time.wall) * 1e-9);
+    state.SetIterationTime(slice.time.wall * 1e-9);
   }
   bench.course->EndBlock();
   state.counters["ns_per_op"] = ns / ops;

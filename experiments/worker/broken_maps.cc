@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Maps with deliberate mistakes, for the test that a visit finds them, and one with
+// Maps with deliberate mistakes, for the test that a visit finds them, and some with
 // bad habits. Not part of the worker.
 #include <atomic>
 #include <chrono>
@@ -93,14 +93,38 @@ class ShortRange : public AlmostCorrect<K, V> {
   }
 };
 
-// Right, and slow at its first loads, like a table that is still moving its entries.
-template <class K, class V>
-class SlowStart : public AlmostCorrect<K, V> {
+// The how manieth thread of the process the caller is.
+inline int Ordinal() {
+  static std::atomic<int> threads{0};
+  thread_local const int mine = threads.fetch_add(1, std::memory_order_relaxed);
+  return mine;
+}
+
+// Right, and slow on every other thread, as with cores of two kinds: a load takes
+// those Factor times as long as the others.
+template <class K, class V, int Factor>
+class Uneven : public AlmostCorrect<K, V> {
  public:
   using AlmostCorrect<K, V>::AlmostCorrect;
   std::optional<V> Load(const K& key) {
-    if (loads_.fetch_add(1, std::memory_order_relaxed) < 100) {
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    const int work = Ordinal() % 2 == 0 ? 200 : 200 * Factor;
+    for (volatile int i = 0; i < work; i = i + 1) {}
+    return Correct<K, V>::Load(key);
+  }
+};
+template <class K, class V>
+using Uneven3 = Uneven<K, V, 3>;
+template <class K, class V>
+using Uneven10 = Uneven<K, V, 10>;
+
+// Right, and from time to time a call takes 30 ms, however long a slice is.
+template <class K, class V>
+class Stuck : public AlmostCorrect<K, V> {
+ public:
+  using AlmostCorrect<K, V>::AlmostCorrect;
+  std::optional<V> Load(const K& key) {
+    if (loads_.fetch_add(1, std::memory_order_relaxed) % 200'000 == 100'000) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
     }
     return Correct<K, V>::Load(key);
   }
@@ -122,7 +146,9 @@ BROKEN(drops_stores, DropsStores);
 BROKEN(wrong_value, WrongValue);
 BROKEN(wrong_size, WrongSize);
 BROKEN(short_range, ShortRange);
-BROKEN(slow_start, SlowStart);
+BROKEN(uneven_3, Uneven3);
+BROKEN(uneven_10, Uneven10);
+BROKEN(stuck, Stuck);
 
 #undef BROKEN
 

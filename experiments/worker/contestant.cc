@@ -4,11 +4,15 @@
 namespace cmap::experiments {
 
 Material::Material(const workloads::Spec& workload, int threads,
-                   std::uint64_t ops_per_thread, std::uint64_t seed)
+                   std::uint64_t ops_per_thread, std::uint64_t seed,
+                   const workloads::Parallel& parallel)
     : spec(workload),
-      tape(workloads::GenerateTape(workload, threads, ops_per_thread, seed)) {
+      tape(workload.StartsEmpty()
+               ? workloads::GenerateDealtTape(workload, threads, ops_per_thread, seed, parallel)
+               : workloads::GenerateTape(workload, threads, ops_per_thread, seed, parallel)) {
   if (spec.key_type == workloads::KeyType::kString) {
-    string_keys = workloads::Keys<std::string>(tape.universe, spec.key_bytes);
+    string_keys = workloads::Keys<std::string>(tape.universe, spec.key_bytes, parallel,
+                                               static_cast<std::size_t>(threads));
   }
 }
 

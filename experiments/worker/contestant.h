@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A contestant: one strategy with its options, taking part in a visit. The
-// interface is erased per slice, not per operation: Play() runs the templated
+// interface is erased per chunk, not per operation: Play() runs the templated
 // loop of workloads/runner.h on the concrete map type, so a timed operation
-// costs no virtual call.
+// costs no virtual call, and a chunk of hundreds one.
 #ifndef CMAP_EXPERIMENTS_WORKER_CONTESTANT_H_
 #define CMAP_EXPERIMENTS_WORKER_CONTESTANT_H_
 
@@ -33,9 +33,11 @@ struct Material {
   workloads::Keys<std::string> string_keys{0, 0};
   workloads::Values<std::uint64_t> values;
 
-  // Generates the tape and, for string keys, the key table.
+  // Generates the tape (to be dealt, in the regimes that start empty) and, for
+  // string keys, the key table.
   Material(const workloads::Spec& spec, int threads,
-           std::uint64_t ops_per_thread, std::uint64_t seed);
+           std::uint64_t ops_per_thread, std::uint64_t seed,
+           const workloads::Parallel& parallel = workloads::InTurn);
 
   template <class K>
   const workloads::Keys<K>& keys() const {
@@ -81,13 +83,23 @@ class Contestant {
   virtual void Use(const Material& material) = 0;
   // The first operation of the tape that the strategy does not support.
   virtual std::optional<Op> Unsupported() const = 0;
-  virtual void Prefill() = 0;
+  // Puts part `part` of `parts` of the prefilled keys; parts may be put by several
+  // threads at the same time. Then Prefilled(), once.
+  virtual void Prefill(std::size_t part, std::size_t parts) = 0;
+  virtual void Prefilled() = 0;
   // Does nothing where the strategy does not support Reserve: see Unfit().
   virtual void Reserve(std::size_t entries) = 0;
 
-  // One thread's part of a slice; the only call made inside a timed region.
-  virtual workloads::SliceResult Play(std::size_t thread, std::size_t position,
+  // Whether it plays in batches.
+  virtual bool batched() const = 0;
+  // How many entries from `position` to play in place of n, so that no batch is cut.
+  virtual std::size_t Uncut(std::size_t sequence, std::size_t position,
+                            std::size_t n) const = 0;
+  // n entries of a sequence, cyclically; inside a timed region.
+  virtual workloads::SliceResult Play(std::size_t sequence, std::size_t position,
                                       std::size_t n) = 0;
+  // The calling thread stays away from the map for a while.
+  virtual void Rest() = 0;
 
   // Expected::kUnknownSize where the strategy does not support Size.
   virtual std::uint64_t Size() = 0;

@@ -76,9 +76,13 @@ class ContestantFor final : public Contestant {
     return workloads::FirstUnsupported<Map>(material_->tape);
   }
 
-  void Prefill() override {
+  void Prefill(std::size_t part, std::size_t parts) override {
     workloads::Prefill(*map_, material_->tape, material_->keys<K>(),
-                       material_->values);
+                       material_->values, part, parts);
+    Rest();
+  }
+
+  void Prefilled() override {
     map_->Size();  // what a map has put off is done before anything is timed
     Rest();
   }
@@ -87,16 +91,26 @@ class ContestantFor final : public Contestant {
     if constexpr (Supports<Map>(Op::kReserve)) map_->Reserve(entries);
   }
 
-  workloads::SliceResult Play(std::size_t thread, std::size_t position,
+  bool batched() const override { return batch_; }
+
+  std::size_t Uncut(std::size_t sequence, std::size_t position,
+                    std::size_t n) const override {
+    return batch_ ? batches_[sequence].Uncut(position, n) : n;
+  }
+
+  workloads::SliceResult Play(std::size_t sequence, std::size_t position,
                               std::size_t n) override {
-    const workloads::SliceResult result =
-        batch_ ? workloads::PlaySliceBatched(*map_, material_->tape, thread,
-                                             position, n, material_->keys<K>(),
-                                             material_->values, batches_[thread])
-               : workloads::PlaySlice(*map_, material_->tape, thread, position, n,
-                                      material_->keys<K>(), material_->values);
-    Rest();
-    return result;
+    const auto& keys = material_->keys<K>();
+    return batch_ ? workloads::PlaySliceBatched(*map_, material_->tape, sequence,
+                                                position, n, keys, material_->values,
+                                                batches_[sequence])
+                  : workloads::PlaySlice(*map_, material_->tape, sequence, position,
+                                         n, keys, material_->values);
+  }
+
+  // Where a map's reclamation asks threads to say that they stay away for a while.
+  void Rest() override {
+    if constexpr (requires { Map::Idle(); }) Map::Idle();
   }
 
   std::uint64_t Size() override {
@@ -143,11 +157,6 @@ class ContestantFor final : public Contestant {
   }
 
  private:
-  // Where a map's reclamation asks threads to say that they stay away for a while.
-  static void Rest() {
-    if constexpr (requires { Map::Idle(); }) Map::Idle();
-  }
-
   std::string name_;
   bool batch_;
   typename Map::Options options_{};

@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a regime lays out its slices. A course makes the tape, finds the length
-// of a slice, places maps and plays verified slices; the visit decides the
-// order and what counts.
+// How a regime lays out its slices. A course makes the tape, places maps and plays
+// verified slices; the visit decides the order and what counts.
 //
-// Stationary. A slice is n operations a thread along a cyclic tape of two
-// segments S1 S2, n chosen in calibration so that the geometric mean of the
-// contestants' slices is about slice_ms and the same for all. Before a block
-// every map is placed anew and prefilled, and each contestant plays one
-// discarded slice; then the k-th slice of every contestant in the block is the
-// same stretch of the tape (A:S2 B:S2, B:S1 A:S1 for the two halves of a
-// block). Prefilling is the main thread's work. Where prefilling costs more
-// than half the block, maps are placed once per visit and slices simply go on
-// along the tape.
+// Stationary. A slice is a window of slice_ms in which every thread goes on along
+// its own cyclic sequence (window.h). Before a block every map is placed anew and
+// prefilled, by all threads, and each contestant plays one discarded slice. Where
+// placing costs more than half the block, maps are placed once per visit and slices
+// simply go on. Contestants get differently far on the tape, and so do threads; what
+// each must have seen follows from how far it got.
 //
-// Empty start (growth, reserved, fixed_distinct). A slice is k runs, each on a
-// new map at a new random slot, k chosen in calibration so that a slice lasts
-// about slice_ms. Construction, Reserve (to the final size, in `reserved`) and
-// destruction happen between the runs with the clock stopped: the slice's time
-// is the sum of its runs' times. At most one such map exists at a time, so
-// memory does not depend on k. A run is the first N operations of the tape; N is
-// drawn per block, log-uniform over one doubling, the same for all contestants.
+// Empty start (growth, reserved, fixed_distinct). A run fills a new map at a new
+// random slot with the first N operations of the tape, dealt to the threads
+// (workloads/deal.h); N is drawn per block, log-uniform over one doubling, the same
+// for all contestants. A slice is as many runs as it takes to fill slice_ms.
+// Construction, Reserve (to the final size, in `reserved`) and destruction happen
+// between the runs with the clock stopped: the slice's time is the sum of its runs'
+// times. At most one such map exists at a time, so memory does not depend on their
+// number.
 #ifndef CMAP_EXPERIMENTS_WORKER_COURSE_H_
 #define CMAP_EXPERIMENTS_WORKER_COURSE_H_
 
@@ -41,7 +38,7 @@ class Course {
 
   virtual ~Course() = default;
 
-  // Tape, calibration, first placement. Not repeatable.
+  // Tape and first placement. Not repeatable.
   virtual void Prepare() = 0;
   // Placement and discarded slices, or the draw of N.
   virtual void BeginBlock(const Discarded& discarded) = 0;
@@ -64,8 +61,9 @@ std::unique_ptr<Course> MakeCourse(Session& session);
 std::unique_ptr<Course> MakeStationaryCourse(Session& session);
 std::unique_ptr<Course> MakeEmptyStartCourse(Session& session);
 
-// Geometric mean of positive numbers.
-double GeometricMean(const std::vector<double>& values);
+// Entries of a stationary tape's sequences (limits.h). The workload's `ops`, over all
+// threads, when it has them.
+std::uint64_t TapeLength(const workloads::Spec& spec, int threads, bool timed = true);
 
 }  // namespace cmap::experiments
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -17,29 +16,21 @@ class EmptyStartCourse final : public Course {
       : session_(session), random_(session.Seed(3)) {}
 
   void Prepare() override {
-    const VisitRequest& request = session_.request();
+    const workloads::Spec& workload = session_.request().workload;
     const auto threads = static_cast<std::uint64_t>(session_.threads());
-    const std::uint64_t longest =
-        workloads::MaxSliceOps(request.workload, session_.threads());
-    material_ = std::make_unique<Material>(request.workload,
-                                           session_.threads(),
-                                           (longest + threads - 1) / threads,
-                                           session_.Seed(2));
-    session_.Use(*material_);
-    simulator_.emplace(material_->tape);
-    if (!request.timed) return;
-    // The second run of each: the first one also fetches memory from the system.
-    std::vector<double> ns;
-    Draw(0.5);
-    for (int c = 0; c < session_.contestants(); ++c) {
-      Run(c);
-      ns.push_back(static_cast<double>(
-          std::max<std::int64_t>(1, Run(c).time.wall)));
+    const std::uint64_t longest = workloads::MaxSliceOps(workload, session_.threads());
+    {
+      const Timed timed(session_.timing().tape);
+      material_ = std::make_unique<Material>(workload, session_.threads(),
+                                             (longest + threads - 1) / threads,
+                                             session_.Seed(2), session_.parallel());
     }
-    repeats_ = std::clamp(
-        static_cast<int>(std::lround(
-            std::min(1e6, request.slice_ms * 1e6 / GeometricMean(ns)))),
-        1, kMaxRepeats);
+    session_.Use(*material_);
+    simulator_.emplace(material_->tape, nullptr, session_.parallel());
+    if (!session_.request().timed) return;
+    // The first run of each also fetches memory from the system.
+    Draw(0.5);
+    for (int c = 0; c < session_.contestants(); ++c) Run(c);
   }
 
   void BeginBlock(const Discarded& /*discarded*/) override {
@@ -48,8 +39,9 @@ class EmptyStartCourse final : public Course {
   }
 
   Slice Play(int c) override {
+    const double most = session_.request().timed ? session_.request().slice_ms * 1e6 : 0;
     Slice slice = Run(c);
-    while (slice.repeats < repeats_) slice += Run(c);
+    while (slice.time.wall < most && slice.repeats < kMaxRepeats) slice += Run(c);
     return slice;
   }
 
@@ -68,33 +60,60 @@ class EmptyStartCourse final : public Course {
   std::string_view placement() const override { return "slice"; }
 
  private:
-  // Operations a thread.
+  // Operations of every sequence.
   std::size_t LengthAt(double jitter) const {
     const auto n = static_cast<std::size_t>(
         workloads::SliceOps(session_.request().workload, session_.threads(),
                             jitter) /
-        static_cast<std::uint64_t>(session_.threads()));
+        static_cast<std::uint64_t>(material_->tape.threads.size()));
     return std::min(n, material_->tape.length());
+  }
+
+  workloads::Deal NewDeal(std::size_t n, bool whole) const {
+    return workloads::Deal(material_->tape.threads.size(), n,
+                           static_cast<std::size_t>(session_.threads()), whole);
   }
 
   void Draw(double jitter) {
     const std::size_t n = LengthAt(jitter);
-    if (n == n_) return;
-    n_ = n;
+    if (chunks_ && n == chunks_->n()) return;
+    chunks_.emplace(NewDeal(n, /*whole=*/false));
+    batches_.emplace(NewDeal(n, /*whole=*/true));
+    const Timed timed(session_.timing().verify);
+    // As if every sequence had a player of its own. Counts are those of a run
+    // whoever plays, unless it matters who does (see Run); the size in any case
+    // serves Reserve.
+    workloads::Played played(material_->tape.threads.size());
+    for (std::uint32_t s = 0; s < played.size(); ++s) played[s] = {{s, 0, n}};
     simulator_->Reset();
-    expected_ = simulator_->Advance(n_);
+    expected_ = simulator_->Advance(played);
   }
 
   Slice Run(int c, bool keep = false) {
-    session_.Place(c);
-    if (session_.request().workload.regime == workloads::Regime::kReserved ||
-        session_.spec(c).reserve) {
-      session_.contestant(c).Reserve(
-          static_cast<std::size_t>(expected_.final_size.hi));
+    Contestant& it = session_.contestant(c);
+    {
+      const Timed timed(session_.timing().place);
+      session_.Place(c);
+      if (session_.request().workload.regime == workloads::Regime::kReserved ||
+          session_.spec(c).reserve) {
+        it.Reserve(static_cast<std::size_t>(expected_.final_size.hi));
+      }
     }
-    const Slice run = session_.Play(c, 0, n_);
-    session_.Verify(c, run, expected_, session_.contestant(c).Size());
-    if (!keep) session_.Remove(c);
+    workloads::Deal& deal = it.batched() ? *batches_ : *chunks_;
+    deal.Shuffle();
+    const Slice run = session_.PlayDealt(c, deal);
+    {
+      const Timed timed(session_.timing().verify);
+      if (!simulator_->Indifferent() && session_.threads() > 1) {
+        simulator_->Reset();
+        expected_ = simulator_->Advance(deal.played());
+      }
+      session_.Verify(c, run.result, expected_, it.Size());
+    }
+    if (!keep) {
+      const Timed timed(session_.timing().place);
+      session_.Remove(c);
+    }
     return run;
   }
 
@@ -102,9 +121,9 @@ class EmptyStartCourse final : public Course {
   std::mt19937_64 random_;
   std::unique_ptr<Material> material_;
   std::optional<workloads::Simulator> simulator_;
+  std::optional<workloads::Deal> chunks_;   // a run's operations, for most,
+  std::optional<workloads::Deal> batches_;  // and for contestants that play batches
   workloads::Expected expected_;
-  std::size_t n_ = 0;  // operations of a run per thread
-  int repeats_ = 1;
 };
 
 }  // namespace

@@ -16,19 +16,15 @@ inline constexpr int kLeastWarmUpBlocks = 2;
 // A visit whose blocks keep being rejected ends after this many times its time.
 inline constexpr double kPatience = 3.0;
 
-// Operations on a stationary tape, all threads: 32 MiB, a quarter of a second
-// to generate. Only maps faster than 3 ns an operation get shorter slices.
-inline constexpr std::uint64_t kMaxTapeOps = 8u << 20;
-
-// Calibration plays slices of growing length until they take this long.
-inline constexpr double kProbeNs = 1.5e6;
-inline constexpr std::uint64_t kFirstProbeOps = 256;
-inline constexpr std::uint64_t kMaxProbeOps = 64u << 10;
-// Prefilling more keys than this twice, once for calibration and once for the
-// measurement, would cost more than a tape of guessed length.
-inline constexpr std::size_t kSmallPrefill = 100'000;
-// The guess: nanoseconds an operation of a large map takes at least.
-inline constexpr double kLargeMapNs = 40.0;
+// Entries of a stationary tape. It wraps around, so it need not be longer than what
+// no branch predictor learns, nor shorter than what a lap must ask for to meet most
+// keys of a large population: twice the population within these bounds. A thread's
+// own sequence has at least the first, all together at most the second, and a joint
+// one, which one thread generates, the third.
+inline constexpr std::uint64_t kLeastTapeOps = 256u << 10;
+inline constexpr std::uint64_t kMostTapeOps = 32u << 20;
+inline constexpr std::uint64_t kLongestTapeOps = 4u << 20;
+inline constexpr std::uint64_t kJointTapeOps = 2u << 20;
 
 // Fresh maps in one slice of the regimes that start empty.
 inline constexpr int kMaxRepeats = 1000;

@@ -19,6 +19,7 @@
 #include "experiments/worker/errors.h"
 #include "experiments/worker/quality.h"
 #include "experiments/worker/threads.h"
+#include "experiments/worker/window.h"
 #include "gtest/gtest.h"
 
 namespace cmap::experiments {
@@ -109,20 +110,103 @@ TEST(Arena, AFullArenaSaysSo) {
   EXPECT_THROW(arena.Take(8192, 64), std::bad_alloc);
 }
 
-TEST(Threads, OverlapAndRunDelayFromReadings) {
-  // Starts 0 and 100, ends 900 and 1000: together 800 of 1000.
-  const ThreadTime times[] = {{0, 900, 5}, {100, 1000, 30}};
-  const RunTime run = Combine(times);
-  EXPECT_EQ(run.wall, 1000);
-  EXPECT_EQ(run.together, 800);
-  EXPECT_DOUBLE_EQ(run.overlap(), 0.8);
-  EXPECT_DOUBLE_EQ(run.run_delay_share(), 0.03);
-  // One after the other.
-  const ThreadTime apart[] = {{0, 400, 0}, {600, 1000, 0}};
-  EXPECT_EQ(Combine(apart).together, 0);
-  // One thread overlaps with itself.
-  const ThreadTime one[] = {{10, 20, 0}};
-  EXPECT_DOUBLE_EQ(Combine(one).overlap(), 1.0);
+TEST(Threads, LateStartAndRunDelayFromReadings) {
+  // Agreed for 100; the second starts 30 late, the first ends last.
+  const ThreadTime times[] = {{100, 1100, 5}, {130, 1000, 20}};
+  const RunTime run = Combine(100, times);
+  EXPECT_DOUBLE_EQ(run.wall, 1000);
+  EXPECT_EQ(run.late, 30);
+  EXPECT_DOUBLE_EQ(run.late_share(), 0.03);
+  EXPECT_DOUBLE_EQ(run.run_delay_share(), 0.02);
+  RunTime both = run;
+  both += run;
+  EXPECT_DOUBLE_EQ(both.late_share(), 0.03);
+  EXPECT_DOUBLE_EQ(Combine(0, {}).run_delay_share(), 0);
+}
+
+// A clock that only operations move.
+struct Script {
+  std::int64_t now = 0;
+  std::vector<std::size_t> chunks;
+
+  // Every operation takes cost(now) nanoseconds.
+  template <class Cost>
+  WindowPart Play(std::int64_t length, std::int64_t agreed, Cost&& cost) {
+    return PlayWindow(Window{length, 0}, agreed, [&] { return now; }, [&](std::size_t n) {
+      chunks.push_back(n);
+      for (std::size_t i = 0; i < n; ++i) now += cost(now);
+      return n;
+    });
+  }
+};
+
+TEST(Window, EndsWithinAHundredthOfItsTime) {
+  constexpr std::int64_t kLength = 20'000'000;
+  for (const std::int64_t cost : {1, 5, 100, 10'000, 150'000}) {
+    Script script{.now = 1000, .chunks = {}};
+    const WindowPart part = script.Play(kLength, 1000, [&](std::int64_t) { return cost; });
+    EXPECT_EQ(part.start, 1000);
+    EXPECT_GE(part.end, 1000 + kLength);
+    // The first chunk comes before anything is known.
+    EXPECT_LE(part.end, 1000 + kLength + kLength / 100 + cost) << cost;
+    EXPECT_EQ(static_cast<std::int64_t>(part.ops) * cost, part.end - part.start);
+  }
+}
+
+// Ten microseconds an operation after a while, as when a contended lock begins to
+// put threads to sleep: chunks of hundreds of operations become single ones.
+TEST(Window, ChunksShrinkWhenOperationsGetSlow) {
+  Script script;
+  const WindowPart part = script.Play(
+      20'000'000, 0, [](std::int64_t now) { return now < 10'000'000 ? 10 : 300'000; });
+  EXPECT_EQ(*std::max_element(script.chunks.begin(), script.chunks.end()), ChunkLength::kMost);
+  EXPECT_EQ(script.chunks.back(), 1u);
+  EXPECT_EQ(part.gap, 512 * 300'000);  // the chunk in which it happened
+}
+
+TEST(Window, ALongOperationAtTheEndCountsWithItsTime) {
+  Script script;
+  const WindowPart part = script.Play(
+      1'000'000, 0, [](std::int64_t now) { return now < 990'000 ? 1'000 : 50'000'000; });
+  EXPECT_GE(part.end, 50'000'000);
+  EXPECT_GE(part.gap, 50'000'000);
+  EXPECT_GE(part.ops, 990u);
+}
+
+// One that starts late plays to the common end and is timed from when it started.
+TEST(Window, ALateThreadPlaysLess) {
+  Script script{.now = 700'000, .chunks = {}};
+  const WindowPart part = script.Play(1'000'000, 0, [](std::int64_t) { return 100; });
+  EXPECT_EQ(part.start, 700'000);
+  EXPECT_NEAR(static_cast<double>(part.ops), 3'000, 600);
+  EXPECT_EQ(static_cast<std::int64_t>(part.ops) * 100, part.end - part.start);
+  // After the end there is still one chunk, so that a rate exists.
+  Script over{.now = 2'000'000, .chunks = {}};
+  EXPECT_EQ(over.Play(1'000'000, 0, [](std::int64_t) { return 100; }).ops, ChunkLength::kFirst);
+}
+
+TEST(Window, WithoutTimeItIsAQuota) {
+  std::uint64_t played = 0;
+  const WindowPart part = PlayWindow(
+      Window{0, 1300}, 0, [] { return std::int64_t{0}; },
+      [&](std::size_t n) { return played += n, n; });
+  EXPECT_EQ(part.ops, 1300u);
+  EXPECT_EQ(played, 1300u);
+}
+
+TEST(Quality, SharesOfUnequalThreads) {
+  const Shares even = SharesOf(std::vector<std::uint64_t>{50, 50, 50, 50});
+  EXPECT_DOUBLE_EQ(even.least, 1);
+  EXPECT_DOUBLE_EQ(even.most, 1);
+  EXPECT_DOUBLE_EQ(even.jain, 1);
+  // Ten times as fast as the others.
+  const Shares one = SharesOf(std::vector<std::uint64_t>{100, 10, 10, 10});
+  EXPECT_DOUBLE_EQ(one.least, 10 / 32.5);
+  EXPECT_DOUBLE_EQ(one.most, 100 / 32.5);
+  EXPECT_DOUBLE_EQ(one.jain, 130.0 * 130.0 / (4 * 10300.0));
+  // A stuck thread.
+  EXPECT_DOUBLE_EQ(SharesOf(std::vector<std::uint64_t>{100, 0}).jain, 0.5);
+  EXPECT_DOUBLE_EQ(SharesOf(std::vector<std::uint64_t>{0, 0}).least, 1);
 }
 
 const std::vector<int> kCpusAtStart = AllowedCpus();
@@ -144,18 +228,31 @@ TEST(Threads, EveryThreadRunsEveryRoundOnce) {
   std::atomic<int> calls[2] = {};
   for (int round = 0; round < 200; ++round) {
     const RunTime time =
-        team.Run([&](int thread) { calls[thread].fetch_add(1); });
+        team.Run([&](int thread, std::int64_t) { calls[thread].fetch_add(1); });
     EXPECT_GE(time.wall, 0);
   }
   EXPECT_EQ(calls[0], 200);
   EXPECT_EQ(calls[1], 200);
 }
 
+TEST(Threads, NobodyStartsBeforeTheAgreedInstant) {
+  Team team(2, {}, AllowedCpus().size() < 2);
+  for (int round = 0; round < 50; ++round) {
+    std::int64_t started[2], agreed[2];
+    team.Run([&](int thread, std::int64_t at) {
+      started[thread] = NowNs();
+      agreed[thread] = at;
+    });
+    EXPECT_EQ(agreed[0], agreed[1]);
+    EXPECT_GE(std::min(started[0], started[1]), agreed[0]);
+  }
+}
+
 TEST(Threads, ManyThreadsOnFewCpusYield) {
   Team team(8, {AllowedCpus()[0]}, /*oversubscribed=*/true);
   std::atomic<int> calls{0};
   for (int round = 0; round < 20; ++round) {
-    team.Run([&](int) { calls.fetch_add(1); });
+    team.Run([&](int, std::int64_t) { calls.fetch_add(1); });
   }
   EXPECT_EQ(calls, 160);
 }
@@ -167,7 +264,7 @@ TEST(Threads, ThreadsThatMapsStartMayRunAnywhere) {
   std::vector<int> before, after;
   std::thread helper;
   const std::vector<int> player_before = AllowedCpus();
-  team.Run([&](int) {
+  team.Run([&](int, std::int64_t) {
     helper = std::thread([&] {
       before = AllowedCpus();
       looked.store(true);
@@ -177,7 +274,7 @@ TEST(Threads, ThreadsThatMapsStartMayRunAnywhere) {
     });
     looked.wait(false);
   });
-  team.Run([](int) {});
+  team.Run([](int, std::int64_t) {});
   looked.store(false);
   looked.notify_one();
   helper.join();
@@ -195,39 +292,34 @@ TEST(Threads, CpusThatAreNotThereAreNamed) {
 }
 
 TEST(Quality, OnlyDisturbanceRejects) {
-  const RunTime calm{1000, 990, 10};
-  const RunTime delayed{1000, 990, 40};
-  const RunTime apart{1000, 700, 0};
+  const RunTime calm{.wall = 1000, .run_delay = 10, .late = 1};
+  const RunTime delayed{.wall = 1000, .run_delay = 40};
+  const RunTime late{.wall = 1000, .late = 50};
   EXPECT_FALSE(JudgeBlock(std::vector{calm, calm}, false));
-  // 40 of 2000 is 2 %, the limit; 60 of 2000 is beyond it.
-  EXPECT_FALSE(JudgeBlock(std::vector{RunTime{1000, 990, 0}, delayed}, false));
+  // 40 of 2000 is 2 %, the limit; 80 of 2000 is beyond it.
+  EXPECT_FALSE(JudgeBlock(std::vector{RunTime{.wall = 1000}, delayed}, false));
   const auto delay = JudgeBlock(std::vector{delayed, delayed}, false);
   ASSERT_TRUE(delay);
   EXPECT_EQ(delay->why, "run_delay");
   EXPECT_DOUBLE_EQ(delay->value, 0.04);
-  const auto overlap = JudgeBlock(std::vector{calm, apart}, false);
-  ASSERT_TRUE(overlap);
-  EXPECT_EQ(overlap->why, "overlap");
-  EXPECT_DOUBLE_EQ(overlap->value, 0.7);
+  const auto start = JudgeBlock(std::vector{RunTime{.wall = 1000}, late}, false);
+  ASSERT_TRUE(start);
+  EXPECT_EQ(start->why, "late_start");
+  EXPECT_DOUBLE_EQ(start->value, 0.025);
   // However slow, a slice is never rejected for its time.
-  EXPECT_FALSE(
-      JudgeBlock(std::vector{calm, RunTime{1000000, 999000, 100}}, false));
-  EXPECT_FALSE(JudgeBlock(std::vector{delayed, apart}, true));
+  EXPECT_FALSE(JudgeBlock(std::vector{calm, RunTime{.wall = 1000000, .run_delay = 100}}, false));
+  EXPECT_FALSE(JudgeBlock(std::vector{delayed, late}, true));
 }
 
 TEST(Quality, WhatAMapsOwnThreadsTakeIsNoDisturbance) {
-  const RunTime helped{1000, 700, 240, 230};
+  const RunTime helped{.wall = 1000, .run_delay = 240, .helpers = 230};
   EXPECT_FALSE(JudgeBlock(std::vector{helped}, false));
   // It excuses the map with the threads, not the others of its block.
-  const RunTime delayed{1000, 990, 60};
-  EXPECT_TRUE(JudgeBlock(std::vector{delayed, helped}, false));
-  const RunTime disturbed_too{1000, 700, 300, 230};
-  const auto delay = JudgeBlock(std::vector{disturbed_too}, false);
+  EXPECT_TRUE(JudgeBlock(std::vector{RunTime{.wall = 1000, .run_delay = 60}, helped}, false));
+  const auto delay =
+      JudgeBlock(std::vector{RunTime{.wall = 1000, .run_delay = 300, .helpers = 230}}, false);
   ASSERT_TRUE(delay);
   EXPECT_DOUBLE_EQ(delay->value, 0.07);
-  const auto overlap = JudgeBlock(std::vector{RunTime{1000, 500, 0, 200}}, false);
-  ASSERT_TRUE(overlap);
-  EXPECT_DOUBLE_EQ(overlap->value, 0.7);
 }
 
 TEST(Threads, TheTimeOfThreadsThatMapsStartIsKnown) {
@@ -238,13 +330,13 @@ TEST(Threads, TheTimeOfThreadsThatMapsStartIsKnown) {
   const auto work = [&](std::int64_t ns) {
     for (const std::int64_t start = NowNs(); NowNs() - start < ns;) {}
   };
-  EXPECT_EQ(team.Run([&](int) { work(1'000'000); }).helpers, 0);
-  team.Run([&](int) {
+  EXPECT_EQ(team.Run([&](int, std::int64_t) { work(1'000'000); }).helpers, 0);
+  team.Run([&](int, std::int64_t) {
     helper = std::thread([&] {
       while (!stop.load(std::memory_order_relaxed)) {}
     });
   });
-  const RunTime time = team.Run([&](int) { work(100'000'000); });
+  const RunTime time = team.Run([&](int, std::int64_t) { work(100'000'000); });
   stop.store(true);
   helper.join();
   EXPECT_GT(time.helpers, 10'000'000);

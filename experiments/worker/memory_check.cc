@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "experiments/worker/arena.h"
+#include "experiments/worker/course.h"
 #include "experiments/worker/errors.h"
 #include "experiments/worker/limits.h"
 #include "workloads/keys.h"
@@ -54,8 +55,7 @@ std::uint64_t EstimateBytes(const workloads::Spec& spec, int contestants,
   } else {
     entries = spec.population;
     maps = live_maps;
-    tape_bytes =
-        workloads::TapeBytes(spec, threads, kMaxTapeOps / per_thread);
+    tape_bytes = workloads::TapeBytes(spec, threads, TapeLength(spec, threads));
   }
   std::uint64_t entry_bytes = kBytesPerEntry;
   std::uint64_t table_bytes = 0;

@@ -9,17 +9,30 @@ std::optional<Rejection> JudgeBlock(std::span<const RunTime> times,
                                     bool oversubscribed) {
   if (oversubscribed) return std::nullopt;
   RunTime block;
-  double least_overlap = 1.0;
   for (const RunTime& time : times) {
     block.wall += time.wall;
     block.run_delay += time.undue_delay();
-    least_overlap = std::min(least_overlap, time.overlap());
+    block.late += time.late;
   }
   if (block.run_delay_share() > kMostRunDelay) {
     return Rejection{"run_delay", block.run_delay_share()};
   }
-  if (least_overlap < kLeastOverlap) return Rejection{"overlap", least_overlap};
+  if (block.late_share() > kMostLate) return Rejection{"late_start", block.late_share()};
   return std::nullopt;
+}
+
+Shares SharesOf(std::span<const std::uint64_t> ops) {
+  double sum = 0;
+  double squares = 0;
+  for (const std::uint64_t n : ops) {
+    sum += static_cast<double>(n);
+    squares += static_cast<double>(n) * static_cast<double>(n);
+  }
+  if (sum == 0) return {};
+  const auto [least, most] = std::minmax_element(ops.begin(), ops.end());
+  const double equal = sum / static_cast<double>(ops.size());
+  return {static_cast<double>(*least) / equal, static_cast<double>(*most) / equal,
+          sum * equal / squares};
 }
 
 }  // namespace cmap::experiments

@@ -3,6 +3,9 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "experiments/worker/errors.h"
 #include "experiments/worker/registry.h"
 
@@ -20,6 +23,9 @@ Slice& Slice::operator+=(const Slice& other) {
   repeats += other.repeats;
   time += other.time;
   result += other.result;
+  thread_ops.resize(other.thread_ops.size());
+  for (std::size_t t = 0; t < thread_ops.size(); ++t) thread_ops[t] += other.thread_ops[t];
+  gap = std::max(gap, other.gap);
   return *this;
 }
 
@@ -62,14 +68,13 @@ void Session::Place(int c) {
 
 void Session::Remove(int c) { arena_.Give(contestant(c).Destroy()); }
 
-Slice Session::Play(int c, std::size_t position, std::size_t n) {
-  Contestant& it = contestant(c);
-  Slice slice;
-  slice.time = team_.Run([&](int thread) {
+template <class Body>
+RunTime Session::Run(Body&& body) {
+  const RunTime time = team_.Run([&](int thread, std::int64_t agreed) {
     const auto t = static_cast<std::size_t>(thread);
     results_[t].error = nullptr;
     try {
-      results_[t].result = it.Play(t, position, n);
+      body(t, agreed);
     } catch (...) {
       // Running out of memory must not end the process without a word.
       results_[t].error = std::current_exception();
@@ -77,24 +82,99 @@ Slice Session::Play(int c, std::size_t position, std::size_t n) {
   });
   for (const PaddedResult& padded : results_) {
     if (padded.error) std::rethrow_exception(padded.error);
+  }
+  return time;
+}
+
+workloads::Parallel Session::parallel() {
+  return [this](std::size_t parts, const std::function<void(std::size_t)>& f) {
+    Run([&](std::size_t t, std::int64_t) {
+      for (std::size_t part = t; part < parts; part += results_.size()) f(part);
+    });
+  };
+}
+
+void Session::Prefill(int c) {
+  Contestant& it = contestant(c);
+  Run([&](std::size_t t, std::int64_t) { it.Prefill(t, results_.size()); });
+  it.Prefilled();
+}
+
+Slice Session::PlayWindow(int c, std::span<std::uint64_t> positions, std::uint64_t quota) {
+  const Timed timed(timing_.slices);
+  Contestant& it = contestant(c);
+  const Window window{
+      request_.timed ? static_cast<std::int64_t>(request_.slice_ms * 1e6) : 0, quota};
+  Slice slice;
+  slice.time = Run([&](std::size_t t, std::int64_t agreed) {
+    workloads::SliceResult result;
+    std::uint64_t position = positions[t];
+    results_[t].part = experiments::PlayWindow(window, agreed, NowNs, [&](std::size_t n) {
+      n = it.Uncut(t, position, n);
+      result += it.Play(t, position, n);
+      position += n;
+      return n;
+    });
+    it.Rest();
+    positions[t] = position;
+    results_[t].result = result;
+    // Where threads share CPUs, waiting for one is the subject.
+    if (request_.oversubscribed) results_[t].part.start = agreed;
+  });
+  double rate = 0;  // operations per nanosecond
+  for (const PaddedResult& padded : results_) {
+    const WindowPart& part = padded.part;
     slice.result += padded.result;
+    slice.thread_ops.push_back(part.ops);
+    slice.gap = std::max(slice.gap, part.gap);
+    rate += static_cast<double>(part.ops) /
+            static_cast<double>(std::max<std::int64_t>(1, part.end - part.start));
+  }
+  slice.ops = slice.result.ops;
+  if (request_.timed) slice.time.wall = static_cast<double>(slice.ops) / rate;
+  return slice;
+}
+
+Slice Session::PlayDealt(int c, workloads::Deal& deal) {
+  const Timed timed(timing_.slices);
+  Contestant& it = contestant(c);
+  Slice slice;
+  slice.time = Run([&](std::size_t t, std::int64_t agreed) {
+    WindowPart part;
+    workloads::SliceResult result;
+    std::int64_t before = agreed;
+    deal.Draw(t, [&](const workloads::Piece& piece) {
+      result += it.Play(piece.sequence, piece.position, piece.n);
+      part.ops += piece.n;
+      const std::int64_t now = NowNs();
+      part.gap = std::max(part.gap, now - before);
+      before = now;
+    });
+    it.Rest();
+    results_[t].part = part;
+    results_[t].result = result;
+  });
+  for (const PaddedResult& padded : results_) {
+    slice.result += padded.result;
+    slice.thread_ops.push_back(padded.part.ops);
+    slice.gap = std::max(slice.gap, padded.part.gap);
   }
   slice.ops = slice.result.ops;
   return slice;
 }
 
-void Session::Verify(int c, const Slice& slice,
+void Session::Verify(int c, const workloads::SliceResult& result,
                      const workloads::Expected& expected,
                      std::uint64_t final_size) const {
   std::string what;
   if (contestants_[static_cast<std::size_t>(c)]->traits().returns_results) {
-    what = expected.Mismatch(slice.result, final_size);
+    what = expected.Mismatch(result, final_size);
   } else {
     // The null map has no results to verify, only calls to count.
     std::uint64_t ops = 0;
     for (std::uint64_t count : expected.ops) ops += count;
-    if (slice.result.ops != ops) {
-      what = "operations " + std::to_string(slice.result.ops) +
+    if (result.ops != ops) {
+      what = "operations " + std::to_string(result.ops) +
              " instead of " + std::to_string(ops);
     }
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,11 @@
 #include "experiments/worker/contestant.h"
 #include "experiments/worker/request.h"
 #include "experiments/worker/threads.h"
+#include "experiments/worker/timing.h"
+#include "experiments/worker/window.h"
+#include "workloads/deal.h"
 #include "workloads/expectation.h"
+#include "workloads/parallel.h"
 
 namespace cmap::experiments {
 
@@ -31,6 +36,8 @@ struct Slice {
   int repeats = 1;        // fresh maps the slice consists of
   RunTime time;
   workloads::SliceResult result;
+  std::vector<std::uint64_t> thread_ops;  // by thread
+  std::int64_t gap = 0;  // ns: the longest time in which some thread completed nothing
 
   Slice& operator+=(const Slice& other);
 };
@@ -65,12 +72,28 @@ class Session {
   void Place(int c);
   void Remove(int c);
 
-  // The timed region: n operations of every thread from `position`.
-  Slice Play(int c, std::size_t position, std::size_t n);
+  // A slice that ends with the clock (or, in an untimed visit, after `quota`
+  // operations a thread): thread t goes on along sequence t from positions[t],
+  // which moves on. The slice's wall time is what makes ops / wall the sum of the
+  // threads' rates, each over its own time.
+  Slice PlayWindow(int c, std::span<std::uint64_t> positions, std::uint64_t quota);
+
+  // A slice of a fixed amount: whatever `deal` has, dealt to all threads. Its wall
+  // time is from the agreed start to the latest end.
+  Slice PlayDealt(int c, workloads::Deal& deal);
+
+  // Fills contestant c's new map, all threads together.
+  void Prefill(int c);
+
+  // Calls f(0), ..., f(parts - 1) on the threads of the visit, outside slices.
+  // Rethrows what one of them has thrown.
+  workloads::Parallel parallel();
+
+  Timing& timing() { return timing_; }
 
   // Throws InvalidError when the slice, or `final_size` unless it is
   // Expected::kUnknownSize, is not what the tape demands.
-  void Verify(int c, const Slice& slice, const workloads::Expected& expected,
+  void Verify(int c, const workloads::SliceResult& result, const workloads::Expected& expected,
               std::uint64_t final_size) const;
 
   // Reads contestant c's whole map in two ways; throws InvalidError when they
@@ -80,10 +103,16 @@ class Session {
  private:
   struct alignas(64) PaddedResult {
     workloads::SliceResult result;
+    WindowPart part;
     std::exception_ptr error;
   };
 
+  // Runs body(thread, agreed) on all threads; what one throws is rethrown.
+  template <class Body>
+  RunTime Run(Body&& body);
+
   VisitRequest request_;
+  Timing timing_;
   Arena arena_;
   Team team_;
   std::vector<std::unique_ptr<Contestant>> contestants_;

@@ -25,6 +25,10 @@ namespace {
 // maps; filling large ones takes longer, but then a discarded slice follows.
 constexpr std::int64_t kStayAwakeNs = 100'000'000;
 
+// From the arrival of the last thread to the agreed start: what the news takes to
+// reach a hundred threads, and a system call.
+constexpr std::int64_t kLeadNs = 20'000;
+
 // Of the calling thread if `thread` is 0.
 void SetAffinity(const std::vector<int>& cpus, pid_t thread = 0) {
   cpu_set_t set;
@@ -63,20 +67,15 @@ std::int64_t NowNs() {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-RunTime Combine(std::span<const ThreadTime> threads) {
+RunTime Combine(std::int64_t agreed, std::span<const ThreadTime> threads) {
   RunTime run;
-  if (threads.empty()) return run;
-  std::int64_t first_start = threads[0].start, last_start = threads[0].start;
-  std::int64_t first_end = threads[0].end, last_end = threads[0].end;
+  std::int64_t last_end = agreed;
   for (const ThreadTime& t : threads) {
-    first_start = std::min(first_start, t.start);
-    last_start = std::max(last_start, t.start);
-    first_end = std::min(first_end, t.end);
     last_end = std::max(last_end, t.end);
+    run.late = std::max(run.late, t.start - agreed);
     run.run_delay = std::max(run.run_delay, t.run_delay);
   }
-  run.wall = last_end - first_start;
-  run.together = std::max<std::int64_t>(0, first_end - last_start);
+  run.wall = static_cast<double>(last_end - agreed);
   return run;
 }
 
@@ -222,25 +221,33 @@ void Team::AwaitRound(std::uint32_t seen) const {
 
 void Team::Part(int thread) {
   PaddedTime& mine = times_[static_cast<std::size_t>(thread)];
-  // (6) acq_rel: every thread arrives with its preparations behind it and
-  // leaves after all others' (pairs with itself and with the load below).
-  ready_.fetch_add(1, std::memory_order_acq_rel);
+  // (6) acq_rel: every thread arrives with its preparations behind it; the last one
+  // has seen all others' (pairs with itself).
+  const bool last = ready_.fetch_add(1, std::memory_order_acq_rel) + 1 == size();
+  // (9) release: whoever reads the agreed instant at (10) has everybody's
+  // preparations behind it.
+  if (last) agreed_.store(NowNs() + kLeadNs, std::memory_order_release);
   // A few hundred microseconds of spinning cover the wake-up of a sleeping
   // thread; beyond that, and whenever threads share CPUs, give the CPU away.
   int spins = oversubscribed_ ? 0 : 20'000;
-  while (ready_.load(std::memory_order_acquire) < size()) {
+  const auto wait = [&] {
     if (spins > 0) {
       --spins;
       NativeAtomics::Pause();
     } else {
       NativeAtomics::Yield();
     }
-  }
-  // After the barrier: waiting there is not the slice's delay. The call takes
-  // about a microsecond, the same on every thread.
+  };
+  std::int64_t agreed;
+  // (10) acquire, pairs with (9).
+  while ((agreed = agreed_.load(std::memory_order_acquire)) == 0) wait();
+  // Waiting at the barrier is not the slice's delay; what is read here falls into
+  // the time that is left before the start.
   const std::int64_t delay_before = ReadSchedstat(mine.schedstat).run_delay;
+  spins = oversubscribed_ ? 0 : 1'000'000;
+  while (NowNs() < agreed) wait();
   mine.time.start = NowNs();
-  call_(context_, thread);
+  call_(context_, thread, agreed);
   mine.time.end = NowNs();
   mine.time.run_delay = ReadSchedstat(mine.schedstat).run_delay - delay_before;
 }
@@ -252,6 +259,7 @@ RunTime Team::RunErased(Call call, void* context) {
   call_ = call;
   context_ = context;
   ready_.store(0, std::memory_order_relaxed);
+  agreed_.store(0, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
   if (size() > 1) {
     // (3) release: call_, context_ and the counters are visible at (2).
@@ -269,7 +277,7 @@ RunTime Team::RunErased(Call call, void* context) {
   std::vector<ThreadTime> times;
   times.reserve(times_.size());
   for (const PaddedTime& time : times_) times.push_back(time.time);
-  RunTime run = Combine(times);
+  RunTime run = Combine(agreed_.load(std::memory_order_relaxed), times);
   // (A thread that ends takes its time with it.)
   run.helpers = std::max<std::int64_t>(0, TimeOnCpu(OtherThreads()) - helped_before);
   return run;

@@ -11,22 +11,21 @@
 // they are given back all CPUs before every slice, as they would have them in a
 // program that pins nothing.
 //
-// A slice starts when all threads have met at a barrier and ends when the last
-// one finishes: its wall time is the latest end minus the earliest start, by
-// clock_gettime(CLOCK_MONOTONIC), which all CPUs share (16 ns a call, two calls
-// a slice of milliseconds). At the barrier threads spin, and yield once they
-// have spun longer than a healthy machine needs. Between slices they stay awake:
-// with threads that slept, on a virtual machine, every slice began with about two
-// milliseconds in which the woken CPU was slow, the threads overlapped for 72 %
-// of a slice instead of 97 %, and lock-free reads looked a quarter slower.
+// A slice starts at an agreed instant: the last thread that arrives at a barrier
+// sets it a little ahead, and every thread spins until then (yielding where threads
+// share CPUs). Clocks are clock_gettime(CLOCK_MONOTONIC), which all CPUs share.
+// Between slices threads stay awake: with threads that slept, on a virtual machine,
+// every slice began with about two milliseconds in which the woken CPU was slow, and
+// lock-free reads looked a quarter slower.
 //
-// Two quantities say whether the slice was what it claims to be:
-//   overlap    (earliest end - latest start) / (latest end - earliest start):
-//              the share of the time in which all threads ran
+// Two quantities say whether the slice was disturbed from outside:
+//   late       how long after the agreed instant a thread started
 //   run delay  time a thread was runnable but waited for its CPU, as the kernel
-//              counts it in /proc/thread-self/schedstat, over the wall time
-// Both are reported with the slice and judged per block (quality.h). What a map's
-// own threads take is no disturbance: it is allowed for in both.
+//              counts it in /proc/thread-self/schedstat
+// Both are reported with the slice, of the thread that was worst, and judged per
+// block (quality.h). What a map's own threads take is no disturbance: it is allowed
+// for in the run delay. How far each thread got is no disturbance either but a
+// result.
 #ifndef CMAP_EXPERIMENTS_WORKER_THREADS_H_
 #define CMAP_EXPERIMENTS_WORKER_THREADS_H_
 
@@ -48,7 +47,7 @@ namespace cmap::experiments {
 // Nanoseconds of CLOCK_MONOTONIC.
 std::int64_t NowNs();
 
-// One thread's clock readings, nanoseconds.
+// One thread's readings, nanoseconds.
 struct ThreadTime {
   std::int64_t start = 0;
   std::int64_t end = 0;
@@ -57,30 +56,30 @@ struct ThreadTime {
 
 // What the threads' readings of one or more runs add up to, nanoseconds.
 struct RunTime {
-  std::int64_t wall = 0;       // latest end - earliest start
-  std::int64_t together = 0;   // earliest end - latest start, at least 0
+  double wall = 0;             // agreed start to latest end, or what scores a window
   std::int64_t run_delay = 0;  // of the thread that waited longest
+  std::int64_t late = 0;       // of the thread that started last
   std::int64_t helpers = 0;    // CPU time of threads that maps have started
 
   // As shares of the wall time. While a map's own thread has a CPU, a player
-  // waits and others play alone; that is the map's doing and no disturbance.
-  double overlap() const { return wall > 0 ? std::min(1.0, Share(together + helpers)) : 1.0; }
-  double run_delay_share() const { return wall > 0 ? Share(undue_delay()) : 0.0; }
+  // waits; that is the map's doing and no disturbance.
+  double late_share() const { return Share(late); }
+  double run_delay_share() const { return Share(undue_delay()); }
   std::int64_t undue_delay() const { return std::max<std::int64_t>(0, run_delay - helpers); }
   RunTime& operator+=(const RunTime& other) {
     wall += other.wall;
-    together += other.together;
     run_delay += other.run_delay;
+    late += other.late;
     helpers += other.helpers;
     return *this;
   }
 
  private:
   double Share(std::int64_t ns) const {
-    return static_cast<double>(ns) / static_cast<double>(wall);
+    return wall > 0 ? static_cast<double>(ns) / wall : 0.0;
   }
 };
-RunTime Combine(std::span<const ThreadTime> threads);
+RunTime Combine(std::int64_t agreed, std::span<const ThreadTime> threads);
 
 // What the kernel has counted of a thread, nanoseconds.
 struct SchedulerTime {
@@ -109,18 +108,21 @@ class Team {
   // False where the kernel does not count run delay; it then reads 0.
   bool counts_run_delay() const { return counts_run_delay_; }
 
-  // Calls body(t) on every thread t, all released together, and waits for all.
-  // `body` must not throw. Only the thread that made the Team may call this.
+  // Calls body(t, agreed) on every thread t from an agreed instant on (NowNs), and
+  // waits for all. `body` must not throw. Only the thread that made the Team may
+  // call this.
   template <class Body>
   RunTime Run(Body&& body) {
     using Plain = std::remove_reference_t<Body>;
     return RunErased(
-        [](void* context, int thread) { (*static_cast<Plain*>(context))(thread); },
+        [](void* context, int thread, std::int64_t agreed) {
+          (*static_cast<Plain*>(context))(thread, agreed);
+        },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:
-  using Call = void (*)(void* context, int thread);
+  using Call = void (*)(void* context, int thread, std::int64_t agreed);
 
   RunTime RunErased(Call call, void* context);
   void Loop(int thread);
@@ -147,6 +149,7 @@ class Team {
   // On lines of their own: the waiting threads poll them.
   alignas(64) std::atomic<std::uint32_t> round_{0};
   alignas(64) std::atomic<int> ready_{0};
+  alignas(64) std::atomic<std::int64_t> agreed_{0};  // 0: not yet
   alignas(64) std::atomic<int> done_{0};
   alignas(64) std::atomic<bool> stop_{false};
   std::vector<std::thread> threads_;  // last: joined before the rest goes

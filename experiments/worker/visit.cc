@@ -56,14 +56,16 @@ class Visit {
     }
     Measure();
     for (int c = 0; c < session_.contestants(); ++c) Conclude(c);
-    Write({{"t", "end"},
-           {"visit", request_.visit},
-           {"blocks", accepted_},
-           {"rejected", rejected_},
-           {"changepoint",
-            HasChangepoint(BlockSeries(ns_per_op_), session_.Seed(5))},
-           {"placement", course_->placement()},
-           {"run_delay", session_.team().counts_run_delay()}});
+    Json end = {{"t", "end"},
+                {"visit", request_.visit},
+                {"blocks", accepted_},
+                {"rejected", rejected_},
+                {"changepoint",
+                 HasChangepoint(BlockSeries(ns_per_op_), session_.Seed(5))},
+                {"placement", course_->placement()},
+                {"run_delay", session_.team().counts_run_delay()}};
+    if (request_.timed) end["timing"] = TimingOfVisit();
+    Write(end);
   }
   // Whatever ended the visit, what it had to say is said.
   ~Visit() { out_ << lines_ << std::flush; }
@@ -123,24 +125,51 @@ class Visit {
       }
       std::vector<double> ns;
       for (std::size_t c = 0; c < ops.size(); ++c) {
-        ns.push_back(static_cast<double>(times[c].wall) / ops[c]);
+        ns.push_back(times[c].wall / ops[c]);
       }
       ns_per_op_.push_back(std::move(ns));
     }
     ++accepted_;
   }
 
+  // Seconds. `start` is what it takes to have threads and memory, `other` what is in
+  // no other part; all but `cpu`, of all threads, and `cpu_slices`, its part in the
+  // slices, add up to `total`.
+  Json TimingOfVisit() {
+    const Timing& timing = session_.timing();
+    const auto seconds = [](std::int64_t ns) { return Rounded(static_cast<double>(ns) * 1e-9); };
+    const std::int64_t total = NowNs() - began_;
+    const std::int64_t parts = started_ + timing.tape.wall + timing.place.wall +
+                               timing.slices.wall + timing.verify.wall;
+    return {{"start", seconds(started_)},
+            {"tape", seconds(timing.tape.wall)},
+            {"place", seconds(timing.place.wall)},
+            {"slices", seconds(timing.slices.wall)},
+            {"verify", seconds(timing.verify.wall)},
+            {"other", seconds(total - parts)},
+            {"total", seconds(total)},
+            {"cpu", seconds(CpuNs())},
+            {"cpu_slices", seconds(timing.slices.cpu)}};
+  }
+
   void WriteSlice(int position, int c, const Slice& slice, bool discarded) {
     Json line = {{"t", "slice"}, {"b", block_}, {"p", position},
                  {"c", c},       {"n", slice.ops}};
     if (slice.repeats > 1) line["k"] = slice.repeats;
-    if (request_.timed) line["ns"] = slice.time.wall;
+    if (request_.timed) line["ns"] = std::llround(slice.time.wall);
     if (discarded) line["w"] = 1;
     if (request_.timed) {
       line["rd"] = Rounded(slice.time.run_delay_share());
-      line["ov"] = Rounded(slice.time.overlap());
+      line["late"] = Rounded(slice.time.late_share());
     }
     line["hits"] = slice.result.hits + slice.result.loaded;
+    if (request_.timed && session_.threads() > 1) {
+      const Shares shares = SharesOf(slice.thread_ops);
+      line["least"] = Rounded(shares.least);
+      line["most"] = Rounded(shares.most);
+      line["jain"] = Rounded(shares.jain);
+      line["gap"] = slice.gap;
+    }
     Write(line);
   }
 
@@ -168,7 +197,9 @@ class Visit {
 
   const VisitRequest& request_;
   std::ostream& out_;
+  std::int64_t began_ = NowNs();
   Session session_;
+  std::int64_t started_ = NowNs() - began_;
   std::unique_ptr<Course> course_;
   BlockOrders orders_;
   int block_ = 0;

@@ -10,21 +10,30 @@
 //
 //   {"t":"realised","figures":{...}}        what the tape really is
 //   {"t":"slice","b":3,"p":0,"c":0,"n":131072,"ns":10234567,"rd":0.001,
-//    "ov":0.99,"hits":9000}                 b block, p position in it (negative:
-//                                           discarded slices before it), c index
-//                                           of the contestant, n operations of
-//                                           all threads, ns wall time, rd run
-//                                           delay share, ov thread overlap; "k"
-//                                           fresh maps when more than one; "w":1
-//                                           when discarded (warm-up)
+//    "late":0.0001,"hits":9000,             b block, p position in it (negative:
+//    "least":0.97,"most":1.03,              discarded slices before it), c index
+//    "jain":0.999,"gap":51200}              of the contestant, n operations of
+//                                           all threads, ns time (n / ns is the sum
+//                                           of the threads' rates), rd run delay
+//                                           and late start of the worst thread as
+//                                           shares of it; "k" fresh maps when more
+//                                           than one; "w":1 when discarded
+//                                           (warm-up). With several threads: least
+//                                           and most operations of a thread over an
+//                                           equal share, Jain's index of them, and
+//                                           the longest time in ns in which some
+//                                           thread completed nothing
 //   {"t":"reject","b":3,"why":"run_delay","value":0.04}
 //   {"t":"counters","c":1,"counters":{"promotions":3}}
 //   {"t":"memory","c":1,"bytes":123,"entries":1000}
 //   {"t":"invalid","c":1,"what":"..."}      a wrong answer; the visit ends here
 //   {"t":"end","visit":12,"blocks":14,"rejected":1,"changepoint":false,
-//    "placement":"block","run_delay":true}  run_delay: the kernel counts it
+//    "placement":"block","run_delay":true,  run_delay: the kernel counts it
+//    "timing":{"start":..}}                 seconds (wall) of the parts of the
+//                                           visit, and CPU time of all threads
 //
-// An untimed visit reads no clock into its output: no ns, rd or ov.
+// An untimed visit reads no clock into its output: no ns, rd, late, gap or timing,
+// and no shares.
 #ifndef CMAP_EXPERIMENTS_WORKER_VISIT_H_
 #define CMAP_EXPERIMENTS_WORKER_VISIT_H_
 

@@ -44,7 +44,7 @@ class VisitsTest(unittest.TestCase):
         self.assertEqual(list(visit.blocks), [3])
 
     def test_all_rejected_has_no_effect(self):
-        records = slices(0, [(0, 1000), (1, 1500)]) + [{"t": "reject", "b": 0, "why": "overlap"}, END]
+        records = slices(0, [(0, 1000), (1, 1500)]) + [{"t": "reject", "b": 0, "why": "late_start"}, END]
         self.assertTrue(math.isnan(visits.read_visit(records, 2).effect(0, 1)))
         self.assertTrue(math.isnan(visits.read_visit(records, 2).nanoseconds(0)))
 

@@ -195,8 +195,11 @@ class Writer:
                             -true + of_visit[c] + self._noise(0.008))
                     line["ns"] = int(ns * ops)
                     line["rd"] = round(abs(self.rng.gauss(0, 0.002)), 4)
-                    line["ov"] = 1.0 if threads == 1 else round(
-                        0.99 - abs(self.rng.gauss(0, 0.01)), 3)
+                    line["late"] = 0.0
+                    if threads > 1:
+                        uneven = abs(self.rng.gauss(0, 0.01))
+                        line.update(least=round(1 - uneven, 4), most=round(1 + uneven, 4),
+                                    jain=round(1 / (1 + uneven**2), 5), gap=int(1e5 + 1e7 * uneven))
                     if b == 0:
                         line["w"] = 1
                 line["hits"] = int(ops * reuse)
@@ -380,7 +383,7 @@ def meta(status: str = "complete") -> dict:
         "rules": {"delta": {"1": 0.02, "2": 0.03}, "screen_points": 7,
                   "screen_visits": 3, "zoom_visits": 6, "min_visits": 10,
                   "max_visits": 60, "max_run_delay": 0.02,
-                  "min_overlap": 0.8}}
+                  "max_late_start": 0.02}}
 
 
 def proof() -> dict:
