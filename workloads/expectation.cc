@@ -2,7 +2,9 @@
 #include "workloads/expectation.h"
 
 #include <algorithm>
+#include <bit>
 #include <initializer_list>
+#include <optional>
 #include <utility>
 
 #include "maps/concurrent_map.h"
@@ -20,9 +22,9 @@ struct Interval {
   std::int64_t lo = 0;
   std::int64_t hi = 0;
 
-  void Add(const SetStep& step) {
-    lo += step.certain;
-    hi += step.possible;
+  void Add(const SetStep& step, std::int64_t times) {
+    lo += step.certain ? times : 0;
+    hi += step.possible ? times : 0;
   }
   void Narrow(std::int64_t new_lo, std::int64_t new_hi) {
     lo = std::max(lo, new_lo);
@@ -45,33 +47,33 @@ struct KeyTally {
   std::int64_t swaps = 0;
   std::int64_t stores = 0;
 
-  void Add(Op op, const SetStep& step) {
+  void Add(Op op, const SetStep& step, std::int64_t times = 1) {
     switch (op) {
       case Op::kLoad:
-        hits.Add(step);
+        hits.Add(step, times);
         break;
       case Op::kStore:
-        ++stores;
-        overwritten.Add(step);
+        stores += times;
+        overwritten.Add(step, times);
         break;
       case Op::kLoadOrStore:
       case Op::kLoadOrCompute:
-        ++load_or_stores;
-        loaded.Add(step);
+        load_or_stores += times;
+        loaded.Add(step, times);
         break;
       case Op::kLoadAndDelete:
-        taken.Add(step);
+        taken.Add(step, times);
         break;
       case Op::kDelete:
       case Op::kCompareAndDelete:
-        dropped.Add(step);
+        dropped.Add(step, times);
         break;
       case Op::kSwap:
-        ++swaps;
-        replaced.Add(step);
+        swaps += times;
+        replaced.Add(step, times);
         break;
       case Op::kCompareAndSwap:
-        swapped.Add(step);
+        swapped.Add(step, times);
         break;
       default:
         break;
@@ -131,38 +133,42 @@ struct Segment {
   std::uint8_t writes;  // states its operations can turn the key into
 };
 
-constexpr int kKinds = 2 * static_cast<int>(kPointOps);
+// An operation and its version: bit 2 * op + version of a set of kinds.
+constexpr std::size_t kKinds = 2 * kPointOps;
 
-template <class F>
-void ForEachKind(std::uint32_t kinds, F&& f) {
-  for (int kind = 0; kind < kKinds; ++kind) {
-    if ((kinds >> kind) & 1) f(static_cast<Op>(kind / 2), kind % 2);
+// By kind and set of states: the states that the kind changes one of them into.
+constexpr auto kWrites = [] {
+  std::array<std::array<std::uint8_t, 8>, kKinds> table{};
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    for (std::uint8_t set = 0; set < 8; ++set) {
+      for (std::uint8_t state = 1; state < 8; state <<= 1) {
+        if ((set & state) == 0) continue;
+        const std::uint8_t after =
+            ApplyToStates(static_cast<Op>(kind / 2), kind % 2, state).after;
+        if (after != state) table[kind][set] |= after;
+      }
+    }
   }
+  return table;
+}();
+
+// Step 3 of the header: states that these operations change the key into.
+std::uint8_t Writes(std::uint8_t reachable, std::uint32_t kinds) {
+  std::uint8_t writes = 0;
+  for (; kinds != 0; kinds &= kinds - 1) {
+    writes |= kWrites[static_cast<std::size_t>(std::countr_zero(kinds))][reachable];
+  }
+  return writes;
 }
 
-// Step 2 of the header: states that can occur at all.
+// Step 2: states that can occur at all.
 std::uint8_t Reachable(std::uint8_t start, std::uint32_t kinds) {
   std::uint8_t reachable = start;
   for (std::uint8_t before = 0; before != reachable;) {
     before = reachable;
-    ForEachKind(kinds, [&](Op op, int version) {
-      reachable |= ApplyToStates(op, version, reachable).after;
-    });
+    reachable |= Writes(reachable, kinds);
   }
   return reachable;
-}
-
-// Step 3: states that these operations change the key into.
-std::uint8_t Writes(std::uint8_t reachable, std::uint32_t kinds) {
-  std::uint8_t writes = 0;
-  ForEachKind(kinds, [&](Op op, int version) {
-    for (std::uint8_t state = 1; state < 8; state <<= 1) {
-      if ((reachable & state) == 0) continue;
-      const std::uint8_t after = ApplyToStates(op, version, state).after;
-      if (after != state) writes |= after;
-    }
-  });
-  return writes;
 }
 
 Interval Presence(std::uint8_t states) {
@@ -218,6 +224,44 @@ KeyBounds Hull(const KeyBounds& a, const KeyBounds& b) {
   return hull;
 }
 
+// A key that every thread may find in any state before each of its operations, as
+// the others write all three: what BoundFrom finds by replay, from counts alone.
+// Nothing where that is not so.
+std::optional<KeyBounds> BoundSaturated(std::uint8_t start_states,
+                                        const std::array<std::uint32_t, kKinds>& counts,
+                                        std::span<const Segment> segments) {
+  constexpr std::uint8_t kAll = kAbsent | kPresent;
+  std::uint32_t kinds = 0;
+  for (const Segment& segment : segments) kinds |= segment.kinds;
+  for (std::uint8_t start = 1; start < 8; start <<= 1) {
+    if ((start_states & start) == 0) continue;
+    const std::uint8_t reachable = Reachable(start, kinds);
+    // Two threads that write everything are enough for each to meet another.
+    int writers = 0;
+    for (const Segment& segment : segments) {
+      writers += Writes(reachable, segment.kinds) == kAll;
+      if (writers == 2) break;
+    }
+    if (writers < 2) return std::nullopt;
+  }
+  KeyTally tally;
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    if (counts[kind] == 0) continue;
+    const Op op = static_cast<Op>(kind / 2);
+    tally.Add(op, ApplyToStates(op, kind % 2, kAll), counts[kind]);
+  }
+  std::optional<KeyBounds> bounds;
+  for (const std::uint8_t before : {kAbsent, kPresent}) {
+    if ((start_states & before) == 0) continue;
+    KeyTally conserved = tally;
+    const std::int64_t present = before != kAbsent;
+    conserved.Conserve({-present, 1 - present});
+    const KeyBounds from = conserved.ToKeyBounds(kAll);
+    bounds = bounds ? Hull(*bounds, from) : from;
+  }
+  return bounds;
+}
+
 Bounds SizeOf(std::uint8_t states) { return Presence(states).ToBounds(); }
 
 // Calls f(entry, position) for the entries of a piece.
@@ -247,20 +291,24 @@ namespace internal {
 KeyBounds BoundKey(std::uint8_t start_states, std::span<const KeyOp> ops) {
   Segment segments[kMaxThreads];
   std::size_t threads = 0;
+  std::array<std::uint32_t, kKinds> counts{};
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (i == 0 || ops[i].thread != ops[i - 1].thread) {
       segments[threads++] = {i, i, 0, 0};
     }
     Segment& segment = segments[threads - 1];
     segment.end = i + 1;
-    segment.kinds |= 1u << (2 * static_cast<unsigned>(ops[i].op) +
-                            ops[i].version);
+    const std::size_t kind = 2 * static_cast<std::size_t>(ops[i].op) + ops[i].version;
+    segment.kinds |= 1u << kind;
+    ++counts[kind];
   }
+  const std::span<Segment> all{segments, threads};
+  if (const auto bounds = BoundSaturated(start_states, counts, all)) return *bounds;
   KeyBounds bounds;
   bool first = true;
   for (std::uint8_t start = 1; start < 8; start <<= 1) {
     if ((start_states & start) == 0) continue;
-    const KeyBounds from = BoundFrom(start, ops, {segments, threads});
+    const KeyBounds from = BoundFrom(start, ops, all);
     bounds = first ? from : Hull(bounds, from);
     first = false;
   }
@@ -415,48 +463,31 @@ Expected Simulator::AdvanceInTurn(const Played& played) {
   return Exactly(slice);
 }
 
-// Two passes, each in parallel. In the first every player's operations are dealt
-// out to groups of keys; in the second every group is sorted by key (a counting
-// sort; players in turn, so that each key's operations end up grouped by player and
-// in program order) and its keys are bounded. Groups are residues of the index, as
-// streams name popular keys first.
+// Two steps, each in parallel. First every player's operations are dealt out to groups
+// of keys; then every group is sorted by key (a counting sort; players in turn, so that
+// each key's operations end up grouped by player and in program order) and its keys are
+// bounded. Groups are residues of the index, as streams name popular keys first.
 Expected Simulator::AdvanceByKey(const Played& played) {
-  struct Item {
-    std::uint32_t key;  // index / groups
-    KeyOp op;
-  };
   const std::size_t players = played.size();
-  const std::size_t groups = players;
-  const auto group_of = [&](Entry entry) { return EntryIndex(entry) % groups; };
-  std::vector<std::vector<std::uint64_t>> counts(players, std::vector<std::uint64_t>(groups, 0));
-  parallel_(players, [&](std::size_t player) {
-    for (const Piece& piece : played[player]) {
-      ForEachEntry(tape_, piece, [&](Entry entry, std::size_t) {
-        ++counts[player][group_of(entry)];
-      });
-    }
-  });
-  std::vector<std::vector<Item>> items(groups);
-  for (std::size_t group = 0; group < groups; ++group) {
-    std::uint64_t begin = 0;
-    for (std::size_t player = 0; player < players; ++player) {
-      begin += std::exchange(counts[player][group], begin);  // counts become places
-    }
-    items[group].resize(begin);
-  }
+  const std::size_t groups = std::bit_ceil(players);
+  const int shift = std::countr_zero(groups);
+  const auto mask = static_cast<std::uint32_t>(groups - 1);
+  dealt_.resize(players * groups);  // memory is kept from slice to slice
   std::vector<std::array<std::uint64_t, kPointOps>> ops(players);
   parallel_(players, [&](std::size_t player) {
-    std::vector<std::uint64_t>& place = counts[player];
+    std::vector<Item>* const mine = &dealt_[player * groups];
+    for (std::size_t group = 0; group < groups; ++group) mine[group].clear();
+    std::array<std::uint64_t, kPointOps> counted{};
     for (const Piece& piece : played[player]) {
       ForEachEntry(tape_, piece, [&](Entry entry, std::size_t position) {
-        ++ops[player][OpIndex(entry)];
-        const std::size_t group = group_of(entry);
-        items[group][place[group]++] = {
-            static_cast<std::uint32_t>(EntryIndex(entry) / groups),
-            {static_cast<std::uint8_t>(player),
-             static_cast<std::uint8_t>(position & 1), EntryOp(entry)}};
+        ++counted[OpIndex(entry)];
+        const std::uint32_t index = EntryIndex(entry);
+        mine[index & mask].push_back(
+            {index >> shift, {static_cast<std::uint8_t>(player),
+                              static_cast<std::uint8_t>(position & 1), EntryOp(entry)}});
       });
     }
+    ops[player] = counted;
   });
   struct Sum {
     Expected expected;
@@ -464,20 +495,30 @@ Expected Simulator::AdvanceByKey(const Played& played) {
     std::int64_t size_hi = 0;
   };
   std::vector<Sum> sums(groups);
+  sorted_.resize(groups);
   parallel_(groups, [&](std::size_t group) {
-    const std::size_t keys = (tape_.universe + groups - 1 - group) / groups;
+    const std::size_t keys = (tape_.universe + groups - 1 - group) >> shift;
     std::vector<std::uint32_t> end_of(keys + 1, 0);
-    for (const Item& item : items[group]) ++end_of[item.key + 1];
+    std::size_t count = 0;
+    for (std::size_t player = 0; player < players; ++player) {
+      for (const Item& item : dealt_[player * groups + group]) ++end_of[item.key + 1];
+      count += dealt_[player * groups + group].size();
+    }
     for (std::size_t key = 0; key < keys; ++key) end_of[key + 1] += end_of[key];
-    std::vector<KeyOp> sorted(items[group].size());
-    for (const Item& item : items[group]) sorted[end_of[item.key]++] = item.op;
+    std::vector<KeyOp>& sorted = sorted_[group];
+    sorted.resize(std::max(sorted.size(), count));
+    for (std::size_t player = 0; player < players; ++player) {
+      for (const Item& item : dealt_[player * groups + group]) {
+        sorted[end_of[item.key]++] = item.op;
+      }
+    }
     Sum& sum = sums[group];
     // Filling has moved every begin to its end.
     std::uint32_t begin = 0;
     for (std::size_t key = 0; key < keys; ++key) {
       const std::uint32_t end = end_of[key];
       if (begin == end) continue;
-      const auto index = static_cast<std::uint32_t>(key * groups + group);
+      const auto index = static_cast<std::uint32_t>(key << shift | group);
       const KeyBounds bounds = internal::BoundKey(
           states_[index], std::span(sorted).subspan(begin, end - begin));
       begin = end;

@@ -90,6 +90,16 @@ struct Expected {
   static constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
 };
 
+namespace internal {
+
+struct KeyOp {
+  std::uint8_t thread;
+  std::uint8_t version;  // position & 1
+  Op op;
+};
+
+}  // namespace internal
+
 // Replays a tape slice by slice, as the worker runs it: all threads start a
 // slice together and are joined after it, however far each of them got. Keeps a
 // reference to the tape.
@@ -139,16 +149,17 @@ class Simulator {
   // Per key: the set of possible states (key_state.h). Not kept with a ledger.
   std::vector<std::uint8_t> states_;  // empty until needed where there is a ledger
   Bounds size_;
+  // Of AdvanceByKey, which would otherwise fetch megabytes anew for every slice.
+  struct Item {
+    std::uint32_t key;  // within its group
+    internal::KeyOp op;
+  };
+  std::vector<std::vector<Item>> dealt_;  // by player, then by group
+  std::vector<std::vector<internal::KeyOp>> sorted_;  // by group
 };
 
 // The single-key analysis of steps 2 to 5, public for its tests.
 namespace internal {
-
-struct KeyOp {
-  std::uint8_t thread;
-  std::uint8_t version;  // position & 1
-  Op op;
-};
 
 struct KeyBounds {
   Bounds hits, loaded, removed, replaced, swapped;

@@ -108,7 +108,7 @@ class Uneven : public AlmostCorrect<K, V> {
   using AlmostCorrect<K, V>::AlmostCorrect;
   std::optional<V> Load(const K& key) {
     const int work = Ordinal() % 2 == 0 ? 200 : 200 * Factor;
-    for (volatile int i = 0; i < work; i = i + 1) {}
+    for (int i = 0; i < work; ++i) asm volatile("");
     return Correct<K, V>::Load(key);
   }
 };

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,9 @@ constexpr std::int64_t kStayAwakeNs = 100'000'000;
 // reach a hundred threads, and a system call.
 constexpr std::int64_t kLeadNs = 20'000;
 
+// What waking up may take before it counts as waiting for somebody else's thread.
+constexpr std::int64_t kWakeUpNs = 5'000;
+
 // Of the calling thread if `thread` is 0.
 void SetAffinity(const std::vector<int>& cpus, pid_t thread = 0) {
   cpu_set_t set;
@@ -45,6 +49,12 @@ SchedulerTime ReadSchedstat(int file) {
   const ssize_t length = pread(file, text, sizeof text, 0);
   if (length <= 0) return {};
   return ParseSchedstat({text, static_cast<std::size_t>(length)}).value_or(SchedulerTime{});
+}
+
+// How often the calling thread has given up its CPU by itself.
+std::int64_t Sleeps() {
+  rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
 }
 
 // Of threads of this process together; one that has ended counts nothing.
@@ -244,12 +254,14 @@ void Team::Part(int thread) {
   // Waiting at the barrier is not the slice's delay; what is read here falls into
   // the time that is left before the start.
   const std::int64_t delay_before = ReadSchedstat(mine.schedstat).run_delay;
+  const std::int64_t sleeps_before = Sleeps();
   spins = oversubscribed_ ? 0 : 1'000'000;
   while (NowNs() < agreed) wait();
   mine.time.start = NowNs();
   call_(context_, thread, agreed);
   mine.time.end = NowNs();
-  mine.time.run_delay = ReadSchedstat(mine.schedstat).run_delay - delay_before;
+  const std::int64_t delay = ReadSchedstat(mine.schedstat).run_delay - delay_before;
+  mine.time.run_delay = std::max<std::int64_t>(0, delay - kWakeUpNs * (Sleeps() - sleeps_before));
 }
 
 RunTime Team::RunErased(Call call, void* context) {

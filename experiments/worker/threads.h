@@ -21,7 +21,8 @@
 // Two quantities say whether the slice was disturbed from outside:
 //   late       how long after the agreed instant a thread started
 //   run delay  time a thread was runnable but waited for its CPU, as the kernel
-//              counts it in /proc/thread-self/schedstat
+//              counts it in /proc/thread-self/schedstat, less what waking up takes
+//              on an idle CPU (1 to 2 us) for every time it slept by itself
 // Both are reported with the slice, of the thread that was worst, and judged per
 // block (quality.h). What a map's own threads take is no disturbance: it is allowed
 // for in the run delay. How far each thread got is no disturbance either but a
@@ -51,7 +52,9 @@ std::int64_t NowNs();
 struct ThreadTime {
   std::int64_t start = 0;
   std::int64_t end = 0;
-  std::int64_t run_delay = 0;  // gained between start and end; 0 if unknown
+  // Waited for a CPU that another thread had; 0 if unknown. Beside a wake-up's own
+  // time for every time that it slept: waiting in a lock is the map's.
+  std::int64_t run_delay = 0;
 };
 
 // What the threads' readings of one or more runs add up to, nanoseconds.
