@@ -4,6 +4,7 @@
 `plant` writes the files of one; what a machine does not tell is left out of its entry.
 """
 
+import functools
 import pathlib
 import tempfile
 from typing import Any
@@ -88,6 +89,15 @@ def plant(root: pathlib.Path, name: str, **changes: Any) -> pathlib.Path:
 
 def machine(name: str, allowed: str | None = None, **changes: Any) -> topology.Machine:
     """The machine as the orchestrator reads it; `allowed` is the CPU set of the process, by default all online."""
+    return _read(name, allowed) if not changes else _plant_and_read(name, allowed, changes)
+
+
+@functools.cache
+def _read(name: str, allowed: str | None) -> topology.Machine:
+    return _plant_and_read(name, allowed, {})
+
+
+def _plant_and_read(name: str, allowed: str | None, changes: dict[str, Any]) -> topology.Machine:
     with tempfile.TemporaryDirectory() as folder:
         root = plant(pathlib.Path(folder), name, **changes)
         online = {**MACHINES[name], **changes}["online"]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.orchestrator import catalogue, cli
-from experiments.testing import drive, fake_worker
+from experiments.testing import drive, fake_worker, machines
 
 EXPERIMENTS = pathlib.Path(__file__).absolute().parents[1]
+TWO_CORES = machines.machine("cores2")
 DESCRIBED = {s["name"]: s for s in fake_worker.describe("x86_64")["strategies"]}
 
 
@@ -28,8 +29,8 @@ def real_catalogue() -> catalogue.Catalogue:
 
 
 def narrow(profile: str = "default", **kwargs: Any) -> catalogue.Asked:
-    """The real catalogue narrowed as for the simulated worker on a machine with two CPUs."""
-    options = {"only": None, "strategies": None, "threads": None, "cpus": 2, "described": DESCRIBED, **kwargs}
+    """The real catalogue narrowed as for the simulated worker, by default on a machine with two cores."""
+    options = {"only": None, "strategies": None, "threads": None, "machine": TWO_CORES, "described": DESCRIBED, **kwargs}
     return catalogue.narrow(real_catalogue(), profile, **options)
 
 
