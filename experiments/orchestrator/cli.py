@@ -12,7 +12,6 @@ import shlex
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -62,6 +61,7 @@ class Tools:
     workspace: pathlib.Path
     proof: pathlib.Path  # where the files of proof.py are, if anywhere
     build_report: Callable[[pathlib.Path], pathlib.Path]
+    world: session.World = session.World()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -150,7 +150,7 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
 
     name: the Bazel target it is run as; preset: arguments that the target fixes
     """
-    started = time.monotonic()
+    started = tools.world.clock()
     out = out or sys.stdout
     try:
         args = parser(name).parse_args(argv)
@@ -179,7 +179,7 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
     if args.list:
         _list(known, native or cross, out)
         return EXIT_OK
-    machine = topology.read()
+    machine = tools.world.machine()
     stop = session.Stop()
     stop.install()
     if args.resume:
@@ -198,7 +198,7 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
     sitting = session.Session(
         run, profile, native, cross, smoke, machine,
         session.Limits(budget, meta.get("elapsed_s", 0.0) if args.resume else 0.0, args.visit_timeout),
-        progress, stop, started=started)
+        progress, stop, started=started, world=tools.world)
     status = sitting.measure()
     _summary(sitting, status, progress)
     run.close()
@@ -269,7 +269,7 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
         "seed": 1 if args.seed is None else args.seed, "revision": head, "dirty": dirty,
         "pin": args.pin or topology.COMPACT, "cpus": machine.order(args.pin or topology.COMPACT),
         "threads": {str(n): threads_lib.name(n, machine) for n in counts},
-        "started": store.now(), "finished": None, "status": "running", "note": "",
+        "started": tools.world.now(), "finished": None, "status": "running", "note": "",
         "environment": environment.environment(machine), "workers": workers,
         "questions": asked.questions, "not_asked": asked.not_asked,
         "skipped": asked.skipped + plan.absences(asked.questions, described),

@@ -10,8 +10,12 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import cli, environment, progress, store, topology
+from experiments.orchestrator import cli, environment, progress, session, store, topology
 from experiments.testing import drive, machines, support
+
+
+def on(machine):
+    return session.World(machine=lambda: machine)
 
 
 class CliTest(unittest.TestCase):
@@ -21,14 +25,14 @@ class CliTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.workspace = pathlib.Path(folder.name)
 
-    def refused(self, *args, tools=None):
+    def refused(self, *args, tools=None, **kwargs):
         """The one sentence with which a command is refused."""
         err = io.StringIO()
         with contextlib.redirect_stderr(err):
             if tools:
                 code = cli.main(list(args), tools, out=io.StringIO())
             else:
-                code, _ = support.run_cli(self.workspace, *args)
+                code, _ = support.run_cli(self.workspace, *args, **kwargs)
         self.assertEqual(code, 2, err.getvalue())
         lines = err.getvalue().strip().splitlines()
         self.assertEqual(len(lines), 1, lines)
@@ -110,22 +114,21 @@ class CliTest(unittest.TestCase):
             self.assertIn("1 MiB free", self.refused("--profile", "smoke"))
 
     def test_threads(self):
-        with mock.patch.object(topology, "read", return_value=machines.machine("vm", allowed="0")):
-            self.assertIn("--threads smt names no number of threads here", self.refused("--threads", "1,smt"))
-            self.assertIn("did you mean 'half'", self.refused("--threads", "halve"))
+        self.assertIn("--threads smt names no number of threads here",
+                      self.refused("--threads", "1,smt", world=on(machines.machine("vm", allowed="0"))))
+        self.assertIn("did you mean 'half'", self.refused("--threads", "halve"))
 
     def test_one_cpu(self):
-        with mock.patch.object(topology, "read", return_value=machines.machine("vm", allowed="0")):
-            code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "read_share,batch_init")
-            self.assertEqual(code, 0, said)
+        code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "read_share,batch_init",
+                                     world=on(machines.machine("vm", allowed="0")))
+        self.assertEqual(code, 0, said)
         self.assertEqual({v["threads"] for v in support.samples(support.newest(self.workspace), "visit")}, {1})
 
     def test_pin(self):
         server = machines.machine("server")
         for pin, cpus in (("compact", [0, 1, 2, 3]), ("spread", [0, 16, 1, 17])):
-            with mock.patch.object(topology, "read", return_value=server):
-                code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew", "--threads", "4",
-                                             *(["--pin", pin] if pin == "spread" else []))
+            code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew", "--threads", "4",
+                                         *(["--pin", pin] if pin == "spread" else []), world=on(server))
             self.assertEqual(code, 0, said)
             run = support.newest(self.workspace)
             meta = support.meta(run)
@@ -135,8 +138,8 @@ class CliTest(unittest.TestCase):
     def test_resume_wants_the_same_cpus(self):
         support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
         err = io.StringIO()
-        with contextlib.redirect_stderr(err), mock.patch.object(topology, "read", return_value=machines.machine("server")):
-            code, _ = support.run_cli(self.workspace, "--resume")
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--resume", world=on(machines.machine("server")))
         self.assertEqual(code, 2)
         self.assertIn("this process may use 0-63", err.getvalue())
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, threads, validate, visit
+from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, threads, topology, validate, visit
 from experiments.orchestrator.contestants import strategy_of
 from experiments.orchestrator.errors import UserError
 from experiments.orchestrator.evidence import Place
@@ -58,6 +58,17 @@ class Stop:
 
 
 @dataclasses.dataclass(frozen=True)
+class World:
+    """What a run meets outside itself; the tests have simulated ones."""
+
+    machine: Callable[[], Machine] = topology.read
+    clock: Callable[[], float] = time.monotonic  # seconds
+    now: Callable[[], str] = store.now
+    make_visit: Callable[..., visit.Outcome] = visit.make
+    make_gate: Callable[..., gate.Gate] = gate.Gate
+
+
+@dataclasses.dataclass(frozen=True)
 class Limits:
     """Seconds: the whole budget, what was used before this process began, and how long a visit may take."""
 
@@ -71,15 +82,16 @@ class Session:
 
     def __init__(self, run: store.RunStore, profile: dict[str, Any], native: Worker | None, cross: Worker | None,
                  smoke: catalogue.Asked | None, machine: Machine, limits: Limits, progress: Progress, stop: Stop, *,
-                 started: float, the_gate: gate.Gate | None = None,
+                 started: float, world: World = World(),
                  free_bytes: Callable[[Any], int] = store.free_bytes):
         """smoke: the same questions in the form that is run on the other architecture.
-        started: time.monotonic() of the command's start, which the budget counts from."""
+        started: what the world's clock said at the command's start, which the budget counts from."""
         self._run, self._profile, self._native, self._cross = run, profile, native, cross
         self._smoke, self._machine, self._limits = smoke, machine, limits
         self._cpus = machine.order(run.meta["pin"])
         self._progress, self._stop, self._started = progress, stop, started
-        self._gate = the_gate or gate.Gate(profile["gate_wait_s"], stop=stop)
+        self._world = world
+        self._gate = world.make_gate(profile["gate_wait_s"], stop=stop)
         self._free_bytes = free_bytes
         self._meta_written = 0.0
         self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
@@ -97,7 +109,7 @@ class Session:
 
     def elapsed(self) -> float:
         """Seconds of the budget used, those of earlier sittings of the same run included."""
-        return self._limits.used_s + time.monotonic() - self._started
+        return self._limits.used_s + self._world.clock() - self._started
 
     def _reserve(self) -> float:
         """Seconds to keep for what comes after measuring."""
@@ -134,7 +146,7 @@ class Session:
         if note:
             self._progress.say(note)
             self._note(note[0].upper() + note[1:])
-        meta.update(status=status, finished=store.now())
+        meta.update(status=status, finished=self._world.now())
         meta["environment"].update(environment.at_end(meta["environment"]))
         try:
             self._write_meta()
@@ -152,7 +164,7 @@ class Session:
             self._check_disk()
             self._visit(planned)
             self._show(planned)
-            if time.monotonic() - self._meta_written > _META_EVERY_S:
+            if self._world.clock() - self._meta_written > _META_EVERY_S:
                 self._write_meta()
         return "interrupted"
 
@@ -194,7 +206,7 @@ class Session:
             "timed": True,
             "max_blocks": 0,
         }
-        began = time.monotonic()
+        began = self._world.clock()
         passage = self._gate.wait()
         if self._stop():
             return
@@ -205,7 +217,7 @@ class Session:
         head = {"question": asked, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
                 "purpose": planned.purpose, "gate": dataclasses.asdict(passage)}
         outcome = self._run_worker(self._native, head, request)
-        self._took.setdefault(place.question, []).append(time.monotonic() - began)
+        self._took.setdefault(place.question, []).append(self._world.clock() - began)
         self._record(planned, outcome)
 
     def _pin(self, count: int) -> list[int]:
@@ -221,8 +233,8 @@ class Session:
             "t": "visit", "v": number, **head, "contestants": request["contestants"],
             "workload": request["workload"], "threads": request["threads"],
             "oversubscribed": request["oversubscribed"], "pin": request["pin"], "arch": worker.arch,
-            "timed": worker.timed, "seed": request["seed"], "at": store.now()})
-        outcome = visit.make(
+            "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
+        outcome = self._world.make_visit(
             worker.command, request, stop=self._stop, timeout_s=self._limits.visit_timeout_s or timeout(request),
             on_line=lambda line: self._run.append({**line, "v": number}))
         end = {"t": "visit_end", "v": number, "status": outcome.status, "exit": outcome.exit,
@@ -322,7 +334,7 @@ class Session:
     def _write_meta(self) -> None:
         self._run.meta["elapsed_s"] = round(self.elapsed(), 1)
         self._run.write_meta()
-        self._meta_written = time.monotonic()
+        self._meta_written = self._world.clock()
 
     def _show(self, planned: plan.VisitPlan) -> None:
         for goal in self.planner.touched(planned):

@@ -15,7 +15,7 @@ class Words(unittest.TestCase):
         self.assertEqual([threads.check(w) for w in ("1", " 024", "256", "half", "all", "powers", "smt", "2x")],
                          ["1", "24", "256", "half", "all", "powers", "smt", "2x"])
         for word, what in (("al", "did you mean 'all'"), ("0", "from 1 to 256"), ("257", "from 1 to 256"),
-                           ("-1", "write a number"), ("2y", "did you mean '2x'"), ("\u0662", "no number of threads")):
+                           ("-1", "write a number"), ("pwers", "did you mean 'powers'"), ("\u0662", "no number of threads")):
             with self.assertRaisesRegex(UserError, what):
                 threads.check(word)
 
