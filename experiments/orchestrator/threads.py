@@ -96,7 +96,7 @@ def name(threads: int, machine: Machine) -> str:
         return "SMT"
     if threads == cores > 1:
         return "all cores"
-    return "half of the cores" if threads > 1 and threads == cores // 2 else ""
+    return "half the cores" if threads > 1 and threads == cores // 2 else ""
 
 
 def oversubscribed(threads: int, machine: Machine) -> bool:

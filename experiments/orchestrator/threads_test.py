@@ -34,7 +34,7 @@ class Words(unittest.TestCase):
     def test_names(self):
         laptop = machine("laptop")
         self.assertEqual([threads.name(n, laptop) for n in (1, 2, 3, 4, 5, 8, 9)],
-                         ["", "half of the cores", "", "all cores", "SMT", "SMT", "oversubscribed"])
+                         ["", "half the cores", "", "all cores", "SMT", "SMT", "oversubscribed"])
         self.assertEqual([threads.name(n, machine("one_core")) for n in (1, 2, 4)], ["", "SMT", "oversubscribed"])
         self.assertEqual(threads.name(2, support.TWO_CORES), "all cores")
         self.assertEqual(threads.name(4, machine("server", allowed="0-3")), "all cores")

@@ -359,8 +359,13 @@ def meta(status: str = "complete") -> dict:
         "finished": None if status == "running" else "2026-01-15T10:09:30Z",
         "status": status, "note": "Synthetic data: simulated, not measured.",
         "environment": {
-            "cpu": "Simulated processor", "cores": 2, "siblings": [[0], [1]],
-            "smt": False, "kernel": "6.1.0", "thp": "madvise", "aslr": 2,
+            "cpu": "Simulated processor", "cores": 2, "smt": False,
+            "topology": {
+                "cores": 2, "hardware_threads": 2, "efficiency_cores": 0,
+                "sockets": ["0-1"], "nodes": ["0-1"],
+                "last_level_caches": ["0-1"], "siblings": [], "hidden": "",
+                "offline": "", "quota": None, "unknown": []},
+            "kernel": "6.1.0", "thp": "madvise", "aslr": 2,
             "governor": None, "memory_bytes": 8 * 2**30,
             "hypervisor": "none", "os": "Debian GNU/Linux 12",
             "load_at_start": [0.1, 0.2, 0.1], "clock_source": "tsc"},
@@ -377,7 +382,11 @@ def meta(status: str = "complete") -> dict:
                      "contestant": "snapshot_map",
                      "why": "every new key copies the whole map"}],
         "withheld": [],
-        "rules": {"delta": {"1": 0.02, "2": 0.03}, "screen_points": 7,
+        "pin": "compact", "cpus": [0, 1],
+        "threads": {"1": "", "2": "all cores", "4": "oversubscribed",
+                    "8": "oversubscribed"},
+        "rules": {"delta": {"1": 0.02, "2": 0.03, "4": 0.04, "8": 0.05},
+                  "screen_points": 7,
                   "screen_visits": 3, "zoom_visits": 6, "min_visits": 10,
                   "max_visits": 60, "max_run_delay": 0.02,
                   "min_overlap": 0.8}}
