@@ -128,7 +128,7 @@ def curve_plates(analysis: Analysis, setting: Setting,
         svg = curve_figure.draw(
             name, " ".join(sentences),
             [_series(c, axis.discrete) for c in group], looks, drawn,
-            b, group[0].delta, levels, conclude.axis_visits_loose(
+            b, max(c.delta for c in group), levels, conclude.axis_visits_loose(
                 setting) if axis.field == "threads" else None)
         sentences += [words.capital(words.level_sentence(c, lv, question))
                       for c in group for lv in c.levels
@@ -275,7 +275,8 @@ def aa_plate(analysis: Analysis) -> Plate | None:
                  f"{100 * summary.sd:.2g} %")
     svg = quality.aa("fig-aa", text, {g.label: g.effects for g in analysis.aa},
                      {g.label: g.delta for g in analysis.aa})
-    return Plate("fig-aa", svg, [text, words.capital(more)])
+    return Plate("fig-aa", svg, [text, words.capital(more)],
+                 tall=len(analysis.aa) > 8)
 
 
 def _minutes(at: str, first: datetime.datetime | None) -> tuple[

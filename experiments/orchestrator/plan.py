@@ -377,7 +377,7 @@ def absences(questions: list[Question], described: dict[str, dict[str, Any]]) ->
             traits = described.get(contestants.strategy_of(spec), {})
             beyond = [t for t in counts if contestants.thread_limit(traits, t)]
             if beyond:
-                note(q, spec, f"at {', '.join(str(t) for t in beyond)} threads",
+                note(q, spec, f"with {min(beyond)} threads or more",
                      contestants.thread_limit(traits, beyond[0]))
             if q["kind"] != "cells":
                 continue
