@@ -31,6 +31,9 @@ class Shapes(unittest.TestCase):
             self.assertEqual(sorted(order[:32]), list(range(32)), "a second thread before every core had its first")
         self.assertEqual(found.record()["sockets"], ["0-15,32-47", "16-31,48-63"])
 
+    def test_spread_takes_the_nodes_before_the_caches(self):
+        self.assertEqual(machine("cores64").order("spread")[:5], [0, 32, 8, 40, 16])
+
     def test_nodes_decide_even_where_the_numbers_alternate(self):
         # Even CPUs on one node, odd ones on the other.
         even, odd = (",".join(str(c) for c in range(start, 64, 2)) for start in (0, 1))
