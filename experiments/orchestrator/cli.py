@@ -37,7 +37,7 @@ examples:
   all --profile full --budget 8h            every question, overnight
   all --only reuse_threshold --budget 20m   one question, thoroughly
   all --only shards --strategies sharded_map --threads 2
-  all --only threads --threads powers,smt   one question at 1, 2, 4, ... threads and on every hardware thread
+  all --only read_share --threads powers,all   one question on 1, 2, 4, ... and all cores
   all --list                                the questions and the strategies
   all --resume                              goes on with the newest run after an interruption
   all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
