@@ -358,7 +358,8 @@ class Planner:
             q = self.questions[name]
             for goal in goals:
                 if at_one_place(q):
-                    left += self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False) / self._rivals_at_once(goal)
+                    wanted = self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False)
+                    left += wanted / self._rivals_at_once(goal)
                 elif goal.level is None:
                     left += max(0, self._profile["pair_visits"] - self.evidence.spent(goal)) / 2
         return int(left)

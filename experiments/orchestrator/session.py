@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, threads, topology, validate, visit
+from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, threads, topology, validate
+from experiments.orchestrator import visit
 from experiments.orchestrator.contestants import strategy_of
 from experiments.orchestrator.errors import UserError
 from experiments.orchestrator.evidence import Place

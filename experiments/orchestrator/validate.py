@@ -38,6 +38,7 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
         cell = q["cells"][0]["name"] if q["kind"] == "cells" else None
         counts = [t for t in catalogue.thread_counts(q) if not oversubscribed(t, machine)] or [1]
         threads = int(axis) if axis is not None and q["axis"]["field"] == "threads" else max(counts)
+        crowded = oversubscribed(threads, machine)
         for regime in q["regimes"]:
             workload = catalogue.resolve(q, axis, cell, regime)
             fit = [c for c in specs if strategy_of(c) in strategies
@@ -49,9 +50,9 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
             for i in range(0, len(filled), TEAM):
                 head = {"question": q["name"], "baseline": filled[i],
                         "cell": {"axis": axis, "threads": threads, "regime": regime, "name": cell,
-                                 "oversubscribed": oversubscribed(threads, machine)}}
+                                 "oversubscribed": crowded}}
                 out.append((head, {
                     "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
-                    "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": oversubscribed(threads, machine), "timed": False,
+                    "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": crowded, "timed": False,
                     "max_blocks": 1}))
     return out
