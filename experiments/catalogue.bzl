@@ -12,9 +12,9 @@ the other architecture and its section of the paper follow from it.
 
 Fields of `axis`: `field` is a path into the workload ("keys.reuse",
 "population", "keys.theta"), "mix.load" (the remainder of the mix goes to the
-operation `rest`), "threads", or "tunable:<name>" (replaces {} in the
-contestant). `values` are the seven screening points of a sweep, or all values
-of a discrete axis.
+operation `rest`), "threads" (its values are words, like `threads` of the others), or
+"tunable:<name>" (replaces {} in the contestant). `values` are the seven screening
+points of a sweep, or all values of a discrete axis.
 
 A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.
@@ -103,6 +103,20 @@ def _fill(key_type):
         workload["key_bytes"] = 32
     return workload
 
+# How long slices last, from the milliseconds of one thread: as much again for every doubling of the threads, up to
+# eight threads and for all numbers beyond. Under contention a thread has its turn more rarely the more threads there
+# are, and a slice should see every thread have many. Threads that share a CPU wait for whole quanta of the scheduler.
+def _slices(one_thread_ms):
+    return {
+        "doublings": [one_thread_ms * i for i in [1, 2, 3, 4]],
+        "oversubscribed": 20 * one_thread_ms,
+    }
+
+# Numbers of threads are words, which the machine resolves (orchestrator/threads.py); what names the same number is asked
+# once. The default profile asks one thread and all cores.
+_FEW_TO_ALL = ["1", "2", "half", "all"]
+_ONE_AND_ALL = ["1", "all"]
+
 # What every question gets from a profile. Times in seconds.
 PROFILES = {
     # The whole pipe, report and other architecture included, in 90 s. Its
@@ -111,7 +125,7 @@ PROFILES = {
         "budget_s": 90,
         "seconds": 0.05,
         "warmup_seconds": 0.02,
-        "slice_ms": {"1": 1, "2": 1, "oversubscribed": 20},
+        "slice_ms": _slices(1),
         "screen_visits": 1,
         "cell_visits": 1,
         "pair_visits": 0,
@@ -123,7 +137,7 @@ PROFILES = {
         "budget_s": 600,
         "seconds": 0.6,
         "warmup_seconds": 0.2,
-        "slice_ms": {"1": 10, "2": 20, "oversubscribed": 200},
+        "slice_ms": _slices(10),
         "screen_visits": 3,
         "cell_visits": 60,
         "pair_visits": 60,
@@ -135,7 +149,7 @@ PROFILES = {
         "budget_s": 6 * 3600,
         "seconds": 0.6,
         "warmup_seconds": 0.2,
-        "slice_ms": {"1": 10, "2": 20, "oversubscribed": 200},
+        "slice_ms": _slices(10),
         "screen_visits": 3,
         "cell_visits": 60,
         "pair_visits": 60,
@@ -166,7 +180,7 @@ QUESTIONS = [
         },
         "workload": _krr(40000),
         "regimes": ["growth", "reserved"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["mutex_map", "rw_mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": _COPIES_EVERYTHING,
@@ -177,11 +191,17 @@ QUESTIONS = [
             "smoke": {
                 "values": [0.0, 0.5, 0.99],
                 "regimes": ["growth"],
+                "threads": _ONE_AND_ALL,
                 "baselines": ["mutex_map"],
                 "ops": 2000,
                 "aa_visits": 1,
             },
-            "default": {"regimes": ["growth"], "baselines": ["mutex_map"], "contestants": ["sync_map", "hash_trie_map"]},
+            "default": {
+                "regimes": ["growth"],
+                "threads": _ONE_AND_ALL,
+                "baselines": ["mutex_map"],
+                "contestants": ["sync_map", "hash_trie_map"],
+            },
             "full": {"contestants": EVERY_STRATEGY + ["rw_mutex_map:read_first=1"], "aa_visits": 20},
         },
     },
@@ -204,7 +224,7 @@ QUESTIONS = [
         },
         "workload": _present(10000, 50),
         "regimes": ["stationary"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["mutex_map", "rw_mutex_map", "sharded_map:shards=64"],
         "contestants": ["sync_map", "hash_trie_map"],
         "excludes": _COPIES_EVERYTHING,
@@ -212,8 +232,8 @@ QUESTIONS = [
         "claims": ["000-C36", "000-C42", "001-C09", "002-C04"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [50, 90, 100], "threads": [2], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
-            "default": {"threads": [2], "baselines": ["mutex_map", "sharded_map:shards=64"]},
+            "smoke": {"values": [50, 90, 100], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
+            "default": {"threads": ["all"], "baselines": ["mutex_map", "sharded_map:shards=64"]},
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 20},
         },
     },
@@ -254,7 +274,7 @@ QUESTIONS = [
             },
         ],
         "regimes": ["stationary"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["rw_mutex_map", "mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
         "excludes": _COPIES_EVERYTHING,
@@ -262,13 +282,13 @@ QUESTIONS = [
         "claims": ["000-C31", "000-C32", "000-C33", "000-C45", "000-C46", "000-C47", "001-C01"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"cells": ["mixed_8_2", "session_cache"], "threads": [2], "baselines": ["rw_mutex_map"], "aa_visits": 0},
+            "smoke": {"cells": ["mixed_8_2", "session_cache"], "threads": ["all"], "baselines": ["rw_mutex_map"], "aa_visits": 0},
             # The articles compare with a read-write lock, so it is the baseline.
             # Without uniform_read: filling four maps of a million keys takes
             # ten times as long as the visit's measurement.
             "default": {
                 "cells": ["hot_mix", "write_heavy", "mixed_8_2", "session_cache"],
-                "threads": [2],
+                "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
             },
             "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 20},
@@ -287,7 +307,7 @@ QUESTIONS = [
             {"name": "fill_10k_strings", "title": "Fill 10 000 string keys of 32 B", "workload": _fill("string")},
         ],
         "regimes": ["growth", "reserved"],
-        "threads": [1],
+        "threads": ["1"],
         "baselines": ["mutex_map"],
         "contestants": [
             "sync_map",
@@ -346,7 +366,7 @@ QUESTIONS = [
         },
         "workload": _present(1000, 90),
         "regimes": ["stationary"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["rw_mutex_map", "mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": _COPIES_EVERYTHING,
@@ -357,7 +377,7 @@ QUESTIONS = [
             "smoke": {
                 "values": [1000, 10000],
                 "hi": 10000,
-                "threads": [2],
+                "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
                 "contestants": ["sync_map", "hash_trie_map"],
                 "aa_visits": 0,
@@ -386,7 +406,7 @@ QUESTIONS = [
         # Exponent 0 is uniform.
         "workload": _present(10000, 80, 0.99),
         "regimes": ["stationary"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": _COPIES_EVERYTHING,
@@ -394,7 +414,7 @@ QUESTIONS = [
         "claims": ["000-C32", "003-C36"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [0.0, 1.2], "threads": [2], "contestants": ["sync_map", "sharded_map"], "aa_visits": 0},
+            "smoke": {"values": [0.0, 1.2], "threads": ["all"], "contestants": ["sync_map", "sharded_map"], "aa_visits": 0},
             "default": _NEEDS_HOURS % "skew",
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },
@@ -416,7 +436,7 @@ QUESTIONS = [
         },
         "workload": _present(10000, 50),
         "regimes": ["stationary"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["sharded_map:shards={}", "sharded_map_packed:shards={}"],
         "excludes": [],
@@ -424,10 +444,10 @@ QUESTIONS = [
         "claims": ["000-C43", "003-C26", "003-C27", "003-C28"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [1, 64], "threads": [2], "aa_visits": 0},
+            "smoke": {"values": [1, 64], "threads": ["all"], "aa_visits": 0},
             "default": {
                 "values": [1, 8, 64, 512],
-                "threads": [2],
+                "threads": ["all"],
                 "contestants": ["sharded_map:shards={}"],
                 "aa_visits": 0,
             },
@@ -437,18 +457,17 @@ QUESTIONS = [
     {
         "name": "threads",
         "title": "What do more threads change?",
-        "prose": "The session cache under one thread, one thread a core, and more threads than cores. Points with " +
-                 "more threads than cores are labelled oversubscribed: they show what the scheduler does to a map " +
-                 "and are kept out of crossovers.",
+        "prose": "The session cache under one thread, under two, four and so on up to one a core, on every hardware " +
+                 "thread where cores have several (labelled SMT), and on twice as many threads. Points with more " +
+                 "threads than hardware threads are labelled oversubscribed: they show what the scheduler does to a " +
+                 "map and are kept out of crossovers.",
         "kind": "discrete",
         "axis": {
             "name": "threads",
             "field": "threads",
             "scale": "log2",
-            "lo": 1,
-            "hi": 8,
             "unit": "",
-            "values": [1, 2, 4, 8],
+            "values": ["powers", "all", "smt", "2x"],
         },
         "workload": _present(10000, 97, 0.99),
         "regimes": ["stationary"],
@@ -460,7 +479,7 @@ QUESTIONS = [
         "claims": ["000-C43", "001-C30", "002-C15"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [1, 2, 4], "baselines": ["mutex_map"], "contestants": ["sync_map"], "aa_visits": 0},
+            "smoke": {"values": ["1", "all", "2x"], "baselines": ["mutex_map"], "contestants": ["sync_map"], "aa_visits": 0},
             "default": _NEEDS_HOURS % "threads",
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },
@@ -479,7 +498,7 @@ QUESTIONS = [
             [0, 10, 50],
         ),
         "regimes": ["stationary"],
-        "threads": [1, 2],
+        "threads": _FEW_TO_ALL,
         "baselines": ["cache_line_map"],
         "contestants": [name for name in PEERS if name not in _FIXED_LISTS] +
                        ["hash_trie_map", "sharded_map:shards=64", "line_touch"],
@@ -496,7 +515,7 @@ QUESTIONS = [
         "profiles": {
             "smoke": {
                 "cells": ["keys_1k_writes_0", "keys_10k_writes_10"],
-                "threads": [2],
+                "threads": ["all"],
                 "contestants": PEERS[:1] + ["hash_trie_map", "line_touch"],
                 "aa_visits": 0,
             },

@@ -36,6 +36,7 @@ class Setting:
     regime: str
     threads: int  # 0 when the thread count is the axis
     visits: list[load.Visit]
+    name: str = ""  # of the number of threads on this machine
 
     @property
     def label(self) -> str:
@@ -43,6 +44,7 @@ class Setting:
             self.regime.replace("_", " ")]
         if self.threads:
             parts.append(f"{self.threads} thread" + "s" * (self.threads != 1))
+        parts += [self.name] * bool(self.name)
         return ", ".join(parts)
 
 
@@ -84,7 +86,7 @@ class Curve:
     delta: float
     x: list[float]
     effect: list[float]
-    loose: list[bool]  # of every visit: more threads than cores
+    loose: list[bool]  # of every visit: oversubscribed
     result: crossover.CrossoverResult | None  # without the loose visits
     levels: list[Level]
     cells: list[Cell]  # at every value visited by design
@@ -153,20 +155,21 @@ class Analysis:
         return delta_for(self.run.meta["rules"], threads)
 
     @functools.cached_property
-    def cores(self) -> int:
-        return int(self.run.meta["environment"].get("cores") or 0)
+    def thread_names(self) -> dict[int, str]:
+        """What the orchestrator calls a number of threads on its machine: all cores, SMT, ..."""
+        return thread_names(self.run)
+
+
+def thread_names(run: load.Run) -> dict[int, str]:
+    return {int(n): name for n, name in run.meta["threads"].items()}
 
 
 def delta_for(rules: dict[str, Any], threads: int) -> float:
     """The least difference that matters, from the run's own rules."""
-    table = rules.get("delta")
-    if not isinstance(table, dict) or not table:
-        return cell_stats.delta_for(max(1, threads))
-    known = sorted(int(k) for k in table)
-    if not threads:
-        return float(table[str(known[-1])])
-    fit = [k for k in known if k <= threads] or known[:1]
-    return float(table[str(fit[-1])])
+    table = {int(n): float(d) for n, d in (rules.get("delta") or {}).items()}
+    if not table:
+        return cell_stats.delta_for(threads)
+    return table[max([n for n in table if n <= threads] or [min(table)])]
 
 
 @functools.lru_cache(maxsize=None)
@@ -181,10 +184,6 @@ def index_of(visit: load.Visit, contestant: str) -> int | None:
                                   _pattern(contestant).fullmatch(spec)):
             return i
     return None
-
-
-def oversubscribed(visit: load.Visit, cores: int) -> bool:
-    return visit.oversubscribed or bool(cores and visit.threads > cores)
 
 
 def make_axis(question: dict[str, Any]) -> axis_lib.Axis | None:
@@ -256,6 +255,7 @@ def _settings(run: load.Run) -> list[Setting]:
         threads = 0 if axis.get("field") == "threads" else visit.threads
         groups[(visit.question, visit.regime, threads)].append(visit)
     settings = []
+    names = thread_names(run)
     for question in run.questions:
         name = question["name"]
         axis = question.get("axis") or {}
@@ -267,7 +267,8 @@ def _settings(run: load.Run) -> list[Setting]:
                        if n == name and (r, t) not in asked)
         for regime, count in asked + extra:
             settings.append(Setting(question, regime, count,
-                                    groups.get((name, regime, count), [])))
+                                    groups.get((name, regime, count), []),
+                                    names.get(count, "")))
     return settings
 
 
@@ -294,10 +295,9 @@ def _level(spec: dict[str, Any], axis: axis_lib.Axis,
     return Level(spec, judged.crossing, judged.verdict, judged.reason)
 
 
-def _curve(setting: Setting, a: str, b: str, read: Effects, analysis_delta,
-           cores: int) -> Curve | None:
+def _curve(setting: Setting, a: str, b: str, read: Effects,
+           analysis_delta) -> Curve | None:
     axis = make_axis(setting.question)
-    delta = analysis_delta(setting.threads)
     x, effect, loose, threads = [], [], [], []
     for visit in setting.visits:
         value = read.effect(visit, a, b)
@@ -305,11 +305,14 @@ def _curve(setting: Setting, a: str, b: str, read: Effects, analysis_delta,
             continue
         x.append(float(visit.axis))
         effect.append(value)
-        loose.append(oversubscribed(visit, cores))
+        loose.append(visit.oversubscribed)
         threads.append(visit.threads)
     if not x:
         return None
     firm = [(u, e) for u, e, odd in zip(x, effect, loose) if not odd]
+    # Along an axis of threads the greatest of its points holds.
+    delta = analysis_delta(setting.threads or max(
+        [t for t, odd in zip(threads, loose) if not odd] or threads))
     result = crossover.analyse(axis, firm, delta) if firm else None
     levels = []
     for spec in setting.question.get("levels") or []:
@@ -335,8 +338,8 @@ def _curve(setting: Setting, a: str, b: str, read: Effects, analysis_delta,
                  cells)
 
 
-def _named_cells(setting: Setting, read: Effects, analysis_delta,
-                 cores: int) -> list[Cell]:
+def _named_cells(setting: Setting, read: Effects,
+                 analysis_delta) -> list[Cell]:
     cells = []
     for spec in setting.question.get("cells") or []:
         here = [v for v in setting.visits if v.name == spec["name"]]
@@ -347,7 +350,7 @@ def _named_cells(setting: Setting, read: Effects, analysis_delta,
                 cells.append(_cell(
                     setting, a, b, effects, analysis_delta(setting.threads),
                     cell=spec["name"], oversubscribed=any(
-                        oversubscribed(v, cores) for v in here)))
+                        v.oversubscribed for v in here)))
     return cells
 
 
@@ -377,6 +380,7 @@ def _absolutes(setting: Setting, read: Effects) -> list[Absolute]:
 
 def _aa(run: load.Run, read: Effects, analysis_delta) -> list[AaGroup]:
     groups: dict[tuple[str, int], list[float]] = collections.defaultdict(list)
+    names = thread_names(run)
     for visit in run.visits:
         if not (visit.timed and visit.ok) or len(visit.contestants) < 2:
             continue
@@ -390,7 +394,8 @@ def _aa(run: load.Run, read: Effects, analysis_delta) -> list[AaGroup]:
         delta = analysis_delta(threads)
         estimate = cell_stats.estimate(effects)
         result.append(AaGroup(
-            f"{contestant}, {threads} thread" + "s" * (threads != 1),
+            f"{contestant}, {threads} thread" + "s" * (threads != 1)
+            + f", {names[threads]}" * bool(names.get(threads)),
             contestant, threads, delta, effects, estimate,
             cell_stats.verdict(estimate, delta)))
     return result
@@ -420,13 +425,11 @@ def analyse(run: load.Run) -> Analysis:
         asked = pairs(setting.question, setting.visits)
         if setting.question.get("axis"):
             for a, b in asked:
-                curve = _curve(setting, a, b, read, result.delta,
-                               result.cores)
+                curve = _curve(setting, a, b, read, result.delta)
                 if curve is not None:
                     result.curves.append(curve)
         else:
-            result.cells += _named_cells(setting, read, result.delta,
-                                         result.cores)
+            result.cells += _named_cells(setting, read, result.delta)
         result.absolutes += _absolutes(setting, read)
         for visit in setting.visits:
             for a, b in asked:

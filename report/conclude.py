@@ -18,7 +18,7 @@ import numpy as np
 
 from report import claims, fairness
 from report.analyse import (Analysis, Cell, Curve, Setting, WITHHELD,
-                            make_axis, oversubscribed)
+                            make_axis)
 from report.stats import aa as aa_stats
 from report.stats import cells as cell_stats
 from report.stats import rankings
@@ -195,7 +195,7 @@ def winners(analysis: Analysis, setting: Setting,
                     if cell.value == value:
                         scores[c.a] = (cell.estimate.effect,
                                        cell.estimate.half_width)
-            delta = analysis.delta(max(1, setting.threads))
+            delta = analysis.delta(setting.threads or int(value))
             stretches.append(Stretch(i / len(values), (i + 1) / len(values),
                                      _best(scores, delta)))
         return _merge(stretches)
@@ -314,10 +314,10 @@ def tally(conclusions: dict[str, Any]) -> dict[str, int]:
             "decided": len(words) - undecided}
 
 
-def axis_visits_loose(setting: Setting, cores: int) -> float | None:
-    """The least axis value at which more threads than cores ran, if any."""
+def axis_visits_loose(setting: Setting) -> float | None:
+    """The least axis value at which threads shared a CPU, if any."""
     values = [float(v.axis) for v in setting.visits
-              if v.axis is not None and oversubscribed(v, cores)]
+              if v.axis is not None and v.oversubscribed]
     return min(values) if values else None
 
 

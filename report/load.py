@@ -127,7 +127,7 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
             f"{meta.get('revision') if found else 'not recorded'}).")
     for field, default in (("questions", []), ("not_asked", []),
                            ("workers", {}), ("environment", {}),
-                           ("rules", {}), ("withheld", []), ("skipped", []),
+                           ("rules", {}), ("threads", {}), ("withheld", []), ("skipped", []),
                            ("proof", {})):
         value = meta.setdefault(field, default)
         if not isinstance(value, type(default)):

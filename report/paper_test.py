@@ -185,7 +185,7 @@ class Runs(unittest.TestCase):
                 self.assertEqual(row["visits"], 24)  # 12 at 1, 12 at 2
         loose = [r for r in self.verdicts["cells"] if r["oversubscribed"]]
         self.assertEqual({r["threads"] for r in loose}, {4, 8})
-        self.assertIn("more threads than cores", self.pages["full"])
+        self.assertIn("oversubscribed", self.pages["full"])
 
     def test_rejected_and_lost_are_shown(self):
         text = self.pages["full"]
@@ -205,7 +205,7 @@ class Runs(unittest.TestCase):
 
     def test_unasked_and_unfinished_are_named(self):
         self.assertIn("the default profile has", self.pages["full"])
-        self.assertIn("No visits yet for: reserved, 2 threads",
+        self.assertIn("No visits yet for: reserved, 2 threads, all cores",
                       self.pages["full"])
         self.assertIn("No visits yet for this question",
                       self.pages["partial"])

@@ -7,7 +7,8 @@ import dataclasses
 import datetime
 import math
 import re
-from typing import Any, Callable
+import textwrap
+from typing import Any, Callable, Mapping
 
 from matplotlib import ticker
 
@@ -26,6 +27,8 @@ class Plate:
     caption: list[str]
     wide: bool = False
     heading: str = ""
+    threads: int = 0  # that it is about; 0: no number of its own
+    tall: bool = False
 
 
 def slug(*parts: Any) -> str:
@@ -51,11 +54,18 @@ def nice_ticks(axis) -> list[float]:
             if axis.lo - 0.02 * span <= v <= axis.hi + 0.02 * span]
 
 
-def scales(axis) -> list[curve_figure.Scale]:
+def scales(axis, names: Mapping[int, str]) -> list[curve_figure.Scale]:
     """How the axis is drawn; the reuse rate also by halvings of what is new."""
     note = ", log scale" if axis.scale == "log2" else ""
     place: Callable[[float], float] = axis.to_unit
-    result = [curve_figure.Scale(place, nice_ticks(axis), axis.format,
+
+    def write(x: float) -> str:
+        name = names.get(int(x), "") if axis.field == "threads" else ""
+        # Oversubscribed points have their own background and label.
+        return axis.format(x) + ("\n" + textwrap.fill(name, 9) if name and
+                                 name != "oversubscribed" else "")
+
+    result = [curve_figure.Scale(place, nice_ticks(axis), write,
                                  axis.name + note)]
     if axis.field == "keys.reuse" and axis.hi > 0.9:
         halvings = [1 - 0.5**k for k in range(12) if 1 - 0.5**k <= axis.hi]
@@ -114,17 +124,32 @@ def curve_plates(analysis: Analysis, setting: Setting,
                     "" if len({c.b for c in own}) == 1 else b)
         sentences = [words.capital(words.curve_sentence(c, question))
                      for c in sorted(group, key=words.interest)]
+        drawn = scales(axis, analysis.thread_names)
         svg = curve_figure.draw(
             name, " ".join(sentences),
-            [_series(c, axis.discrete) for c in group], looks, scales(axis),
-            b, group[0].delta, levels, conclude.axis_visits_loose(
-                setting, analysis.cores) if axis.field == "threads" else None)
+            [_series(c, axis.discrete) for c in group], looks, drawn,
+            b, max(c.delta for c in group), levels, conclude.axis_visits_loose(
+                setting) if axis.field == "threads" else None)
         sentences += [words.capital(words.level_sentence(c, lv, question))
                       for c in group for lv in c.levels
                       if lv.result.verdict == "crossover"]
-        result.append(Plate(name, svg, sentences, len(scales(axis)) > 1,
-                            setting.label))
+        result.append(Plate(name, svg, sentences, len(drawn) > 1,
+                            setting.label, setting.threads))
     return result
+
+
+def folded(plates: list[Plate], names: Mapping[int, str]) -> list[Plate]:
+    """The figures that the paper shows on demand.
+
+    With many numbers of threads, the least and all cores (or else the most)
+    are on the page: what lies between seldom says more, and hides them.
+    """
+    counts = sorted({p.threads for p in plates})
+    if len(counts) < 3:
+        return []
+    whole = [n for n in counts if names.get(n) == "all cores"]
+    shown = {counts[0], *(whole or counts[-1:])}
+    return [p for p in plates if p.threads not in shown]
 
 
 def cell_plates(analysis: Analysis, question: dict[str, Any],
@@ -134,27 +159,27 @@ def cell_plates(analysis: Analysis, question: dict[str, Any],
     result = []
     for b in dict.fromkeys(c.b for c in own):
         groups: dict[tuple, list] = {}
-        for cell in own:
+        for cell in words.in_order(own, question):
             if cell.b == b:
                 groups.setdefault((cell.cell, cell.regime, cell.threads),
                                   []).append(cell)
         drawn = []
-        delta = 0.0
         for (_, regime, threads), cells in groups.items():
             title = words.cell_title(question, cells[0])
-            note = words.where(regime, threads)
+            note = words.where(regime, threads, analysis.thread_names)
             place = f"{title}, {note}" if note else title
             drawn.append(forest.Group(
                 place,
                 [forest.Row(words.pretty(c.a), c.estimate.effect,
                             c.estimate.low, c.estimate.high, c.verdict,
-                            c.estimate.visits) for c in cells]))
-            delta = max(delta, analysis.delta(threads))
+                            c.estimate.visits) for c in cells],
+                analysis.delta(threads)))
         name = slug("fig", question["name"],
                     "" if len({c.b for c in own}) == 1 else b)
-        sentences = words.cells_sentences(list(groups.values()), question, b)
-        svg = forest.draw(name, " ".join(sentences), drawn, looks, b, delta)
-        result.append(Plate(name, svg, sentences))
+        sentences = words.cells_sentences(
+            list(groups.values()), question, b, analysis.thread_names)
+        svg = forest.draw(name, " ".join(sentences), drawn, looks, b)
+        result.append(Plate(name, svg, sentences, tall=len(drawn) > 8))
     return result
 
 
@@ -250,7 +275,8 @@ def aa_plate(analysis: Analysis) -> Plate | None:
                  f"{100 * summary.sd:.2g} %")
     svg = quality.aa("fig-aa", text, {g.label: g.effects for g in analysis.aa},
                      {g.label: g.delta for g in analysis.aa})
-    return Plate("fig-aa", svg, [text, words.capital(more)])
+    return Plate("fig-aa", svg, [text, words.capital(more)],
+                 tall=len(analysis.aa) > 8)
 
 
 def _minutes(at: str, first: datetime.datetime | None) -> tuple[

@@ -29,6 +29,7 @@ class Section:
 
     question: dict[str, Any]
     plates: list[plates.Plate]
+    folded: list[plates.Plate]  # shown on demand
     tables: list[tuple[str, str, list[views.Line]]]  # where, baseline, lines
     realised: list[plates.Plate]
     missing: list[str]  # settings without visits
@@ -98,8 +99,10 @@ def compose(analysis: Analysis) -> Paper:
                 rows = views.lines(analysis, setting, b)
                 if rows:
                     tables.append((setting.label, b, rows))
+        folded = plates.folded(shown, analysis.thread_names)
         sections.append(Section(
-            question, shown, tables, realised,
+            question, [p for p in shown if p not in folded], folded, tables,
+            realised,
             [s.label or "all settings" for s in own if not s.visits],
             _notes(analysis, question), sum(len(s.visits) for s in own),
             sum(not analysis.used(v) for s in own for v in s.visits),
@@ -240,14 +243,14 @@ def render(paper: Paper) -> str:
         "badges": proof.badges(run.meta["proof"]),
         "colours": {s["name"]: looks[s["name"]].colour
                     for s in run.strategies()},
-        "harness": [{"where": words.where(h.regime, h.threads),
+        "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],
         "deltas": _deltas(analysis),
         "arch": run.worker()[0],
         "aa": conclude.aa_summary(analysis),
         "rankings": [{
-            "where": words.where(r.regime, r.threads),
+            "where": words.where(r.regime, r.threads, analysis.thread_names),
             "question": r.question, "place": _place(run.questions, r),
             "order": [words.pretty(n) for n in r.ranking.order],
             "groups": [[words.pretty(n) for n in g]
@@ -280,8 +283,11 @@ def _place(questions: list[dict[str, Any]], ranked: conclude.Ranked) -> str:
 
 
 def _deltas(analysis: Analysis) -> list[tuple[str, str]]:
-    table = analysis.run.meta["rules"].get("delta")
-    counts = sorted(int(k) for k in table) if isinstance(table, dict) else (
-        [1, 2])
-    return [(words.plural(n, "thread"),
-             f"{100 * analysis.delta(n):.3g} %") for n in counts]
+    """(numbers of threads, their delta), those that share one together."""
+    table = analysis.run.meta["rules"].get("delta") or {"1": 0, "2": 0}
+    counts: dict[str, list[int]] = {}
+    for n in sorted(map(int, table)):
+        counts.setdefault(f"{100 * analysis.delta(n):.3g} %", []).append(n)
+    return [(words.join([str(n) for n in group]) +
+             (" thread" if group == [1] else " threads"), delta)
+            for delta, group in counts.items()]

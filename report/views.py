@@ -25,6 +25,7 @@ class MatrixCell:
 @dataclasses.dataclass
 class MatrixRow:
     label: str
+    again: bool  # the same as of the row above
     where: str
     href: str
     cells: list[MatrixCell]
@@ -95,7 +96,8 @@ def matrices(analysis: Analysis, anchors: dict[tuple, str]) -> list[Matrix]:
         key = (curve.question, "", curve.regime, curve.threads)
         items.append((curve.b, key, curve.a, _curve_mark(
             curve, questions[curve.question])))
-    for cell in analysis.cells:
+    for cell in [c for q in analysis.run.questions for c in words.in_order(
+            [c for c in analysis.cells if c.question == q["name"]], q)]:
         key = (cell.question, words.cell_title(questions[cell.question], cell),
                cell.regime, cell.threads)
         items.append((cell.b, key, cell.a, _cell_mark(cell)))
@@ -108,12 +110,14 @@ def matrices(analysis: Analysis, anchors: dict[tuple, str]) -> list[Matrix]:
             mark.href = anchors.get((key[0], key[2], key[3], b),
                                     f"q-{key[0]}")
             rows.setdefault(key, {})[words.pretty(a)] = mark
-        shown = []
+        shown: list[MatrixRow] = []
         for (question, cell, regime, threads), marks in rows.items():
             axis = questions[question].get("axis")
             label = cell or (axis or {}).get("name") or question
+            again = any(r.label == label and r.href == f"q-{question}"
+                        for r in shown[-1:])
             shown.append(MatrixRow(
-                label, words.where(regime, threads), f"q-{question}",
+                label, again, words.where(regime, threads, analysis.thread_names), f"q-{question}",
                 [marks.get(a, MatrixCell("none", "", "not measured"))
                  for a in columns]))
         result.append(Matrix(b, columns, shown))
@@ -176,8 +180,8 @@ def lines(analysis: Analysis, setting: Setting, baseline: str) -> list[Line]:
                 str(cell.estimate.visits) if cell
                 else str(fast.visits) if fast else "–",
                 cell.verdict if cell else "baseline",
-                "more threads than cores" if cell and cell.oversubscribed
-                else ""))
+                analysis.thread_names.get(threads, "") if axis and
+                axis.field == "threads" else ""))
     return result
 
 
@@ -228,7 +232,8 @@ def level_rows(analysis: Analysis) -> list[dict[str, str]]:
                        f"{axis.format(spec.get('tolerance', 0))}")
             rows.append({
                 "contestant": words.pretty(curve.a), "baseline": curve.b,
-                "where": words.where(curve.regime, curve.threads),
+                "where": words.where(curve.regime, curve.threads,
+                                     analysis.thread_names),
                 "gain": f"+{100 * (spec['speedup'] - 1):.0f} %",
                 "at": (axis.format(r.estimate) if r.estimate is not None
                        else "–"),
@@ -287,18 +292,54 @@ def validation_table(analysis: Analysis) -> dict[str, list[dict[str, str]]]:
     return result
 
 
+_TOPOLOGY = {"topology", "cores", "smt"}  # topology_rows has them
+_FEW = 8  # groups of CPUs, or CPUs in an order, that are listed
+
+
+def topology_rows(meta: dict[str, Any]) -> list[tuple[str, str]]:
+    """The cores of the machine, and which of them threads get."""
+    e, t = meta["environment"], meta["environment"].get("topology")
+    if not isinstance(t, dict):
+        return [("Cores", str(e["cores"]))] if "cores" in e else []
+    cores = words.plural(t["cores"], "physical core")
+    if t["efficiency_cores"]:
+        cores += f", {words.count(t['efficiency_cores'])} of them for efficiency"
+    rows = [("Cores", f"{cores}; {words.plural(t['hardware_threads'], 'hardware thread')}"
+             + ("" if t["siblings"] else ", no SMT"))]
+    for key, title in (("sockets", "Sockets"), ("nodes", "NUMA nodes"),
+                       ("last_level_caches", "Last-level caches")):
+        groups = t[key]
+        rows.append((title, f"{len(groups)}" + (
+            f": CPUs {'; '.join(groups)}" if len(groups) <= _FEW else
+            f", the first of CPUs {groups[0]}")))
+    rows += [(title, text) for title, text in (
+        ("CPUs not for this process", t["hidden"]),
+        ("CPUs offline", t["offline"]),
+        ("Limit on CPU time", f"{t['quota']:g} CPUs" if t["quota"] else ""),
+        ("Not told by the system", ", ".join(t["unknown"]))) if text]
+    cpus = meta.get("cpus") or []
+    if cpus:
+        how = {"compact": "one node filled after another",
+               "spread": "the nodes in turn"}.get(meta.get("pin"), "")
+        first = ", ".join(map(str, cpus[:_FEW])) + (
+            ", ..." if len(cpus) > _FEW else "")
+        rows.append(("Threads get", f"CPUs {first} ({meta.get('pin')}: {how}; "
+                     "one hardware thread of every core first)"))
+    return rows
+
+
 def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
     """What the machine was, in words."""
     e = analysis.run.meta["environment"]
-    names = {"cpu": "Processor", "cores": "Cores", "smt": "SMT",
-             "siblings": "Siblings", "memory_bytes": "Memory",
+    names = {"cpu": "Processor", "memory_bytes": "Memory",
              "os": "System", "kernel": "Kernel", "hypervisor": "Hypervisor",
              "thp": "Huge pages", "aslr": "Address randomisation",
              "governor": "Frequency governor", "clock_source": "Clock source",
              "load_at_start": "Load at start"}
     rows = [(names.get(k, k.replace("_", " ").capitalize()), _plain(k, e[k]))
-            for k in [*names, *sorted(set(e) - set(names))]
+            for k in [*names, *sorted(set(e) - set(names) - _TOPOLOGY)]
             if k in e and (k in names or e[k] not in (None, ""))]
+    rows[1:1] = topology_rows(analysis.run.meta)
     arch, worker = analysis.run.worker()
     describe = worker.get("describe") or {}
     if describe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Mapping
 
 from report.analyse import Analysis, Cell, Curve, make_axis
 from report.figures.style import number
@@ -69,10 +69,13 @@ def pretty(contestant: str) -> str:
     return contestant.replace(":shards={}", "").replace("={}", "")
 
 
-def where(regime: str, threads: int) -> str:
+def where(regime: str, threads: int, names: Mapping[int, str]) -> str:
+    """A setting; `names` are those of the numbers of threads."""
     parts = [] if regime == "stationary" else [regime.replace("_", " ")]
     if threads:
         parts.append(plural(threads, "thread"))
+    if names.get(threads):
+        parts.append(names[threads])
     return ", ".join(parts)
 
 
@@ -107,7 +110,7 @@ def curve_sentence(curve: Curve, question: dict[str, Any]) -> str:
     result = curve.result
     low, high = curve.reached
     if result is None:
-        return f"{a} and {b} met only with more threads than cores"
+        return f"{a} and {b} met only oversubscribed"
     if result.verdict == "crossover":
         over, under = (a, b) if result.rising else (b, a)
         if result.estimate is None:
@@ -172,7 +175,7 @@ def cell_sentence(cell: Cell) -> str:
 
 
 def cells_sentences(groups: list[list[Cell]], question: dict[str, Any],
-                    baseline: str) -> list[str]:
+                    baseline: str, names: Mapping[int, str]) -> list[str]:
     """What a forest plot shows: who leads where, and the largest loss."""
     leaders: dict[str, list[Cell]] = {}
     for cells in groups:
@@ -184,7 +187,7 @@ def cells_sentences(groups: list[list[Cell]], question: dict[str, Any],
     for name, won in sorted(leaders.items(), key=lambda i: (-len(i[1]), i[0])):
         effects = sorted(c.estimate.effect for c in won)
         if len(won) == 1:
-            place = (f" ({_full_title(question, won[0])})"
+            place = (f" ({_full_title(question, won[0], names)})"
                      if len(groups) > 1 else "")
             result.append(f"{cell_sentence(won[0])}{place}.")
         else:
@@ -198,12 +201,13 @@ def cells_sentences(groups: list[list[Cell]], question: dict[str, Any],
     if losers:
         worst = min(losers, key=lambda c: c.estimate.effect)
         result.append(f"The largest loss: {cell_sentence(worst)} "
-                      f"({_full_title(question, worst)}).")
+                      f"({_full_title(question, worst, names)}).")
     return result
 
 
-def _full_title(question: dict[str, Any], cell: Cell) -> str:
-    own = where(cell.regime, cell.threads)
+def _full_title(question: dict[str, Any], cell: Cell,
+                names: Mapping[int, str]) -> str:
+    own = where(cell.regime, cell.threads, names)
     title = cell_title(question, cell)
     return f"{title}, {own}" if own else title
 
@@ -216,6 +220,13 @@ def cell_title(question: dict[str, Any], cell: Cell) -> str:
     if axis is not None and cell.value is not None:
         return at(axis, cell.value)
     return cell.cell or ""
+
+
+def in_order(cells: list[Cell], question: dict[str, Any]) -> list[Cell]:
+    """As the catalogue lists them, the numbers of threads of each together."""
+    place = {c["name"]: i for i, c in enumerate(question.get("cells") or [])}
+    return sorted(cells, key=lambda c: (place.get(c.cell, 0), c.regime,
+                                        c.threads))
 
 
 def capital(sentence: str) -> str:
@@ -241,6 +252,7 @@ def findings(analysis: Analysis, anchors: dict[tuple, str],
         for claim in claims if claim["kind"] == "measured"
         and claim["verdict"] in ("contradicted", "supported", "partly")]
 
+    names = analysis.thread_names
     groups: dict[tuple, list[tuple[str, str, Curve]]] = {}
     for curve in analysis.curves:
         question = questions[curve.question]
@@ -263,10 +275,8 @@ def findings(analysis: Analysis, anchors: dict[tuple, str],
                      _curve_place(curve, question), curve))
     for key, items in groups.items():
         first, _, curve = items[0]
-        more = "".join(
-            f"; {place} ({where(c.regime, c.threads)})" if c.threads
-            else f"; {place}" for _, place, c in items[1:])
-        own = where(curve.regime, curve.threads)
+        more = _other_settings(items, names)
+        own = where(curve.regime, curve.threads, names)
         text = f"{first}, {own}{more}" if own else f"{first}{more}"
         size = max(max(map(_size, c.reached)) for _, _, c in items)
         found.append(Finding(capital(text), anchors.get(
@@ -275,6 +285,21 @@ def findings(analysis: Analysis, anchors: dict[tuple, str],
     found += _cell_findings(analysis, questions, anchors)
     found.sort(key=lambda f: (-f.weight, f.text))
     return _varied(found, most)
+
+
+def _other_settings(items: list[tuple[str, str, Curve]],
+                    names: Mapping[int, str]) -> str:
+    """Where a finding's other settings lie: "; 61.7 % (2 threads)".
+
+    Many numbers of threads in one regime share their bracket, or nobody would
+    read on."""
+    first, rest = items[0][2], items[1:]
+    if len(rest) > 2 and len({c.regime for _, _, c in items}) == 1:
+        numbers = join([f"{c.threads}" for _, _, c in rest])
+        return f"; {join([place for _, place, _ in rest])} at {numbers} threads"
+    return "".join(
+        f"; {place} ({where('stationary' if c.regime == first.regime else c.regime, c.threads, names)})"
+        if c.threads else f"; {place}" for _, place, c in rest)
 
 
 def _level_place(level: Any, question: dict[str, Any]) -> str:
@@ -303,7 +328,7 @@ def _cell_findings(analysis: Analysis, questions: dict[str, Any],
             best[key] = cell
     result = []
     for cell in best.values():
-        text = (f"{_full_title(questions[cell.question], cell)}: "
+        text = (f"{_full_title(questions[cell.question], cell, analysis.thread_names)}: "
                 f"{cell_sentence(cell)}")
         result.append(Finding(capital(text), anchors.get(
             (cell.question, cell.regime, cell.threads, cell.b),

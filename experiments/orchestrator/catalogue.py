@@ -14,7 +14,9 @@ import re
 from typing import Any
 
 from experiments.orchestrator import contestants as contestants_lib
+from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import UserError, unknown
+from experiments.orchestrator.topology import Machine
 
 SCHEMA = 1
 KINDS = ("sweep", "discrete", "cells")
@@ -75,6 +77,8 @@ def problems(catalogue: Catalogue) -> list[str]:
         missing = [f for f in _PROFILE_FIELDS if f not in profile]
         if missing:
             out.append(f"profile {name} lacks {', '.join(missing)}.")
+        elif not profile["slice_ms"].get("doublings") or "oversubscribed" not in profile["slice_ms"]:
+            out.append(f"profile {name} does not say how long slices are, by doublings and oversubscribed.")
     if len(set(catalogue.names())) != len(catalogue.questions):
         out.append("two questions have the same name.")
     for q in catalogue.questions:
@@ -96,6 +100,9 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
         if "workload" not in q or "axis" not in q:
             return out + ["has an axis kind and no axis or workload."]
         out.extend(_axis_problems(q))
+    for asked in [q, *(o for o in q["profiles"].values() if isinstance(o, dict))]:
+        out.extend(_word_problems([*asked.get("threads", ()), *(
+            asked.get("values", asked.get("axis", {}).get("values", ())) if _varies_threads(q) else ())]))
     out.extend(f"has the unknown regime {r!r}." for r in q["regimes"] if r not in REGIMES)
     out.extend(f"has the malformed claim id {c!r}." for c in q["claims"] if not _CLAIM.fullmatch(c))
     out.extend(f"has the level {v['name']} for a claim it does not list."
@@ -121,8 +128,25 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
     return out
 
 
+def _varies_threads(q: Question) -> bool:
+    return q["kind"] != "cells" and q["axis"]["field"] == "threads"
+
+
+def _word_problems(words: list[Any]) -> list[str]:
+    out = []
+    for word in words:
+        try:
+            if threads_lib.check(str(word)) != word:
+                out.append(f"has the number of threads {word!r}; write it as a word.")
+        except UserError as error:
+            out.append(str(error))
+    return out
+
+
 def _axis_problems(q: Question) -> list[str]:
     axis, out = q["axis"], []
+    if axis["field"] == "threads":
+        return out  # words, which have an order and a range only on a machine
     values = axis["values"]
     if sorted(set(values)) != values:
         out.append("has axis values that do not ascend.")
@@ -189,19 +213,22 @@ def forms(strategy: str, questions: list[Question]) -> list[str]:
 
 
 def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strategies: list[str] | None,
-           threads: list[int] | None, cpus: int, described: dict[str, dict[str, Any]]) -> Asked:
+           threads: list[str] | None, machine: Machine, described: dict[str, dict[str, Any]]) -> Asked:
     """Decides what a run asks. Raises UserError for names that do not exist.
 
     only: these questions, also where the profile would not ask them (then as the full profile asks)
     strategies: only these contestants; a strategy that a question does not list joins it
-    threads: these thread counts instead of the question's own
-    cpus: how many this process may use; described: strategy name -> traits
+    threads: these words or numbers of threads instead of the question's own
+    machine: what words for numbers of threads are resolved on; described: strategy name -> traits
     """
     for name in only or ():
         if name not in catalogue.names():
             raise unknown("question", name, catalogue.names())
     for spec in strategies or ():
         contestants_lib.check(spec, described)
+    counts, missing = threads_lib.resolve(threads or (), machine, anything=True)
+    if missing:
+        raise UserError(f"--threads {missing[0].word} names no number of threads here: {missing[0].why}.")
     asked = Asked()
     for entry in catalogue.questions:
         name, override = entry["name"], entry["profiles"][profile]
@@ -219,7 +246,7 @@ def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strate
             if cell["name"] not in kept:
                 asked.skipped.append({"question": name, "contestant": "all", "why":
                                       f"the profile {profile} leaves out the cell {cell['name']}"})
-        why = _fit_threads(q, threads, cpus, asked)
+        why = _fit_threads(q, counts, machine, asked)
         why = why or _fit_contestants(q, strategies, described, asked)
         if why:
             asked.not_asked.append({"question": name, "why": why})
@@ -247,32 +274,27 @@ def _apply(entry: Question, override: dict[str, Any]) -> Question:
     return q
 
 
-def _fit_threads(q: Question, threads: list[int] | None, cpus: int, asked: Asked) -> str | None:
-    """Applies --threads and the machine's size; says why when nothing is left."""
-    if q["kind"] != "cells" and q["axis"]["field"] == "threads":
-        if threads:
-            q["axis"]["values"] = sorted(set(threads))
-            q["axis"]["lo"], q["axis"]["hi"] = q["axis"]["values"][0], q["axis"]["values"][-1]
-        return None
-    if threads:
-        q["threads"] = sorted(set(threads))
-        return None
-    too_many = [t for t in q["threads"] if t > cpus]
-    q["threads"] = [t for t in q["threads"] if t <= cpus]
-    for t in too_many:
-        why = (f"{t} threads on one core each need {t} CPUs and this process may use {cpus}; "
-               f"--threads {t} measures them oversubscribed")
-        if not q["threads"]:
-            return why
+def _fit_threads(q: Question, counts: list[int], machine: Machine, asked: Asked) -> str | None:
+    """Puts numbers in place of words, those of --threads if any; says why when nothing is left."""
+    missing: list[threads_lib.Missing] = []
+    if not counts:
+        counts, missing = threads_lib.resolve(
+            q["axis"]["values"] if _varies_threads(q) else q["threads"], machine)
+    why = "; ".join(f"not asked with {m.word} thread{'s' * (m.word != '1')}: {m.why}" for m in missing)
+    if not counts:
+        return why
+    if _varies_threads(q):
+        q["axis"].update(values=counts, lo=counts[0], hi=counts[-1])
+    else:
+        q["threads"] = counts
+    if why:
         asked.skipped.append({"question": q["name"], "contestant": "all", "why": why})
     return None
 
 
 def thread_counts(q: Question) -> list[int]:
-    """Every thread count a question uses."""
-    if q["kind"] != "cells" and q["axis"]["field"] == "threads":
-        return [int(v) for v in q["axis"]["values"]]
-    return q["threads"]
+    """Every number of threads that a narrowed question uses."""
+    return q["axis"]["values"] if _varies_threads(q) else q["threads"]
 
 
 def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[str, dict[str, Any]],

@@ -7,7 +7,7 @@ import unittest
 
 from experiments.orchestrator import catalogue, contestants, validate
 from experiments.orchestrator.errors import UserError
-from experiments.testing import support
+from experiments.testing import machines, support
 
 QUESTIONS = ["reuse_threshold", "read_share", "standard_cells", "batch_init", "key_count", "skew", "shards",
              "threads", "peers"]
@@ -82,6 +82,9 @@ class Entries(unittest.TestCase):
         self.assertIn("unknown kind", broken(lambda q: q.update(kind="scan")))
         self.assertIn("unknown field 'thread'", broken(lambda q: q["profiles"]["smoke"].update(thread=[1])))
         self.assertIn("neither asks", broken(lambda q: q["profiles"].update(smoke=None)))
+        self.assertIn("did you mean 'half'", broken(lambda q: q["threads"].append("haf")))
+        self.assertIn("0 threads", broken(lambda q: q["profiles"]["smoke"].update(threads=["0"])))
+        self.assertIn("write it as a word", broken(lambda q: q["threads"].append(2)))
         self.assertIn("not a contestant", broken(lambda q: q["contestants"].append("Sync Map")))
 
     def test_json_is_plain(self):
@@ -173,18 +176,51 @@ class Narrow(unittest.TestCase):
         with self.assertRaisesRegex(UserError, "no question is left"):
             support.narrow(only=["reuse_threshold"], strategies=["snapshot_map"])
 
-    def test_one_cpu_moves_two_thread_questions_out(self):
-        asked = support.narrow(cpus=1)
-        why = {n["question"]: n["why"] for n in asked.not_asked}
-        self.assertIn("2 threads", why["read_share"])
-        reuse = next(q for q in asked.questions if q["name"] == "reuse_threshold")
-        self.assertEqual(reuse["threads"], [1])
-        self.assertTrue(any(s["question"] == "reuse_threshold" and "2 CPUs" in s["why"] for s in asked.skipped))
+    def threads_of(self, name, question, profile="full"):
+        asked = support.narrow(profile, machine=machines.machine(name), only=[question])
+        return catalogue.thread_counts(asked.questions[0]), asked
+
+    def test_the_machine_decides_the_numbers_of_threads(self):
+        for name, counts, sweep in (
+                ("cores2", [1, 2], [1, 2, 4]), ("laptop", [1, 2, 4], [1, 2, 4, 8, 16]),
+                ("server", [1, 2, 16, 32], [1, 2, 4, 8, 16, 32, 64, 128]),
+                ("arm", [1, 2, 64, 128], [1, 2, 4, 8, 16, 32, 64, 128, 256]),
+                ("hybrid", [1, 2, 7, 14], [1, 2, 4, 8, 14, 20, 40]), ("vm", [1, 2], [1, 2, 4]),
+                ("one_core", [1, 2], [1, 2, 4])):
+            self.assertEqual(self.threads_of(name, "skew")[0], counts, name)
+            _, asked = self.threads_of(name, "threads")
+            axis = asked.questions[0]["axis"]
+            self.assertEqual((axis["values"], axis["lo"], axis["hi"]), (sweep, sweep[0], sweep[-1]), name)
+
+    def test_the_default_asks_one_thread_and_all_cores(self):
+        for name, all_cores in (("cores2", 2), ("cores16", 16), ("arm", 128)):
+            asked = support.narrow(machine=machines.machine(name))
+            self.assertEqual({n for q in asked.questions for n in catalogue.thread_counts(q)}, {1, all_cores})
+
+    def test_what_does_not_exist_here_is_left_out_and_said(self):
+        _, asked = self.threads_of("arm", "threads")
+        self.assertEqual([s["why"] for s in asked.skipped if s["contestant"] == "all"],
+                         ["not asked with smt threads: no core that this process may use has a second hardware thread"])
+        one = machines.machine("vm", allowed="1")
+        asked = support.narrow("full", machine=one)
+        self.assertEqual(asked.questions[0]["threads"], [1])
+        why = [s["why"] for s in asked.skipped if s["question"] == "reuse_threshold" and s["contestant"] == "all"]
+        self.assertIn("2 threads want as many cores and this process may use 1", why[0])
+        self.assertIn("half of one core is none", why[0])
+        self.assertEqual(self.threads_of("vm", "read_share", "default")[0], [2])
+        self.assertIn([1], [q["threads"] for q in support.narrow(machine=one).questions if q["name"] == "read_share"])
 
     def test_threads_replace(self):
-        asked = support.narrow(only=["read_share", "threads"], threads=[4, 1])
+        asked = support.narrow(only=["read_share", "threads"], threads=["4", "1"])
         self.assertEqual(asked.questions[0]["threads"], [1, 4])
         self.assertEqual(asked.questions[1]["axis"]["values"], [1, 4])
+        asked = support.narrow(only=["read_share"], threads=["powers", "smt", "24"], machine=machines.machine("cores16"))
+        self.assertEqual(asked.questions[0]["threads"], [1, 2, 4, 8, 16, 24, 32])
+        with self.assertRaisesRegex(UserError, "--threads smt names no number of threads here: no core"):
+            support.narrow(threads=["1", "smt"])
+        with self.assertRaisesRegex(UserError, "2x is 384 threads here and the worker runs at most 256"):
+            support.narrow(threads=["2x"], machine=machines.machine(
+                "arm", online="0-191", siblings=[str(c) for c in range(192)]))
 
     def test_unfit(self):
         traits = {"unsupported": ["swap"], "unsupported_reason": "one word", "max_threads": 1}
@@ -218,7 +254,7 @@ class Validation(unittest.TestCase):
 
     def test_every_contestant_of_every_question_is_checked_untimed(self):
         run = support.narrow("full").questions
-        made = validate.requests(support.narrow("smoke"), run, 2, support.DESCRIBED)
+        made = validate.requests(support.narrow("smoke"), run, support.TWO_CORES, support.DESCRIBED)
         for q in run:
             mine = [r for h, r in made if h["question"] == q["name"]]
             checked = {contestants.strategy_of(c) for r in mine for c in r["contestants"]}

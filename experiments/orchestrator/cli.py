@@ -12,11 +12,11 @@ import shlex
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from experiments.orchestrator import catalogue, environment, plan, proof, session, store, visit
+from experiments.orchestrator import catalogue, environment, plan, proof, session, store, topology, visit
+from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import UserError, unknown
 from experiments.orchestrator.progress import Progress, duration
 
@@ -37,6 +37,7 @@ examples:
   all --profile full --budget 8h            every question, overnight
   all --only reuse_threshold --budget 20m   one question, thoroughly
   all --only shards --strategies sharded_map --threads 2
+  all --only read_share --threads powers,all   one question on 1, 2, 4, ... and all cores
   all --list                                the questions and the strategies
   all --resume                              goes on with the newest run after an interruption
   all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
@@ -60,6 +61,7 @@ class Tools:
     workspace: pathlib.Path
     proof: pathlib.Path  # where the files of proof.py are, if anywhere
     build_report: Callable[[pathlib.Path], pathlib.Path]
+    world: session.World = session.World()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,14 +102,8 @@ def _strategies(text: str) -> list[str]:
         s for s in re.split(r",(?![a-z0-9_]+=)", text) if s]
 
 
-def _threads(text: str) -> list[int]:
-    try:
-        counts = [int(n) for n in _names(text)]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of thread counts such as 1,2") from None
-    if not all(1 <= n <= 256 for n in counts):
-        raise argparse.ArgumentTypeError(f"{text!r} has a thread count outside 1 to 256")
-    return counts
+def _threads(text: str) -> list[str]:
+    return [threads_lib.check(word) for word in _names(text)]
 
 
 def _seed(text: str) -> int:
@@ -129,8 +125,12 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
     p.add_argument("--strategies", type=_strategies, metavar="S1,S2",
                    help="only these contestants beside the baselines, as name[:tunable=value][@batch][@reserve]; "
                    "one that a question does not list joins it")
-    p.add_argument("--threads", type=_threads, metavar="1,2",
-                   help="these thread counts instead of the questions' own")
+    p.add_argument("--threads", type=_threads, metavar="1,all",
+                   help="numbers of threads instead of the questions' own: numbers, half or all (of the physical "
+                   "cores), powers (1, 2, 4, ... cores), smt (every hardware thread), 2x (twice as many)")
+    p.add_argument("--pin", choices=(topology.COMPACT, topology.SPREAD), default=None,
+                   help="compact: fill one NUMA node after another; spread: take the nodes in turn "
+                   "(default: compact; always one thread per physical core first)")
     p.add_argument("--seed", type=_seed, default=None, help="of everything random (default: 1)")
     p.add_argument("--out", metavar="DIR", help="where runs are kept (default: results/ in the workspace)")
     p.add_argument("--arch", choices=("both", "native", "cross"), default="both",
@@ -150,7 +150,7 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
 
     name: the Bazel target it is run as; preset: arguments that the target fixes
     """
-    started = time.monotonic()
+    started = tools.world.clock()
     out = out or sys.stdout
     try:
         args = parser(name).parse_args(argv)
@@ -179,15 +179,16 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
     if args.list:
         _list(known, native or cross, out)
         return EXIT_OK
+    machine = tools.world.machine()
     stop = session.Stop()
     stop.install()
     if args.resume:
-        run = _resume(args, results, native)
+        run = _resume(args, results, native, machine)
     else:
-        run = _create(args, command, tools, results, known, native, cross)
+        run = _create(args, command, tools, results, known, native, cross, machine)
     meta = run.meta
     profile = meta["settings"]
-    smoke = _smoke(known, meta, cross) if cross else None
+    smoke = _smoke(known, meta, cross, machine) if cross else None
     progress = Progress(out, shutil.get_terminal_size((100, 24)).columns)
     budget = meta["budget_s"]
     progress.say(f"{run.path.name}: {len(meta['questions'])} questions in {duration(budget)}, profile "
@@ -195,9 +196,9 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
     for item in meta["not_asked"]:
         progress.say(f"  not asked: {item['question']}: {item['why']}")
     sitting = session.Session(
-        run, profile, native, cross, smoke, environment.cpus(),
+        run, profile, native, cross, smoke, machine,
         session.Limits(budget, meta.get("elapsed_s", 0.0) if args.resume else 0.0, args.visit_timeout),
-        progress, stop, started=started)
+        progress, stop, started=started, world=tools.world)
     status = sitting.measure()
     _summary(sitting, status, progress)
     run.close()
@@ -247,12 +248,14 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
 
 
 def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathlib.Path,
-            known: catalogue.Catalogue, native: session.Worker | None, cross: session.Worker | None) -> store.RunStore:
+            known: catalogue.Catalogue, native: session.Worker | None, cross: session.Worker | None,
+            machine: topology.Machine) -> store.RunStore:
     profile = args.profile or "default"
     settings = known.profiles[profile]
     described = (native or cross).strategies()
     asked = catalogue.narrow(known, profile, only=args.only, strategies=args.strategies, threads=args.threads,
-                             cpus=len(environment.cpus()), described=described)
+                             machine=machine, described=described)
+    counts = sorted({1} | {n for q in asked.questions for n in catalogue.thread_counts(q)})  # 1: the harness's price
     head, dirty = environment.revision(tools.workspace)
     workers = {}
     for worker in filter(None, (native, cross)):
@@ -264,15 +267,18 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
     return store.RunStore.create(results, {
         "command": command, "profile": profile, "settings": settings, "budget_s": args.budget or settings["budget_s"],
         "seed": 1 if args.seed is None else args.seed, "revision": head, "dirty": dirty,
-        "started": store.now(), "finished": None, "status": "running", "note": "",
-        "environment": environment.environment(), "workers": workers,
+        "pin": args.pin or topology.COMPACT, "cpus": machine.order(args.pin or topology.COMPACT),
+        "threads": {str(n): threads_lib.name(n, machine) for n in counts},
+        "started": tools.world.now(), "finished": None, "status": "running", "note": "",
+        "environment": environment.environment(machine), "workers": workers,
         "questions": asked.questions, "not_asked": asked.not_asked,
         "skipped": asked.skipped + plan.absences(asked.questions, described),
-        "withheld": [], "rules": session.rules(settings), "proof": proof.read(tools.proof)})
+        "withheld": [], "rules": session.rules(settings, counts, machine), "proof": proof.read(tools.proof)})
 
 
-def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Worker | None) -> store.RunStore:
-    for flag in ("profile", "only", "strategies", "threads", "seed"):
+def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Worker | None,
+            machine: topology.Machine) -> store.RunStore:
+    for flag in ("profile", "only", "strategies", "threads", "pin", "seed"):
         if getattr(args, flag) is not None:
             raise UserError(f"--resume asks what the run asked; --{flag} belongs to a new run.")
     run = store.RunStore.resume(store.find(results, args.resume))
@@ -283,6 +289,12 @@ def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Wor
             raise UserError(f"the worker has changed since {run.path.name} was begun, and numbers of two "
                             "workers do not mix; start a new run, or check out its revision "
                             f"{run.meta.get('revision', 'unknown')[:12]}.")
+    pin = run.meta.setdefault("pin", topology.COMPACT)
+    if machine.order(pin) != run.meta.get("cpus", machine.order(pin)):
+        run.close()
+        raise UserError(f"{run.path.name} was measured on the CPUs {topology.list_of(run.meta['cpus'])} and this "
+                        f"process may use {topology.list_of(machine.order())}; give it the same ones, or start a "
+                        "new run.")
     if args.budget:
         run.meta["budget_s"] = run.meta.get("elapsed_s", 0.0) + args.budget
     run.meta["sittings"] = [*run.meta.get("sittings", []), {
@@ -290,11 +302,12 @@ def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Wor
     return run
 
 
-def _smoke(known: catalogue.Catalogue, meta: dict[str, Any], cross: session.Worker) -> catalogue.Asked | None:
+def _smoke(known: catalogue.Catalogue, meta: dict[str, Any], cross: session.Worker,
+           machine: topology.Machine) -> catalogue.Asked | None:
     names = [q["name"] for q in meta["questions"] if q["name"] in known.names()]
     try:
         return catalogue.narrow(known, "smoke", only=names, strategies=None, threads=None,
-                                cpus=len(environment.cpus()), described=cross.strategies())
+                                machine=machine, described=cross.strategies())
     except UserError:
         return None  # nothing in it fits this machine
 
@@ -326,6 +339,7 @@ def _list(known: catalogue.Catalogue, worker: session.Worker, out: Any) -> None:
     for q in known.questions:
         mark = " " if isinstance(q["profiles"]["default"], str) else "*"
         over = ", ".join(c["name"] for c in q["cells"]) if q["kind"] == "cells" else (
+            ", ".join(q["axis"]["values"]) + " threads" if q["axis"]["field"] == "threads" else
             f"{q['axis']['name']} {q['axis']['lo']:g} to {q['axis']['hi']:g}{q['axis']['unit']}")
         print(f"{mark} {q['name']:<16} {q['title']}\n  {'':<16} {over}; {', '.join(q['contestants'])} "
               f"against {', '.join(q['baselines'])}", file=out)

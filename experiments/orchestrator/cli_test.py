@@ -10,8 +10,12 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import cli, environment, progress, store
-from experiments.testing import drive, support
+from experiments.orchestrator import cli, environment, progress, session, store, topology
+from experiments.testing import drive, machines, support
+
+
+def on(machine):
+    return session.World(machine=lambda: machine)
 
 
 class CliTest(unittest.TestCase):
@@ -21,14 +25,14 @@ class CliTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.workspace = pathlib.Path(folder.name)
 
-    def refused(self, *args, tools=None):
+    def refused(self, *args, tools=None, **kwargs):
         """The one sentence with which a command is refused."""
         err = io.StringIO()
         with contextlib.redirect_stderr(err):
             if tools:
                 code = cli.main(list(args), tools, out=io.StringIO())
             else:
-                code, _ = support.run_cli(self.workspace, *args)
+                code, _ = support.run_cli(self.workspace, *args, **kwargs)
         self.assertEqual(code, 2, err.getvalue())
         lines = err.getvalue().strip().splitlines()
         self.assertEqual(len(lines), 1, lines)
@@ -46,7 +50,7 @@ class CliTest(unittest.TestCase):
 
     def test_values(self):
         for args in (("--budget", "soon"), ("--budget", "0s"), ("--budget", "-5m"), ("--threads", "two"),
-                     ("--threads", "0"), ("--seed", "-1"), ("--seed", "x"), ("--only", ","), ("--budget",),
+                     ("--threads", "0"), ("--threads", "1,al"), ("--pin", "spred"), ("--seed", "-1"), ("--seed", "x"), ("--only", ","), ("--budget",),
                      ("--visit-timeout", "x"), ("--arch", "arm"), ("extra",), ("--resume", "--report-only", "latest")):
             self.refused(*args)
 
@@ -109,14 +113,35 @@ class CliTest(unittest.TestCase):
         with mock.patch.object(store, "free_bytes", return_value=1 << 20):
             self.assertIn("1 MiB free", self.refused("--profile", "smoke"))
 
+    def test_threads(self):
+        self.assertIn("--threads smt names no number of threads here",
+                      self.refused("--threads", "1,smt", world=on(machines.machine("vm", allowed="0"))))
+        self.assertIn("did you mean 'half'", self.refused("--threads", "halve"))
+
     def test_one_cpu(self):
-        with mock.patch.object(environment, "cpus", return_value=[0]):
-            code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "read_share,batch_init")
+        code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "read_share,batch_init",
+                                     world=on(machines.machine("vm", allowed="0")))
+        self.assertEqual(code, 0, said)
+        self.assertEqual({v["threads"] for v in support.samples(support.newest(self.workspace), "visit")}, {1})
+
+    def test_pin(self):
+        server = machines.machine("server")
+        for pin, cpus in (("compact", [0, 1, 2, 3]), ("spread", [0, 16, 1, 17])):
+            code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew", "--threads", "4",
+                                         *(["--pin", pin] if pin == "spread" else []), world=on(server))
             self.assertEqual(code, 0, said)
-        meta = support.meta(support.newest(self.workspace))
-        why = {n["question"]: n["why"] for n in meta["not_asked"]}
-        self.assertIn("2 threads on one core each need 2 CPUs", why["read_share"])
-        self.assertEqual([q["name"] for q in meta["questions"]], ["batch_init"])
+            run = support.newest(self.workspace)
+            meta = support.meta(run)
+            self.assertEqual((meta["pin"], meta["cpus"]), (pin, server.order(pin)))
+            self.assertEqual({tuple(v["pin"]) for v in support.samples(run, "visit")}, {tuple(cpus)})
+
+    def test_resume_wants_the_same_cpus(self):
+        support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--resume", world=on(machines.machine("server")))
+        self.assertEqual(code, 2)
+        self.assertIn("this process may use 0-63", err.getvalue())
 
     def test_list(self):
         code, said = support.run_cli(self.workspace, "--list")
@@ -188,24 +213,11 @@ class ProgressTest(unittest.TestCase):
 class EnvironmentTest(unittest.TestCase):
 
     def test_this_machine(self):
-        found = environment.environment()
+        found = environment.environment(topology.read())
         self.assertGreaterEqual(found["cores"], 1)
         self.assertGreater(found["memory_bytes"], 1 << 20)
-        self.assertEqual(sorted(found["usable_cpus"]), sorted(environment.os.sched_getaffinity(0)))
+        self.assertEqual(found["topology"], topology.read().record())
         json.dumps(found)
-
-    def test_one_cpu_of_each_core_first(self):
-        topology = {0: "0,2", 1: "1,3", 2: "0,2", 3: "1,3"}
-
-        def text(path):
-            cpu = str(path).split("/cpu")[-1].split("/")[0]
-            return topology[int(cpu)]
-
-        with mock.patch.object(environment.os, "sched_getaffinity", return_value={0, 1, 2, 3}):
-            with mock.patch.object(environment, "_text", text):
-                self.assertEqual(environment.cpus(), [0, 1, 2, 3])
-                topology.update({0: "0-1", 1: "0-1", 2: "2-3", 3: "2-3"})
-                self.assertEqual(environment.cpus(), [0, 2, 1, 3])
 
     def test_revision_outside_a_checkout(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 from typing import Any
 
+from experiments.orchestrator.topology import Machine
+
 _CPU = pathlib.Path("/sys/devices/system/cpu")
 
 
@@ -34,35 +36,6 @@ def _chosen(text: str | None) -> str | None:
     return found[1] if found else text
 
 
-def _cpu_list(text: str | None) -> list[int]:
-    out: list[int] = []
-    for part in (text or "").split(","):
-        low, _, high = part.partition("-")
-        if low.isdigit():
-            out += range(int(low), int(high or low) + 1)
-    return out
-
-
-def cpus() -> list[int]:
-    """The CPUs this process may use, one of every physical core first, then their siblings.
-
-    Two threads on one core would share what the study takes for private.
-    """
-    allowed = sorted(os.sched_getaffinity(0))
-    rank, cores = {}, {}
-    for cpu in allowed:
-        siblings = tuple(_cpu_list(_text(_CPU / f"cpu{cpu}/topology/thread_siblings_list"))) or (cpu,)
-        rank[cpu] = cores.get(siblings, 0)
-        cores[siblings] = rank[cpu] + 1
-    return sorted(allowed, key=lambda cpu: (rank[cpu], cpu))
-
-
-def siblings() -> list[list[int]]:
-    """The groups of CPUs that share a core."""
-    found = {tuple(_cpu_list(_text(path))) for path in _CPU.glob("cpu[0-9]*/topology/thread_siblings_list")}
-    return sorted(list(group) for group in found)
-
-
 def memory_bytes(field: str = "MemTotal") -> int | None:
     """A line of /proc/meminfo in bytes."""
     value = _field(_text("/proc/meminfo"), field)
@@ -82,20 +55,18 @@ def steal_ticks() -> int | None:
     return int(fields[8]) if len(fields) > 8 else None
 
 
-def environment() -> dict[str, Any]:
+def environment(machine: Machine) -> dict[str, Any]:
     """The machine and its settings, for run.json."""
     cpuinfo, release = _text("/proc/cpuinfo"), _text("/etc/os-release")
-    groups = siblings()
     governor = _text(_CPU / "cpu0/cpufreq/scaling_governor")
     turbo = _text(_CPU / "intel_pstate/no_turbo")
     return {
         "cpu": _field(cpuinfo, "model name") or platform.processor() or platform.machine(),
         "microcode": _field(cpuinfo, "microcode"),
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "usable_cpus": cpus(),
-        "siblings": groups,
-        "smt": any(len(group) > 1 for group in groups),
+        "cores": len(machine.cores),  # physical ones, of those that this process may use
+        "smt": machine.cpus > len(machine.cores),
+        "topology": machine.record(),
         "kernel": platform.release(),
         "os": _field(release, "PRETTY_NAME"),
         "thp": _chosen(_text("/sys/kernel/mm/transparent_hugepage/enabled")),

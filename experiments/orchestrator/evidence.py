@@ -104,7 +104,8 @@ class Evidence:
         known = self._wanted.get((goal, leftover))
         if not known or known[0] != spent:
             rule = cells.more_visits_if_undecided if leftover else cells.more_visits
-            known = self._wanted[goal, leftover] = spent, rule(self.cell_effects(goal), goal.threads, max_visits=cap)
+            wanted = rule(self.cell_effects(goal), cells.delta_for(goal.threads), cap)
+            known = self._wanted[goal, leftover] = spent, wanted
         return known[1]
 
     def wanted_points(self, goal: Goal, q: Question, cap: int, seed: int) -> list[float]:

@@ -17,10 +17,10 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.orchestrator import catalogue, contestants
+from experiments.orchestrator import catalogue, contestants, threads
 from experiments.orchestrator.evidence import Evidence, Goal, Place, Question, at_one_place
+from experiments.orchestrator.topology import Machine
 
-TEAM = 3  # contestants beside the baseline in one visit
 # A visit of several contestants that fails this often is split into pairs, to
 # find the culprit; a pair is tried once and retried twice.
 TEAM_ATTEMPTS = 2
@@ -51,13 +51,13 @@ class Planner:
     """Keeps the evidence and the plan of one run."""
 
     def __init__(self, questions: list[Question], profile: dict[str, Any], described: dict[str, dict[str, Any]],
-                 seed: int):
+                 seed: int, machine: Machine):
         """described: strategy name -> traits, for what does not fit a number of threads."""
         self.questions = {q["name"]: q for q in questions}
         self.evidence = Evidence()
         self.withheld: list[Withheld] = []
         self.skipped: list[dict[str, str]] = []
-        self._profile, self._described, self._seed = profile, described, seed
+        self._profile, self._described, self._seed, self._machine = profile, described, seed, machine
         self._aa_made: Counter = Counter()
         self._harness_made: Counter = Counter()
         self._refined: Counter = Counter()
@@ -248,8 +248,16 @@ class Planner:
         rivals = [c for c in rivals if self._usable(place, c)]
         if not rivals:
             return None
-        size = 1 if place.question in self._split else _even(len(rivals), TEAM)
+        size = 1 if place.question in self._split else _even(len(rivals), self._rivals_at_once(place))
         return VisitPlan(place, (place.baseline, *rivals[:size]), purpose)
+
+    def _rivals_at_once(self, at: Place | Goal) -> int:
+        """How many contestants beside the baseline one visit takes."""
+        return threads.team(self.slice_ms(at.threads)) - 1
+
+    def slice_ms(self, count: int) -> float:
+        """How long slices of so many threads last."""
+        return threads.slice_ms(self._profile["slice_ms"], count, threads.oversubscribed(count, self._machine))
 
     def _usable(self, place: Place, spec: str) -> bool:
         if not self._fits(spec, place) or (place, spec) in self._refused:
@@ -350,7 +358,8 @@ class Planner:
             q = self.questions[name]
             for goal in goals:
                 if at_one_place(q):
-                    left += self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False) / TEAM
+                    wanted = self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False)
+                    left += wanted / self._rivals_at_once(goal)
                 elif goal.level is None:
                     left += max(0, self._profile["pair_visits"] - self.evidence.spent(goal)) / 2
         return int(left)
@@ -369,7 +378,7 @@ def absences(questions: list[Question], described: dict[str, dict[str, Any]]) ->
             traits = described.get(contestants.strategy_of(spec), {})
             beyond = [t for t in counts if contestants.thread_limit(traits, t)]
             if beyond:
-                note(q, spec, f"at {', '.join(str(t) for t in beyond)} threads",
+                note(q, spec, f"with {min(beyond)} threads or more",
                      contestants.thread_limit(traits, beyond[0]))
             if q["kind"] != "cells":
                 continue

@@ -7,14 +7,14 @@ import unittest
 from collections import Counter
 
 from experiments.orchestrator import catalogue, plan
-from experiments.testing import fake_worker, support
+from experiments.testing import fake_worker, machines, support
 
 
 class Simulation:
     """Feeds a planner visits with known effects, without processes."""
 
-    def __init__(self, planner, cpus=2, sd=0.01, seed=1):
-        self.planner, self.cpus, self.sd = planner, cpus, sd
+    def __init__(self, planner, sd=0.01, seed=1):
+        self.planner, self.sd = planner, sd
         self.rng = random.Random(seed)
         self.visits = []
 
@@ -37,9 +37,9 @@ class Simulation:
         return False
 
 
-def planner(profile="default", seed=1, **kwargs):
-    asked = support.narrow(profile, **kwargs)
-    return plan.Planner(asked.questions, support.real_catalogue().profiles[profile], support.DESCRIBED, seed)
+def planner(profile="default", seed=1, machine=support.TWO_CORES, **kwargs):
+    asked = support.narrow(profile, machine=machine, **kwargs)
+    return plan.Planner(asked.questions, support.real_catalogue().profiles[profile], support.DESCRIBED, seed, machine)
 
 
 class Screening(unittest.TestCase):
@@ -89,7 +89,8 @@ class Screening(unittest.TestCase):
                                                        "unsupported_reason": "simulated"}}
         asked = support.narrow("full", only=["peers"], strategies=["sync_map", "hash_trie_map"], described=described)
         self.assertFalse([s for s in asked.skipped if s["contestant"] == "sync_map"])
-        simulation = Simulation(plan.Planner(asked.questions, support.real_catalogue().profiles["full"], described, 1))
+        simulation = Simulation(plan.Planner(asked.questions, support.real_catalogue().profiles["full"], described, 1,
+                                             support.TWO_CORES))
         while simulation.planner.screening_left():
             simulation.run(1)
         seen = {p.place.cell for p in simulation.visits if "sync_map" in p.contestants}
@@ -99,10 +100,14 @@ class Screening(unittest.TestCase):
         self.assertEqual([(a["contestant"], a["where"], a["why"]) for a in absences],
                          [("sync_map", "in 10 of 15 cells", "it does not support store: simulated")])
 
-    def test_teams_have_at_most_four(self):
-        simulation = Simulation(planner("full"))
-        simulation.run(300)
-        self.assertLessEqual(max(len(p.contestants) for p in simulation.visits), 4)
+    def test_teams_shrink_as_slices_grow(self):
+        sizes = {}
+        simulation = Simulation(planner("full", machine=machines.machine("cores16"), only=["threads", "peers"]))
+        for _ in range(1500):
+            simulation.run(1)
+        for p in simulation.visits:
+            sizes[p.place.threads] = max(sizes.get(p.place.threads, 0), len(p.contestants))
+        self.assertEqual(sizes, {1: 4, 2: 4, 4: 4, 8: 3, 16: 3, 32: 3, 64: 2})
 
 
 class Refinement(unittest.TestCase):

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, validate, visit
+from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, threads, topology, validate
+from experiments.orchestrator import visit
 from experiments.orchestrator.contestants import strategy_of
 from experiments.orchestrator.errors import UserError
 from experiments.orchestrator.evidence import Place
 from experiments.orchestrator.progress import Progress
+from experiments.orchestrator.topology import Machine
 from report.stats import cells, search
 
 REPORT_RESERVE_S = 20.0
@@ -57,6 +59,17 @@ class Stop:
 
 
 @dataclasses.dataclass(frozen=True)
+class World:
+    """What a run meets outside itself; the tests have simulated ones."""
+
+    machine: Callable[[], Machine] = topology.read
+    clock: Callable[[], float] = time.monotonic  # seconds
+    now: Callable[[], str] = store.now
+    make_visit: Callable[..., visit.Outcome] = visit.make
+    make_gate: Callable[..., gate.Gate] = gate.Gate
+
+
+@dataclasses.dataclass(frozen=True)
 class Limits:
     """Seconds: the whole budget, what was used before this process began, and how long a visit may take."""
 
@@ -69,24 +82,26 @@ class Session:
     """One run, new or resumed."""
 
     def __init__(self, run: store.RunStore, profile: dict[str, Any], native: Worker | None, cross: Worker | None,
-                 smoke: catalogue.Asked | None, cpus: list[int], limits: Limits, progress: Progress, stop: Stop, *,
-                 started: float, the_gate: gate.Gate | None = None,
+                 smoke: catalogue.Asked | None, machine: Machine, limits: Limits, progress: Progress, stop: Stop, *,
+                 started: float, world: World = World(),
                  free_bytes: Callable[[Any], int] = store.free_bytes):
         """smoke: the same questions in the form that is run on the other architecture.
-        started: time.monotonic() of the command's start, which the budget counts from."""
+        started: what the world's clock said at the command's start, which the budget counts from."""
         self._run, self._profile, self._native, self._cross = run, profile, native, cross
-        self._smoke, self._cpus, self._limits = smoke, cpus, limits
+        self._smoke, self._machine, self._limits = smoke, machine, limits
+        self._cpus = machine.order(run.meta["pin"])
         self._progress, self._stop, self._started = progress, stop, started
-        self._gate = the_gate or gate.Gate(profile["gate_wait_s"], stop=stop)
+        self._world = world
+        self._gate = world.make_gate(profile["gate_wait_s"], stop=stop)
         self._free_bytes = free_bytes
         self._meta_written = 0.0
         self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
         self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
         self._validated: set[tuple] = set()
         traits = native.strategies() if native else {}
-        self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"])
+        self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"], machine)
         self._validation = validate.requests(
-            smoke, run.meta["questions"], len(cpus), cross.strategies()) if cross and smoke else []
+            smoke, run.meta["questions"], machine, cross.strategies()) if cross and smoke else []
         self._replay()
         # Goals with a verdict as things stand.
         self._decided = {goal for goal, verdict, _ in self.planner.goals() if verdict != "undecided"}
@@ -95,7 +110,7 @@ class Session:
 
     def elapsed(self) -> float:
         """Seconds of the budget used, those of earlier sittings of the same run included."""
-        return self._limits.used_s + time.monotonic() - self._started
+        return self._limits.used_s + self._world.clock() - self._started
 
     def _reserve(self) -> float:
         """Seconds to keep for what comes after measuring."""
@@ -132,7 +147,7 @@ class Session:
         if note:
             self._progress.say(note)
             self._note(note[0].upper() + note[1:])
-        meta.update(status=status, finished=store.now())
+        meta.update(status=status, finished=self._world.now())
         meta["environment"].update(environment.at_end(meta["environment"]))
         try:
             self._write_meta()
@@ -150,7 +165,7 @@ class Session:
             self._check_disk()
             self._visit(planned)
             self._show(planned)
-            if time.monotonic() - self._meta_written > _META_EVERY_S:
+            if self._world.clock() - self._meta_written > _META_EVERY_S:
                 self._write_meta()
         return "interrupted"
 
@@ -179,21 +194,20 @@ class Session:
         """One native visit: gate, worker, disk, evidence."""
         place, question = planned.place, self.planner.questions[planned.place.question]
         specs = [catalogue.fill(c, question, place.axis) for c in planned.contestants]
-        oversubscribed = place.threads > len(self._cpus)
-        size = "oversubscribed" if oversubscribed else "1" if place.threads == 1 else "2"
+        oversubscribed = threads.oversubscribed(place.threads, self._machine)
         request = {
             "contestants": specs,
             "workload": catalogue.resolve(question, place.axis, place.cell, place.regime),
             "threads": place.threads,
-            "slice_ms": self._profile["slice_ms"][size],
+            "slice_ms": self.planner.slice_ms(place.threads),
             "seconds": self._profile["seconds"],
             "warmup_seconds": self._profile["warmup_seconds"],
-            "pin": [self._cpus[i % len(self._cpus)] for i in range(place.threads)],
+            "pin": self._pin(place.threads),
             "oversubscribed": oversubscribed,
             "timed": True,
             "max_blocks": 0,
         }
-        began = time.monotonic()
+        began = self._world.clock()
         passage = self._gate.wait()
         if self._stop():
             return
@@ -204,8 +218,12 @@ class Session:
         head = {"question": asked, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
                 "purpose": planned.purpose, "gate": dataclasses.asdict(passage)}
         outcome = self._run_worker(self._native, head, request)
-        self._took.setdefault(place.question, []).append(time.monotonic() - began)
+        self._took.setdefault(place.question, []).append(self._world.clock() - began)
         self._record(planned, outcome)
+
+    def _pin(self, count: int) -> list[int]:
+        """The CPU of every thread."""
+        return [self._cpus[i % len(self._cpus)] for i in range(count)]
 
     def _run_worker(self, worker: Worker, head: dict[str, Any], request: dict[str, Any]) -> visit.Outcome:
         """Makes a visit and puts everything it says on disk."""
@@ -216,8 +234,8 @@ class Session:
             "t": "visit", "v": number, **head, "contestants": request["contestants"],
             "workload": request["workload"], "threads": request["threads"],
             "oversubscribed": request["oversubscribed"], "pin": request["pin"], "arch": worker.arch,
-            "timed": worker.timed, "seed": request["seed"], "at": store.now()})
-        outcome = visit.make(
+            "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
+        outcome = self._world.make_visit(
             worker.command, request, stop=self._stop, timeout_s=self._limits.visit_timeout_s or timeout(request),
             on_line=lambda line: self._run.append({**line, "v": number}))
         end = {"t": "visit_end", "v": number, "status": outcome.status, "exit": outcome.exit,
@@ -278,7 +296,7 @@ class Session:
             self._check_disk()
             self._progress.update(fraction=1.0, left_s=0, visits=self._next_visit - 1, decided=0, goals=0,
                                   doing=f"{head['question']} on {self._cross.arch}, emulated")
-            request = {**request, "pin": [self._cpus[i % len(self._cpus)] for i in range(request["threads"])]}
+            request = {**request, "pin": self._pin(request["threads"])}
             outcome = self._run_worker(self._cross, {**head, "purpose": "validate", "gate": None}, request)
             for c in outcome.culprits if outcome.status == "invalid" else ():
                 self._withhold(strategy_of(request["contestants"][c]), f"on {self._cross.arch}, {outcome.what}",
@@ -317,7 +335,7 @@ class Session:
     def _write_meta(self) -> None:
         self._run.meta["elapsed_s"] = round(self.elapsed(), 1)
         self._run.write_meta()
-        self._meta_written = time.monotonic()
+        self._meta_written = self._world.clock()
 
     def _show(self, planned: plan.VisitPlan) -> None:
         for goal in self.planner.touched(planned):
@@ -369,14 +387,19 @@ def timeout(request: dict[str, Any]) -> float:
     return 15 + 6 * expected if request["timed"] else 120
 
 
-def rules(settings: dict[str, Any]) -> dict[str, Any]:
-    """The rules of decision in force, for run.json."""
+def rules(settings: dict[str, Any], counts: list[int], machine: Machine) -> dict[str, Any]:
+    """The rules of decision in force, for run.json. counts: the numbers of threads that the run uses."""
+    slices = {n: threads.slice_ms(settings["slice_ms"], n, threads.oversubscribed(n, machine)) for n in counts}
+    deltas = {n: cells.delta_for(n) for n in counts}
     return {
-        "delta": {str(t): cells.delta_for(t) for t in (1, 2)},
+        # By number of threads.
+        "delta": {str(n): d for n, d in deltas.items()},
+        "half_width": {str(n): round(cells.target_half_width(d), 6) for n, d in deltas.items()},
+        "slice_ms": {str(n): ms for n, ms in slices.items()},
+        "contestants_per_visit": {str(n): threads.team(ms) for n, ms in slices.items()},
         "screen_points": 7, "screen_visits": settings["screen_visits"], "zoom_visits": search.ROUND,
         "min_visits": cells.MIN_VISITS, "max_visits": settings["cell_visits"],
         "pair_visits": settings["pair_visits"], "level_visits": settings["level_visits"],
-        "slice_ms": settings["slice_ms"], "seconds": settings["seconds"],
-        "warmup_seconds": settings["warmup_seconds"],
+        "seconds": settings["seconds"], "warmup_seconds": settings["warmup_seconds"],
         "gate_other_cpu": gate.LIMIT, "gate_window_s": gate.WINDOW_S, "gate_wait_s": settings["gate_wait_s"],
         "max_run_delay": 0.02, "max_late_start": 0.02}

@@ -62,10 +62,12 @@ class Complete(RunTest):
                          (1, "smoke", 3, self.run_path.name))
         self.assertEqual([q["name"] for q in meta["questions"]], ["skew", "shards"])
         self.assertEqual(len(meta["not_asked"]), 7)
-        self.assertEqual(meta["rules"]["delta"], {"1": 0.02, "2": 0.03})
+        cores = str(meta["environment"]["cores"])
+        self.assertEqual(set(meta["rules"]["delta"]), {"1", cores})
+        self.assertEqual(set(meta["threads"]), {"1", cores})
         worker = next(w for w in meta["workers"].values() if w["timed"])
         self.assertEqual(len(worker["sha256"]), 64)
-        for field in ("cpu", "cores", "siblings", "smt", "kernel", "thp", "aslr", "governor", "memory_bytes",
+        for field in ("cpu", "cores", "topology", "smt", "kernel", "thp", "aslr", "governor", "memory_bytes",
                       "hypervisor", "os", "load_at_start", "load_at_end", "clock_source"):
             self.assertIn(field, meta["environment"])
 

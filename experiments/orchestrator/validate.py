@@ -9,6 +9,8 @@ from typing import Any
 
 from experiments.orchestrator import catalogue
 from experiments.orchestrator.contestants import is_reference, strategy_of, unfit
+from experiments.orchestrator.threads import oversubscribed
+from experiments.orchestrator.topology import Machine
 
 # Seconds a validating visit is expected to take under qemu-user.
 ESTIMATE_S = 2.5
@@ -18,12 +20,12 @@ TEAM = 4
 OPERATIONS = 2000
 
 
-def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], cpus: int,
+def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: Machine,
              strategies: dict[str, dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(head of the visit's record, request without its number) for every question of the run.
 
     smoke: the questions in their smallest form; questions: those of the run, whose contestants
-    are all checked, in parties of four; cpus: how many may be used; strategies: name -> traits, of the
+    are all checked, in parties of four; strategies: name -> traits, of the
     other architecture's worker.
     """
     asked = {q["name"]: q for q in questions}
@@ -34,8 +36,9 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], cpus: int,
         specs = [*q["baselines"], *asked[q["name"]]["contestants"], *q["contestants"]]
         axis = None if q["kind"] == "cells" else q["axis"]["values"][len(q["axis"]["values"]) // 2]
         cell = q["cells"][0]["name"] if q["kind"] == "cells" else None
-        counts = [t for t in catalogue.thread_counts(q) if t <= cpus] or [1]
+        counts = [t for t in catalogue.thread_counts(q) if not oversubscribed(t, machine)] or [1]
         threads = int(axis) if axis is not None and q["axis"]["field"] == "threads" else max(counts)
+        crowded = oversubscribed(threads, machine)
         for regime in q["regimes"]:
             workload = catalogue.resolve(q, axis, cell, regime)
             fit = [c for c in specs if strategy_of(c) in strategies
@@ -47,9 +50,9 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], cpus: int,
             for i in range(0, len(filled), TEAM):
                 head = {"question": q["name"], "baseline": filled[i],
                         "cell": {"axis": axis, "threads": threads, "regime": regime, "name": cell,
-                                 "oversubscribed": threads > cpus}}
+                                 "oversubscribed": crowded}}
                 out.append((head, {
                     "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
-                    "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": threads > cpus, "timed": False,
+                    "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": crowded, "timed": False,
                     "max_blocks": 1}))
     return out

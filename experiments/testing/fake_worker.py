@@ -25,6 +25,24 @@ STRATEGIES = ("null", "line_touch", "unsynchronised_map", "mutex_map", "shared_m
 CROSSOVER = 0.62  # key reuse rate at which sync_map overtakes mutex_map
 LEVEL_AT = CROSSOVER + math.log(1.47) / 1.5
 
+# What a visit costs beside its slices, as the worker promises it: the slices times SURROUNDING for tapes, building and
+# checking, a process and its threads, and the filling of stationary maps.
+SURROUNDING = 1.3
+START_S, START_THREAD_S = 0.05, 0.001
+FILL_S = 2e-7  # a key of one map
+LEAST_BLOCKS = 4  # accepted ones
+
+
+def spread(threads: int) -> float:
+    """The standard deviation of a pair's effect between visits: 1 % on one thread, 2.2 % on two as the method's pilot
+    measured it, and a third of that more for each further doubling: 3.7 % on eight, 6.6 % on 128."""
+    return 0.01 if threads == 1 else 0.022 * (1 + (math.log2(threads) - 1) / 3)
+
+
+def rejected(threads: int) -> float:
+    """The share of blocks that are disturbed: one more thread, one more to be disturbed."""
+    return 1 - 0.998 ** threads
+
 
 def describe(arch: str) -> dict:
     """What --describe says."""
@@ -80,10 +98,55 @@ def _misbehave(plan: dict, request: dict) -> str:
     return plan.get("mode", "")
 
 
+def course(request: dict) -> tuple[list[dict], float]:
+    """(lines of a visit that goes well, its `end` included; how many seconds it would take)."""
+    rng, team, n = random.Random(request["seed"]), request["contestants"], request["threads"]
+    slice_s = request["slice_ms"] / 1000
+    # A visit's own error: what differs between processes.
+    own = [spread(n) / math.sqrt(2) * rng.gauss(0, 1) for _ in team]
+    stationary = request["workload"].get("regime", "stationary") == "stationary"
+    block_s = SURROUNDING * slice_s * len(team) * (3 if stationary else 2)
+    filling = FILL_S * request["workload"].get("population", 0) * len(team) if stationary else 0.0
+    once = 2 * filling > block_s  # filled once for the visit, or before every block
+    took = START_S + START_THREAD_S * n + filling * once
+    block_s += filling * (not once)
+    lines = [{"t": "realised", "figures": {"ops": 1000, "reuse_rate": request["workload"]["keys"].get("reuse", 0)}}]
+    warm_up = max(2, math.ceil(request["warmup_seconds"] / block_s)) if request["timed"] else 0
+    measured, accepted, block = 0.0, 0, 0
+    while True:
+        if request["max_blocks"]:
+            if block >= request["max_blocks"]:
+                break
+        elif measured >= request["seconds"] and accepted >= LEAST_BLOCKS or (
+                measured >= 3 * max(request["seconds"], 0.1) and block - warm_up >= LEAST_BLOCKS):
+            break
+        order = list(range(len(team)))
+        rng.shuffle(order)
+        for position, c in enumerate(order + order[::-1]):
+            # Nanoseconds of an operation on one thread, other threads' operations being done meanwhile.
+            op_ns = 40 * math.exp(-true_effect(team[c], request) + own[c] + 0.3 * spread(n) * rng.gauss(0, 1))
+            line = {"t": "slice", "b": block, "p": position, "c": c, "n": max(1, round(1e9 * slice_s / op_ns)), "hits": 1}
+            if request["timed"]:
+                line |= {"ns": round(line["n"] * op_ns), "rd": 0.0, "late": 0.0}
+            if block < warm_up:
+                line["w"] = 1
+            lines.append(line)
+        took += block_s
+        if block >= warm_up:
+            measured += block_s
+            if request["timed"] and rng.random() < rejected(n):
+                lines.append({"t": "reject", "b": block, "why": "run_delay", "value": 0.05})
+            else:
+                accepted += 1
+        block += 1
+    lines.append({"t": "end", "visit": request["visit"], "blocks": accepted, "rejected": block - warm_up - accepted,
+                  "changepoint": False})
+    return lines, took
+
+
 def run(request: dict, plan: dict) -> int:
     """One visit. Returns the exit code."""
     mode = _misbehave(plan, request)
-    rng = random.Random(request["seed"])
     team = request["contestants"]
     if mode == "fail":
         print("worker: unknown stream 'krr2'; use krr.", file=sys.stderr)
@@ -91,40 +154,31 @@ def run(request: dict, plan: dict) -> int:
     if mode == "refused":
         _say({"t": "refused", "why": "needs 12.1 GiB, 3.0 GiB available; use fewer keys"})
         return 4
-    _say({"t": "realised", "figures": {"ops": 1000, "reuse_rate": request["workload"]["keys"].get("reuse", 0)}})
+    lines, _ = course(request)
+    end = lines.pop()
+    _say(lines.pop(0))
     if mode == "hang":
         time.sleep(3600)
     if mode == "slow":
         time.sleep(plan.get("seconds", 0.2))
-    # A visit's own error: what differs between processes.
-    own = [0.01 * rng.gauss(0, 1) for _ in team]
-    blocks = request["max_blocks"] or 6
-    for block in range(blocks):
-        order = list(range(len(team)))
-        rng.shuffle(order)
-        for position, c in enumerate(order + order[::-1]):
-            line = {"t": "slice", "b": block, "p": position, "c": c, "n": 1000, "rd": 0.0, "late": 0.0, "hits": 1}
-            if request["timed"]:
-                noise = own[c] + 0.003 * rng.gauss(0, 1)
-                line["ns"] = round(4e7 * math.exp(-true_effect(team[c], request) + noise))
-            if block == 0:
-                line["w"] = 1
-            if block == 1 and position == 1 and mode == "garbage":
+    for line in lines:
+        if line["b"] == 1 and line.get("p") == 1:
+            if mode == "garbage":
                 sys.stdout.write("{\"t\":\"slice\",,}\n")
-            if block == 1 and position == 1 and mode in ("crash", "half_line"):
+            if mode in ("crash", "half_line"):
                 sys.stdout.write('{"t":"slice","b":1,"p"')
                 sys.stdout.flush()
                 if mode == "half_line":
                     return 0
                 os.kill(os.getpid(), signal.SIGSEGV)
-            _say(line)
+        _say(line)
     if mode == "invalid":
         culprit = next(i for i, c in enumerate(team) if c.split(":")[0].split("@")[0] == plan["of"])
         _say({"t": "invalid", "c": culprit, "what": "final size 99 instead of 100"})
         return 3
     if mode == "no_end":
         return 0
-    _say({"t": "end", "visit": request["visit"] + (mode == "wrong_visit"), "blocks": blocks, "changepoint": False})
+    _say({**end, "visit": request["visit"] + (mode == "wrong_visit")})
     return 0
 
 

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the orchestrator's tests share."""
 
+import dataclasses
 import io
 import json
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.orchestrator import catalogue, cli
-from experiments.testing import drive, fake_worker
+from experiments.orchestrator import catalogue, cli, session
+from experiments.testing import drive, fake_worker, machines
 
 EXPERIMENTS = pathlib.Path(__file__).absolute().parents[1]
+TWO_CORES = machines.machine("cores2")
 DESCRIBED = {s["name"]: s for s in fake_worker.describe("x86_64")["strategies"]}
 
 
@@ -28,8 +31,8 @@ def real_catalogue() -> catalogue.Catalogue:
 
 
 def narrow(profile: str = "default", **kwargs: Any) -> catalogue.Asked:
-    """The real catalogue narrowed as for the simulated worker on a machine with two CPUs."""
-    options = {"only": None, "strategies": None, "threads": None, "cpus": 2, "described": DESCRIBED, **kwargs}
+    """The real catalogue narrowed as for the simulated worker, by default on a machine with two cores."""
+    options = {"only": None, "strategies": None, "threads": None, "machine": TWO_CORES, "described": DESCRIBED, **kwargs}
     return catalogue.narrow(real_catalogue(), profile, **options)
 
 
@@ -42,11 +45,12 @@ def quick_catalogue(path: pathlib.Path, **profile: Any) -> pathlib.Path:
 
 
 def run_cli(workspace: pathlib.Path, *args: str, catalogue_path: pathlib.Path | None = None,
-            cross: bool = False, preset: Sequence[str] = ()) -> tuple[int, str]:
+            cross: bool = False, preset: Sequence[str] = (), world: session.World = session.World()) -> tuple[int, str]:
     """The command line in this process, with the simulated worker: (exit code, what it printed)."""
     path = catalogue_path or quick_catalogue(workspace / "catalogue.json")
     out = io.StringIO()
-    return cli.main(list(args), drive.tools(workspace, path, cross), preset=preset, out=out), out.getvalue()
+    tools = dataclasses.replace(drive.tools(workspace, path, cross), world=world)
+    return cli.main(list(args), tools, preset=preset, out=out), out.getvalue()
 
 
 def newest(workspace: pathlib.Path) -> pathlib.Path:

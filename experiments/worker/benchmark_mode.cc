@@ -134,16 +134,17 @@ std::vector<std::string> Contestants(const Cell& cell) {
   return all;
 }
 
-void RegisterCell(const Cell& cell, const Catalogue& catalogue, int cpus) {
+void RegisterCell(const Cell& cell, const Catalogue& catalogue,
+                  const Cores& machine) {
   for (const std::string& contestant : Contestants(cell)) {
     VisitRequest request;
     request.contestants = {ContestantSpec::Parse(contestant)};
     request.workload = cell.workload;
     request.threads = cell.threads;
-    request.oversubscribed = cell.threads > cpus;
-    request.slice_ms = request.oversubscribed ? catalogue.slice_ms_oversubscribed
-                       : cell.threads > 1     ? catalogue.slice_ms_more_threads
-                                              : catalogue.slice_ms_one_thread;
+    request.oversubscribed =
+        static_cast<std::size_t>(cell.threads) > machine.cpus.size();
+    request.pin = machine.cpus;
+    request.slice_ms = catalogue.SliceMs(cell.threads, request.oversubscribed);
     const std::string name =
         contestant + "/" + cell.question + "/" + cell.label +
         (cell.regime.empty() ? "" : "/regime:" + cell.regime) +
@@ -163,8 +164,9 @@ void RegisterCell(const Cell& cell, const Catalogue& catalogue, int cpus) {
 
 int RunBenchmarks(const std::string& catalogue_file,
                   const std::vector<char*>& arguments) {
+  const Cores machine = ReadCores(AllowedCpus());
   const Catalogue catalogue = Catalogue::Read(
-      catalogue_file.empty() ? FindCatalogue() : catalogue_file);
+      catalogue_file.empty() ? FindCatalogue() : catalogue_file, machine);
   std::vector<char*> argv = arguments;
   int argc = static_cast<int>(argv.size());
   argv.push_back(nullptr);
@@ -173,7 +175,6 @@ int RunBenchmarks(const std::string& catalogue_file,
     throw InputError("unknown argument \"" + std::string(argv[1]) +
                      "\"; see --help");
   }
-  const int cpus = static_cast<int>(AllowedCpus().size());
   std::set<std::string> missing;
   for (const Cell& cell : catalogue.cells) {
     // A catalogue may be newer than this worker.
@@ -187,7 +188,7 @@ int RunBenchmarks(const std::string& catalogue_file,
         return true;
       }
     });
-    RegisterCell(known, catalogue, cpus);
+    RegisterCell(known, catalogue, machine);
   }
   for (const std::string& why : missing) {
     std::fprintf(stderr, "worker: left out of the catalogue: %s\n",

@@ -2,6 +2,7 @@
 #include "experiments/worker/catalogue.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -75,8 +76,9 @@ std::string Filled(std::string contestant, double value) {
 // One entry of the catalogue while it is expanded.
 class Question {
  public:
-  explicit Question(const json& entry)
+  Question(const json& entry, const Cores& machine)
       : entry_(entry),
+        machine_(machine),
         name_(entry.is_object() ? entry.value("name", "?") : "?"),
         kind_(Field(entry, "kind", name_).get<std::string>()),
         regimes_(Strings(Field(entry, "regimes", name_), "regimes", name_)) {
@@ -114,37 +116,41 @@ class Question {
     const std::string field = Field(axis, "field", name_).get<std::string>();
     const std::string label =
         Underscored(Field(axis, "name", name_).get<std::string>()) + ":";
-    for (const double value :
-         Numbers(Field(axis, "values", name_), "axis.values", name_)) {
-      std::vector<int> threads;
-      json workload = Field(entry_, "workload", name_);
-      const bool tunable = field.starts_with(kTunable);
-      if (field == "threads") {
-        threads = {static_cast<int>(value)};
-      } else {
-        threads = Threads();
-        if (!tunable) {
-          try {
-            workload =
-                AtAxisValue(workload, field, axis.value("rest", ""), value);
-          } catch (const InputError& error) {
-            Wrong(name_, error.what());
-          }
+    const json& workload = Field(entry_, "workload", name_);
+    const json& values = Field(axis, "values", name_);
+    if (field == "threads") {
+      for (const int count : Resolved(values, "axis.values")) {
+        Add(cells, label + std::to_string(count), workload, {count}, nullptr);
+      }
+      return;
+    }
+    const bool tunable = field.starts_with(kTunable);
+    for (const double value : Numbers(values, "axis.values", name_)) {
+      json changed = workload;
+      if (!tunable) {
+        try {
+          changed = AtAxisValue(workload, field, axis.value("rest", ""), value);
+        } catch (const InputError& error) {
+          Wrong(name_, error.what());
         }
       }
-      Add(cells, label + ShortNumber(value), workload, threads,
+      Add(cells, label + ShortNumber(value), changed, Threads(),
           tunable ? &value : nullptr);
     }
   }
 
  private:
   std::vector<int> Threads() const {
-    std::vector<int> threads;
-    for (double count : Numbers(Field(entry_, "threads", name_), "threads",
-                                name_)) {
-      threads.push_back(static_cast<int>(count));
+    return Resolved(Field(entry_, "threads", name_), "threads");
+  }
+
+  // Words for numbers of threads, as numbers.
+  std::vector<int> Resolved(const json& words, const char* field) const {
+    try {
+      return ResolveThreads(Strings(words, field, name_), machine_);
+    } catch (const InputError& error) {
+      Wrong(name_, error.what());
     }
-    return threads;
   }
 
   void Add(std::vector<Cell>& cells, const std::string& label, json workload,
@@ -166,9 +172,6 @@ class Question {
         cell.contestants.push_back(tunable ? Filled(spec, *tunable) : spec);
       }
       for (const int count : threads) {
-        if (count < 1) {
-          Wrong(name_, std::to_string(count) + " threads cannot run");
-        }
         cell.threads = count;
         cells.push_back(cell);
       }
@@ -176,6 +179,7 @@ class Question {
   }
 
   const json& entry_;
+  const Cores& machine_;
   std::string name_;
   std::string kind_;
   std::vector<std::string> regimes_;
@@ -220,7 +224,14 @@ json AtAxisValue(const json& workload, const std::string& field,
   return changed;
 }
 
-Catalogue Catalogue::FromJson(const json& object) {
+double Catalogue::SliceMs(int threads, bool oversubscribed) const {
+  if (oversubscribed) return slice_ms_oversubscribed;
+  const auto doublings = static_cast<std::size_t>(
+      std::bit_width(static_cast<unsigned>(threads)) - 1);
+  return slice_ms[std::min(doublings, slice_ms.size() - 1)];
+}
+
+Catalogue Catalogue::FromJson(const json& object, const Cores& machine) {
   if (!object.is_object() || !object.contains("questions") ||
       !object["questions"].is_array()) {
     throw InputError("the catalogue has no list \"questions\"; build it with "
@@ -229,13 +240,17 @@ Catalogue Catalogue::FromJson(const json& object) {
   Catalogue catalogue;
   try {
     for (const json& entry : object["questions"]) {
-      Question(entry).Expand(catalogue.cells);
+      Question(entry, machine).Expand(catalogue.cells);
     }
     const json slice_ms = object.value("/profiles/default/slice_ms"_json_pointer,
                                        json::object());
-    catalogue.slice_ms_one_thread = slice_ms.value("1", 10.0);
-    catalogue.slice_ms_more_threads = slice_ms.value("2", 20.0);
-    catalogue.slice_ms_oversubscribed = slice_ms.value("oversubscribed", 200.0);
+    catalogue.slice_ms = slice_ms.value("doublings", catalogue.slice_ms);
+    if (catalogue.slice_ms.empty()) {
+      throw InputError("profile default has no slice_ms.doublings; mend "
+                       "experiments/catalogue.bzl");
+    }
+    catalogue.slice_ms_oversubscribed = slice_ms.value(
+        "oversubscribed", catalogue.slice_ms_oversubscribed);
   } catch (const json::exception& error) {
     // A field of the wrong type that no check above names.
     throw InputError("the catalogue is malformed (" +
@@ -245,7 +260,7 @@ Catalogue Catalogue::FromJson(const json& object) {
   return catalogue;
 }
 
-Catalogue Catalogue::Read(const std::string& path) {
+Catalogue Catalogue::Read(const std::string& path, const Cores& machine) {
   std::ifstream file(path);
   if (!file) {
     throw InputError("the catalogue \"" + path +
@@ -258,7 +273,7 @@ Catalogue Catalogue::Read(const std::string& path) {
                      "\" is not JSON; rebuild it with bazel build "
                      "//experiments:catalogue");
   }
-  return FromJson(object);
+  return FromJson(object, machine);
 }
 
 }  // namespace cmap::experiments

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/worker/thread_words.h"
 #include "workloads/spec.h"
 
 namespace cmap::experiments {
@@ -33,15 +34,18 @@ struct Cell {
 
 struct Catalogue {
   std::vector<Cell> cells;
-  // Wall time of a slice in milliseconds, by the default profile.
-  double slice_ms_one_thread = 10;
-  double slice_ms_more_threads = 20;
+  // Wall time of a slice in milliseconds, by the default profile: by doublings
+  // of one thread, the last for all beyond.
+  std::vector<double> slice_ms = {10};
   double slice_ms_oversubscribed = 200;
 
-  // Throws InputError naming the question and the field at fault.
-  static Catalogue FromJson(const nlohmann::json& json);
+  double SliceMs(int threads, bool oversubscribed) const;
+
+  // Words for numbers of threads are resolved on `machine`. Throws InputError
+  // naming the question and the field at fault.
+  static Catalogue FromJson(const nlohmann::json& json, const Cores& machine);
   // The same from a file.
-  static Catalogue Read(const std::string& path);
+  static Catalogue Read(const std::string& path, const Cores& machine);
 };
 
 // The workload of a question's `workload` object at an axis value: a copy with

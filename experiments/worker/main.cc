@@ -53,6 +53,9 @@ Three ways to use it:
       where a question has several). One iteration is one verified slice in
       manual time, so "Time" is that of a slice and ns_per_op that of an
       operation. The threads are the worker's own: Google Benchmark sees one.
+      Their numbers are the catalogue's words (all: one for each physical core)
+      on this machine, pinned in the order of the CPUs' numbers, one hardware
+      thread of every core before any second one.
 
         worker --benchmark_list_tests
         worker --benchmark_filter='mutex_map/reuse_threshold/.*threads:1/'

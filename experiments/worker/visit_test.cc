@@ -5,12 +5,16 @@
 #include "experiments/worker/visit.h"
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "experiments/worker/catalogue.h"
 #include "experiments/worker/errors.h"
 #include "experiments/worker/memory_check.h"
+#include "experiments/worker/thread_words.h"
 #include "gtest/gtest.h"
 #include "workloads/spec.h"
 
@@ -105,7 +109,7 @@ TEST(Catalogue, TunablesFillTheContestantAndThreadsTheCell) {
        {{{"name", "q"},
          {"kind", "discrete"},
          {"regimes", {"stationary"}},
-         {"threads", {1, 2}},
+         {"threads", {"1", "2", "half", "all"}},
          {"axis", {{"name", "shards"}, {"field", "tunable:shards"}, {"values", {1, 16}}}},
          {"workload", Uniform(10).ToJson()},
          {"baselines", {"mutex_map"}},
@@ -114,11 +118,11 @@ TEST(Catalogue, TunablesFillTheContestantAndThreadsTheCell) {
          {"kind", "discrete"},
          {"regimes", {"stationary"}},
          {"threads", json::array()},
-         {"axis", {{"name", "threads"}, {"field", "threads"}, {"values", {1, 8}}}},
+         {"axis", {{"name", "threads"}, {"field", "threads"}, {"values", {"1", "2x"}}}},
          {"workload", Uniform(10).ToJson()},
          {"baselines", {"mutex_map"}},
          {"contestants", {"*"}}}}}};
-  const auto cells = Catalogue::FromJson(catalogue).cells;
+  const auto cells = Catalogue::FromJson(catalogue, {2, {0, 1, 2, 3}}).cells;
   ASSERT_EQ(cells.size(), 6u);
   EXPECT_EQ(cells[2].label, "shards:16");
   EXPECT_EQ(cells[2].contestants,
@@ -126,6 +130,52 @@ TEST(Catalogue, TunablesFillTheContestantAndThreadsTheCell) {
   EXPECT_EQ(cells[1].threads, 2);
   EXPECT_EQ(cells[5].threads, 8);
   EXPECT_EQ(cells[5].contestants, (std::vector<std::string>{"mutex_map"}));
+}
+
+TEST(Catalogue, SlicesGrowByDoublings) {
+  const json catalogue = {
+      {"questions", json::array()},
+      {"profiles",
+       {{"default",
+         {{"slice_ms", {{"doublings", {5, 6, 7}}, {"oversubscribed", 50}}}}}}}};
+  const Catalogue read = Catalogue::FromJson(catalogue, {1, {0}});
+  EXPECT_EQ(read.SliceMs(1, false), 5);
+  EXPECT_EQ(read.SliceMs(3, false), 6);
+  EXPECT_EQ(read.SliceMs(4, false), 7);
+  EXPECT_EQ(read.SliceMs(128, false), 7);
+  EXPECT_EQ(read.SliceMs(4, true), 50);
+}
+
+TEST(ThreadWords, AreResolvedOnTheMachine) {
+  const auto resolve = [](std::vector<std::string> words, int cores, int cpus) {
+    return ResolveThreads(words, {cores, std::vector<int>(static_cast<std::size_t>(cpus))});
+  };
+  using Counts = std::vector<int>;
+  EXPECT_EQ(resolve({"1", "2", "half", "all", "smt", "2x"}, 16, 32),
+            (Counts{1, 2, 8, 16, 32, 64}));
+  EXPECT_EQ(resolve({"powers", "all", "smt"}, 14, 20), (Counts{1, 2, 4, 8, 14, 20}));
+  EXPECT_EQ(resolve({"1", "2", "half", "all", "smt"}, 2, 2), (Counts{1, 2}));
+  EXPECT_EQ(resolve({"2", "half", "all"}, 1, 1), (Counts{1}));
+  EXPECT_EQ(resolve({"all"}, 1, 2), (Counts{1, 2}));
+  EXPECT_EQ(resolve({"all", "2x"}, 192, 192), (Counts{192}));
+  for (const char* wrong : {"", "0", "257", "al", "1x", "-1"}) {
+    EXPECT_THROW(resolve({wrong}, 16, 32), InputError) << wrong;
+  }
+}
+
+TEST(ThreadWords, OneThreadOfEveryCoreComesFirst) {
+  const std::string root = testing::TempDir() + "/cpus";
+  const auto put = [&](int cpu, const std::string& siblings) {
+    const std::string folder = root + "/cpu" + std::to_string(cpu) + "/topology";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder + "/thread_siblings_list") << siblings << "\n";
+  };
+  for (const int cpu : {0, 1}) put(cpu, "0-1");
+  for (const int cpu : {2, 3}) put(cpu, "2-3");
+  const Cores all = ReadCores({0, 1, 2, 3, 7}, root);
+  EXPECT_EQ(all.cores, 3);  // 7 does not tell, so it is one
+  EXPECT_EQ(all.cpus, (std::vector<int>{0, 2, 7, 1, 3}));
+  EXPECT_EQ(ReadCores({1, 3}, root).cores, 2);
 }
 
 }  // namespace

@@ -6,10 +6,13 @@ Arguments: the worker, the worker with broken maps, the worker of the other arch
 
 import collections
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import unittest
+
+from experiments.orchestrator import threads, topology
 
 STATIONARY = {
     "keys": {"stream": "uniform"}, "mix": {"load": 80, "store": 20}, "population": 2000, "prefill": 1.0,
@@ -346,25 +349,25 @@ class WorkerTest(unittest.TestCase):
 
     def test_benchmarks_are_catalogue_cells(self):
         question = {
-            "name": "small", "kind": "sweep", "regimes": ["growth", "reserved"], "threads": [1],
+            "name": "small", "kind": "sweep", "regimes": ["growth", "reserved"], "threads": ["1"],
             "axis": {"name": "key reuse rate", "field": "keys.reuse", "values": [0.0, 0.5]},
             "workload": {**GROWTH, "ops": 500}, "baselines": ["mutex_map"], "contestants": ["*"],
             "excludes": [{"strategy": "snapshot_map", "why": "slow"}],
         }
         mixed = {
-            "name": "mixed", "kind": "sweep", "regimes": ["stationary"], "threads": [1],
+            "name": "mixed", "kind": "sweep", "regimes": ["stationary"], "threads": ["1"],
             "axis": {"name": "reads", "field": "mix.load", "rest": "store", "values": [95.7, 100]},
             "workload": {**STATIONARY, "population": 100}, "baselines": ["mutex_map"], "contestants": [],
         }
         tuned = {
-            "name": "tuned", "kind": "discrete", "regimes": ["stationary"], "threads": [1],
+            "name": "tuned", "kind": "discrete", "regimes": ["stationary"], "threads": ["1"],
             "axis": {"name": "shards", "field": "tunable:shards", "values": [1, 16]},
             "workload": {**STATIONARY, "population": 100}, "baselines": ["mutex_map"],
             "contestants": ["sharded_map:shards={}"],
         }
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump({"questions": [question, mixed, tuned],
-                       "profiles": {"default": {"slice_ms": {"1": 0.2, "2": 0.2, "oversubscribed": 1}}}}, file)
+                       "profiles": {"default": {"slice_ms": {"doublings": [0.2], "oversubscribed": 1}}}}, file)
             file.flush()
 
             def run(*arguments):
@@ -399,6 +402,21 @@ class WorkerTest(unittest.TestCase):
                                       check=False, timeout=60)
                 self.assertEqual(done.returncode, 2)
                 self.assertIn(words, done.stderr)
+
+    def test_words_for_threads_are_the_orchestrators(self):
+        words = ["1", "2", "half", "all", "powers", "smt", "2x"]
+        machine = topology.read()
+        for word in words:
+            entry = {"name": "q", "kind": "cells", "regimes": ["stationary"], "threads": [word],
+                     "cells": [{"name": "c", "workload": STATIONARY}], "baselines": ["mutex_map"], "contestants": []}
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                json.dump({"questions": [entry]}, file)
+                file.flush()
+                said = subprocess.run([self.worker, "--catalogue=" + file.name, "--benchmark_list_tests",
+                                       "--benchmark_filter=^mutex_map/"], capture_output=True, text=True, check=False,
+                                      timeout=60).stdout
+            counts = sorted(int(n) for n in re.findall(r"/threads:(\d+)", said))
+            self.assertEqual(counts, threads.resolve([word], machine)[0], word)
 
     def test_the_built_catalogue_expands(self):
         # One contestant's: the library takes time with the square of the number of benchmarks, minutes under a sanitizer.

@@ -113,7 +113,7 @@ def _background(ax, delta: float, levels: dict[float, str],
         right = ax.get_xlim()[1]
         ax.axvspan(scale.place(loose_from), right, facecolor="none",
                    edgecolor="#dcdcdc", hatch="////", linewidth=0, zorder=0)
-        ax.text(right, 1.01, "more threads than cores", transform=(
+        ax.text(right, 1.01, "oversubscribed", transform=(
             ax.get_xaxis_transform()), ha="right", va="bottom", fontsize=7.5,
                 color=style.SOFT)
 

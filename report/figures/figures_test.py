@@ -110,8 +110,8 @@ class Drawings(unittest.TestCase):
     def test_forest(self):
         rows = [forest.Row("a_map", 0.2, 0.1, 0.3, "faster", 12),
                 forest.Row("b_map", 0.0, -math.inf, math.inf, "undecided", 1)]
-        svg = forest.draw("f", "t", [forest.Group("g", rows)],
-                          style.Looks(["a_map", "b_map"]), "c", 0.02)
+        svg = forest.draw("f", "t", [forest.Group("g", rows, 0.02)],
+                          style.Looks(["a_map", "b_map"]), "c")
         self._check(svg, "f")
         self.assertIn("1 visit", svg)
         self.assertNotIn("inf", svg)

@@ -31,11 +31,12 @@ class Group:
 
     title: str
     rows: Sequence[Row]
+    delta: float
 
 
 @style.drawing
 def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
-         baseline: str, delta: float) -> str:
+         baseline: str) -> str:
     """SVG of the groups, top to bottom. Undecided rows are grey."""
     lines = sum(len(g.rows) + 1.5 for g in groups)
     width = 7.1
@@ -46,16 +47,19 @@ def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
                        1 - 0.55 / height))
     values = [v for g in groups for r in g.rows
               for v in (r.low, r.high, r.effect) if math.isfinite(v)]
-    low, high = min([*values, -2.5 * delta]), max([*values, 2.5 * delta])
+    reach = 2.5 * max(g.delta for g in groups)
+    low, high = min([*values, -reach]), max([*values, reach])
     pad = 0.04 * (high - low)
     ax.set_xlim(low - pad, high + pad)
     ax.set_ylim(lines, 0)
-    ax.axvspan(-delta, delta, color=style.STRIP, linewidth=0, zorder=0)
     ax.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
     across = ax.get_yaxis_transform()
     y = 0.0
     for group in groups:
         y += 1.0
+        ax.fill_between([-group.delta, group.delta], y - 0.75,
+                        y + len(group.rows) + 0.75, color=style.STRIP,
+                        linewidth=0, zorder=0)
         ax.text(-_LEFT / inner, y, group.title, va="center",
                 transform=across, ha="left", fontsize=8.5, fontweight="bold",
                 clip_on=False, zorder=6, bbox={

@@ -15,8 +15,9 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
     """One dot per visit in which a strategy met itself, with +-delta."""
     width, height = 7.1, 0.5 + 0.5 * len(groups)
     fig = style.new_figure(width, height)
-    ax = fig.add_axes((1.6 / width, 0.38 / height, 1 - 1.75 / width,
-                       1 - 0.42 / height))
+    left = max(1.6, 0.2 + 0.065 * max(map(len, groups)))
+    ax = fig.add_axes((left / width, 0.38 / height,
+                       1 - (left + 0.15) / width, 1 - 0.42 / height))
     reach = max([2 * d for d in deltas.values()] + [
         abs(v) * 1.08 for values in groups.values() for v in values])
     ax.set_xlim(-reach, reach)
@@ -36,7 +37,11 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
         ax.text(-0.015, row + 0.5, label, transform=ax.get_yaxis_transform(),
                 ha="right", va="center", fontsize=8.2, clip_on=False)
     ax.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
-    ticks = sorted({s * t for t in deltas.values() for s in (-1, 1)} | {0.0})
+    marked = [0.0]
+    for delta in sorted(set(deltas.values()), reverse=True):
+        if all(abs(delta - m) >= 0.14 * reach for m in marked):
+            marked.append(delta)
+    ticks = sorted({s * t for t in marked for s in (-1, 1)})
     ax.set_xticks(ticks, [f"{100 * t:+.3g} %".replace("-", "−") if t else "0"
                           for t in ticks])
     ax.set_yticks([])

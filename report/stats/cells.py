@@ -25,19 +25,24 @@ EARLY_CONFIDENCE = 0.995
 MIN_VISITS = 10
 LOOK = 2
 MAX_VISITS = 60
+MOST_DOUBLINGS = 3  # of the threads, that widen delta
 UNDECIDED_SHARE = 0.5  # an undecided cell is done only at this share of the target half-width
 
 FASTER, SLOWER, EQUIVALENT, UNDECIDED = "faster", "slower", "equivalent", "undecided"
 
 
 def delta_for(threads):
-    """The margin below which a difference does not matter: 2 % on one thread, 3 % on more. Log ratio."""
-    return 0.02 if threads == 1 else 0.03
+    """The margin below which a difference does not matter, as a log ratio.
+
+    2 % on one thread, and 1 % more for each doubling of the threads, up to 5 % on eight and more. The spread between
+    visits grows with the threads, because where the shared lines and the threads lie makes more of a difference.
+    """
+    return (2 + min(MOST_DOUBLINGS, threads.bit_length() - 1)) / 100
 
 
-def target_half_width(threads):
-    """The half-width at which a cell is precise enough: 1 % on one thread, 2 % on more. Log ratio."""
-    return 0.01 if threads == 1 else 0.02
+def target_half_width(delta):
+    """The half-width at which a cell is precise enough: one point narrower than delta. Log ratio."""
+    return delta - 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,9 +100,8 @@ def verdict(cell, delta):
     return UNDECIDED
 
 
-def more_visits(effects, threads, delta=None, max_visits=MAX_VISITS):
+def more_visits(effects, delta, max_visits=MAX_VISITS):
     """How many more visits the cell wants before the next look; 0 when it is done."""
-    delta = delta_for(threads) if delta is None else delta
     effects = finite(effects)
     n = len(effects)
     if n >= max_visits:
@@ -107,7 +111,7 @@ def more_visits(effects, threads, delta=None, max_visits=MAX_VISITS):
     if (n - MIN_VISITS) % LOOK:
         return min(LOOK - (n - MIN_VISITS) % LOOK, max_visits - n)
     found = estimate(effects)
-    enough = target_half_width(threads) * (UNDECIDED_SHARE if verdict(found, delta) == UNDECIDED else 1.0)
+    enough = target_half_width(delta) * (UNDECIDED_SHARE if verdict(found, delta) == UNDECIDED else 1.0)
     if found.half_width <= enough:
         return 0
     if verdict(estimate(effects, EARLY_CONFIDENCE), delta) != UNDECIDED:
@@ -115,10 +119,9 @@ def more_visits(effects, threads, delta=None, max_visits=MAX_VISITS):
     return min(LOOK, max_visits - n)
 
 
-def more_visits_if_undecided(effects, threads, delta=None, max_visits=MAX_VISITS):
+def more_visits_if_undecided(effects, delta, max_visits=MAX_VISITS):
     """Like more_visits, but goes on past the target precision while undecided: for left-over budget."""
-    delta = delta_for(threads) if delta is None else delta
-    wanted = more_visits(effects, threads, delta, max_visits)
+    wanted = more_visits(effects, delta, max_visits)
     n = len(finite(effects))
     if wanted or n >= max_visits or verdict(estimate(effects), delta) != UNDECIDED:
         return wanted

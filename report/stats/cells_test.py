@@ -50,41 +50,51 @@ class VerdictTest(unittest.TestCase):
             self.assertEqual(cells.verdict(found, 0.02), word, (low, high))
 
 
+class RuleTest(unittest.TestCase):
+    def test_delta_follows_the_threads(self):
+        self.assertEqual([cells.delta_for(n) for n in (1, 2, 3, 4, 6, 8, 16, 128, 256)],
+                         [0.02, 0.03, 0.03, 0.04, 0.04, 0.05, 0.05, 0.05, 0.05])
+
+    def test_the_half_width_follows_delta(self):
+        self.assertEqual([round(cells.target_half_width(cells.delta_for(n)), 9) for n in (1, 2, 4, 64)],
+                         [0.01, 0.02, 0.03, 0.04])
+
+
 class StoppingTest(unittest.TestCase):
     def test_ten_visits_at_least(self):
-        self.assertEqual(cells.more_visits([], 1), 10)
-        self.assertEqual(cells.more_visits([1.0] * 4, 1), 6)
+        self.assertEqual(cells.more_visits([], 0.02), 10)
+        self.assertEqual(cells.more_visits([1.0] * 4, 0.02), 6)
 
     def test_precise_is_done_when_decided(self):
         effects = [0.03 + 0.009 * (-1) ** i for i in range(10)]
         self.assertEqual(cells.verdict(cells.estimate(effects), 0.02), cells.FASTER)
         self.assertEqual(cells.verdict(cells.estimate(effects, cells.EARLY_CONFIDENCE), 0.02), cells.UNDECIDED)
-        self.assertEqual(cells.more_visits(effects, 1), 0)
+        self.assertEqual(cells.more_visits(effects, 0.02), 0)
 
     def test_undecided_is_done_when_twice_as_precise(self):
         effects = [0.02 + 0.009 * (-1) ** i for i in range(10)]
-        self.assertLess(cells.estimate(effects).half_width, cells.target_half_width(1))
-        self.assertEqual(cells.more_visits(effects, 1), 2)
+        self.assertLess(cells.estimate(effects).half_width, cells.target_half_width(0.02))
+        self.assertEqual(cells.more_visits(effects, 0.02), 2)
         narrow = [0.02 + 0.001 * (-1) ** i for i in range(10)]
         self.assertEqual(cells.verdict(cells.estimate(narrow), 0.02), cells.UNDECIDED)
-        self.assertEqual(cells.more_visits(narrow, 1), 0)
-        self.assertEqual(cells.more_visits_if_undecided(narrow, 1), 2)
+        self.assertEqual(cells.more_visits(narrow, 0.02), 0)
+        self.assertEqual(cells.more_visits_if_undecided(narrow, 0.02), 2)
 
     def test_wide_goes_on_two_at_a_time_to_the_cap(self):
         wide = [0.05 * (-1) ** i for i in range(60)]
-        self.assertEqual(cells.more_visits(wide[:10], 1), 2)
-        self.assertEqual(cells.more_visits(wide[:11], 1), 1)
-        self.assertEqual(cells.more_visits(wide[:59], 1), 1)
-        self.assertEqual(cells.more_visits(wide, 1), 0)
-        self.assertEqual(cells.more_visits(wide[:4], 1, max_visits=6), 2)
+        self.assertEqual(cells.more_visits(wide[:10], 0.02), 2)
+        self.assertEqual(cells.more_visits(wide[:11], 0.02), 1)
+        self.assertEqual(cells.more_visits(wide[:59], 0.02), 1)
+        self.assertEqual(cells.more_visits(wide, 0.02), 0)
+        self.assertEqual(cells.more_visits(wide[:4], 0.02, max_visits=6), 2)
 
     def test_far_from_delta_is_done_though_wide(self):
         far = [1.0 + 0.1 * (-1) ** i for i in range(10)]
-        self.assertGreater(cells.estimate(far).half_width, cells.target_half_width(2))
-        self.assertEqual(cells.more_visits(far, 2), 0)
+        self.assertGreater(cells.estimate(far).half_width, cells.target_half_width(0.03))
+        self.assertEqual(cells.more_visits(far, 0.03), 0)
 
     def test_order_of_stopping_uses_finite_visits_only(self):
-        self.assertEqual(cells.more_visits([math.nan] * 20, 1), 10)
+        self.assertEqual(cells.more_visits([math.nan] * 20, 0.02), 10)
 
 
 class RobustnessTest(unittest.TestCase):

@@ -151,6 +151,6 @@ def _discrete(axis, u, y, delta):
     wanted = set()
     for i, value in enumerate(axis.values):
         here = y[np.abs(u - axis.to_unit(value)) < 1e-6] if len(u) else []
-        if cells.more_visits(here, 2 if delta > cells.delta_for(1) else 1, delta):
+        if cells.more_visits(here, delta):
             wanted.add(i)
     return wanted

@@ -75,7 +75,7 @@ def search(shape, sd, delta, rng, budget=60):
 def cell(effect, sd, threads, rng, max_visits=cells.MAX_VISITS):
     """One whole cell with its stopping rule: (estimate, verdict)."""
     delta, effects = cells.delta_for(threads), []
-    while more := cells.more_visits(effects, threads, delta, max_visits):
+    while more := cells.more_visits(effects, delta, max_visits):
         effects.extend(effect + noise(sd, rng, more))
     found = cells.estimate(effects)
     return found, cells.verdict(found, delta)

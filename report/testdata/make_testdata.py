@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes small synthetic runs whose answers are known.
 
-    python3 -m report.testdata.make_testdata OUT_DIR [full|partial|empty]
+    python3 -m report.testdata.make_testdata OUT_DIR [full|partial|empty|threads]
 
 Everything is simulated: no number here was measured, and the runs say so in
 their note. The same seed gives the same bytes. The true effects are in
@@ -129,6 +129,7 @@ class Writer:
         self.out: list[str] = []
         self.visits = 0
         self.clock = 0.0
+        self.cpus = 2
 
     def _put(self, record: dict) -> None:
         self.out.append(json.dumps(record, separators=(",", ":")))
@@ -160,7 +161,7 @@ class Writer:
                    "contestants": contestants, "baseline": contestants[0],
                    "workload": workload, "threads": threads, "arch": arch,
                    "timed": timed, "purpose": purpose, "seed": 7919 * v + 1,
-                   "at": self._at(), "oversubscribed": threads > 2,
+                   "at": self._at(), "oversubscribed": threads > self.cpus,
                    "gate": {"waited_s": waited, "other_cpu": round(
                        abs(self.rng.gauss(0, 0.01)), 3)}})
         reuse = axis if question == "reuse_threshold" else 0.9
@@ -362,8 +363,13 @@ def meta(status: str = "complete") -> dict:
         "finished": None if status == "running" else "2026-01-15T10:09:30Z",
         "status": status, "note": "Synthetic data: simulated, not measured.",
         "environment": {
-            "cpu": "Simulated processor", "cores": 2, "siblings": [[0], [1]],
-            "smt": False, "kernel": "6.1.0", "thp": "madvise", "aslr": 2,
+            "cpu": "Simulated processor", "cores": 2, "smt": False,
+            "topology": {
+                "cores": 2, "hardware_threads": 2, "efficiency_cores": 0,
+                "sockets": ["0-1"], "nodes": ["0-1"],
+                "last_level_caches": ["0-1"], "siblings": [], "hidden": "",
+                "offline": "", "quota": None, "unknown": []},
+            "kernel": "6.1.0", "thp": "madvise", "aslr": 2,
             "governor": None, "memory_bytes": 8 * 2**30,
             "hypervisor": "none", "os": "Debian GNU/Linux 12",
             "load_at_start": [0.1, 0.2, 0.1], "clock_source": "tsc"},
@@ -380,10 +386,36 @@ def meta(status: str = "complete") -> dict:
                      "contestant": "snapshot_map",
                      "why": "every new key copies the whole map"}],
         "withheld": [],
-        "rules": {"delta": {"1": 0.02, "2": 0.03}, "screen_points": 7,
+        "pin": "compact", "cpus": [0, 1],
+        "threads": {"1": "", "2": "all cores", "4": "oversubscribed",
+                    "8": "oversubscribed"},
+        "rules": {"delta": {"1": 0.02, "2": 0.03, "4": 0.04, "8": 0.05},
+                  "screen_points": 7,
                   "screen_visits": 3, "zoom_visits": 6, "min_visits": 10,
                   "max_visits": 60, "max_run_delay": 0.02,
                   "max_late_start": 0.02}}
+
+
+def _many_threads(record: dict) -> dict:
+    """Two of the questions on a machine of 128 cores, at five numbers of threads."""
+    counts = [1, 2, 8, 32, 128]
+    questions = [q for q in record["questions"]
+                 if q["name"] in ("read_share", "standard_cells")]
+    for question in questions:
+        question["threads"] = counts
+    topology = {
+        "cores": 128, "hardware_threads": 128, "efficiency_cores": 0,
+        "sockets": ["0-127"], "nodes": ["0-63", "64-127"],
+        "last_level_caches": [f"{c}-{c + 1}" for c in range(0, 128, 2)],
+        "siblings": [], "hidden": "128-159", "offline": "160", "quota": 130.5,
+        "unknown": ["sockets"]}
+    order = [c + 64 * i for c in range(64) for i in (0, 1)]
+    return {**record, "questions": questions, "pin": "spread", "cpus": order,
+            "threads": {str(n): "all cores" * (n == 128) for n in counts},
+            "environment": {**record["environment"], "cores": 128,
+                            "topology": topology},
+            "rules": {**record["rules"], "delta": {
+                "1": 0.02, "2": 0.03, "8": 0.05, "32": 0.05, "128": 0.05}}}
 
 
 def proof() -> dict:
@@ -504,14 +536,23 @@ def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
                     name=(question["cells"][0]["name"]
                           if "cells" in question else None),
                     arch="aarch64", timed=False, purpose="validate", blocks=2)
+    elif variant == "threads":
+        record, w.cpus = _many_threads(record), 128
+        for question in record["questions"]:
+            _measure(w, question)
+        for n in map(int, record["threads"]):
+            for _ in range(4):
+                w.visit("aa", ["mutex_map", "mutex_map"], _stationary(10000, 90),
+                        axis=90, threads=n, purpose="aa", sd=0.004)
     else:
-        raise ValueError(f"unknown variant {variant!r}; full, partial, empty")
+        raise ValueError(f"unknown variant {variant!r}; full, partial, empty, "
+                         "threads")
     w.write(record)
 
 
 def main(argv: list[str]) -> int:
     if not 2 <= len(argv) <= 3:
-        print("usage: make_testdata OUT_DIR [full|partial|empty]",
+        print("usage: make_testdata OUT_DIR [full|partial|empty|threads]",
               file=sys.stderr)
         return 2
     make(pathlib.Path(argv[1]), *argv[2:])
