@@ -268,6 +268,20 @@ def consumers_of_one_head() -> Decision:
                     f"{total} interleavings: as printed the ring has one consumer.")
 
 
+def gap_after_deletion() -> Decision:
+    """where a load finds nothing while another caller deletes a key and stores it again, over all interleavings"""
+    steps = (lambda m: m.pop("key"), lambda m: m.update(key="new"))
+    found = []
+    for before in range(len(steps) + 1):
+        entries = {"key": "old"}
+        for step in steps[:before]:
+            step(entries)
+        found.append(entries.get("key"))
+    gaps = found.count(None)
+    return Decision(verdict(gaps > 0), f"Of the {len(found)} moments at which a load can come, it finds nothing in {gaps}; a "
+                    "Swap leaves no such moment.")
+
+
 def pause_between_requests() -> Decision:
     """the time between operations at 50 000 a second, against what an operation takes"""
     gap = 1e9 / 50e3

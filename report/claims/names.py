@@ -26,6 +26,7 @@ JAVA_MAP = "java.base/java/util/concurrent/ConcurrentHashMap.java"
 # "not asked in this run" until a run has rows of it. Quantities and metrics that rules expect are in METHODOLOGY.md.
 PLANNED = {
     "batcher": "batch size and interval of a write-batching map: throughput, and how late a write becomes visible",
+    "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
     "config_reload": "publishing a whole map under readers: pointer exchange against copying",
     "deletes": "loads, stores and deletes at a steady size",
     "expensive_values": "LoadOrStore against LoadOrCompute when values are dear",

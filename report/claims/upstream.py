@@ -6,6 +6,7 @@ The sources are Debian's packages, unpacked by repository rules that nothing but
 
 import dataclasses
 import gzip
+import hashlib
 import pathlib
 import re
 import zipfile
@@ -52,10 +53,10 @@ class Tree:
         return (self._root / self._package.root / file).read_text(encoding="utf-8")
 
     def version(self) -> str:
-        """Debian's version, from the changelog; "" when the package has none."""
+        """Debian's version, from the changelog; of a package without one the digest of its archive."""
         path = self._root / self._package.changelog
         if not path.exists():
-            return ""
+            return "sha256 " + hashlib.sha256((self._root / self._package.archive).read_bytes()).hexdigest()
         with gzip.open(path, "rt", encoding="utf-8") as log:
             return re.search(r"\(([^)]*)\)", log.readline()).group(1)
 
