@@ -75,8 +75,8 @@ def line_model_value() -> Decision:
 
 def line_holds_five() -> Decision:
     """how many entries of 12 B a line of 64 B holds, against the printed 5"""
-    return Decision(verdict(64 // 12 == 5), f"64 B / 12 B = {64 / 12:.2f}, so {64 // 12} whole entries fit. None of the "
-                    "maps in this study stores entries of 12 B.")
+    return Decision(verdict(64 // 12 == 5), f"64 B / 12 B = {64 / 12:.2f}, so {64 // 12} whole entries fit. No map "
+                    "of this study stores entries of 12 B.")
 
 
 def mostly_hits() -> Decision:

@@ -3,7 +3,7 @@
 
 Each reads the lists of verdicts.json and nothing else, so a reader can repeat every decision with a text editor. A
 rule answers NOT_ASKED when the run did not measure what the claim is about, and UNDECIDED when it did but no interval
-was narrow enough. Points with more threads than cores decide nothing.
+was narrow enough. Points with more threads than cores decide nothing but what is claimed of them.
 
 Speeds are of `a` relative to `b`: above 1, a is faster. `metric` says of what: "time" per operation, or another name
 that a row of `cells` or `crossovers` carries as its `metric` ("p99": a's tail is shorter). A pair is found whichever
@@ -84,6 +84,7 @@ class _Asked:
     regime: str | None = dataclasses.field(default=None, kw_only=True)
     threads: int = dataclasses.field(default=0, kw_only=True)  # at least so many, each with a core
     metric: str = dataclasses.field(default="time", kw_only=True)
+    loose: bool = dataclasses.field(default=False, kw_only=True)  # only points with more threads than cores
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -93,6 +94,7 @@ class _Asked:
     def _settings(self) -> str:
         parts = [f"from {self.threads} threads on"] if self.threads else []
         parts += [f"in the {self.regime} regime"] if self.regime else []
+        parts += ["with more threads than cores"] if self.loose else []
         return "".join(f", {p}" for p in parts)
 
     @property
@@ -101,7 +103,7 @@ class _Asked:
 
     def _rows(self, evidence: Evidence, table: str, **match: Any) -> list[Row]:
         return [row for row in evidence.conclusions.get(table, ())
-                if row.get("experiment") == self.question and not row.get("oversubscribed")
+                if row.get("experiment") == self.question and bool(row.get("oversubscribed")) == self.loose
                 and row.get("metric", "time") == self.metric and self.regime in (None, row.get("regime"))
                 and all(row.get(field) == value for field, value in match.items() if value is not None)]
 
@@ -122,7 +124,7 @@ class _Asked:
         return Decision(
             agreement(verdict for _, verdict, _ in judged),
             "; ".join(f"{name(row)}: {words}" for row, _, words in judged) + ".",
-            tuple(dict.fromkeys((self.question, row.get("regime", ""), row["threads"], row.get("b", ""))
+            tuple(dict.fromkeys((self.question, row.get("regime", ""), row["threads"], row.get("a", ""), row.get("b", ""))
                                 for row in enough)))
 
 

@@ -45,7 +45,7 @@ class Decision:
 
     verdict: str
     evidence: str
-    places: tuple[tuple[str, str, int, str], ...] = ()  # experiment, regime, threads, b
+    places: tuple[tuple[str, str, int, str, str], ...] = ()  # experiment, regime, threads, a and b or ""
 
     def __post_init__(self) -> None:
         if self.verdict not in VERDICTS:

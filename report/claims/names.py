@@ -53,3 +53,6 @@ PLANNED = {
     "trace_sampling": "key reuse estimated from one operation in a hundred",
     "value_sizes": "values boxed, inline and pooled, 8 bytes to 4 KiB",
 }
+
+# What rules compare that is no map: places of two words, a way of sampling.
+NOT_MAPS = {"apart_64", "same_line", "sampler"}
