@@ -7,6 +7,7 @@ A run carries copies of them (`proof` in run.json); METHODOLOGY.md says what the
 import dataclasses
 from typing import Any
 
+from report.claims.measured import span
 from report.claims.model import (CONTRADICTED, COUNTED, NOT_ASKED, SUPPORTED, Decision, Evidence, agreement)
 
 _STATES = {"settled": "settled", "fill_peak": "at most while being filled", "overwrite_peak": "at most while every entry was "
@@ -30,23 +31,25 @@ class Bytes:
     def rule(self) -> str:
         sizes = f" at {', '.join(f'{n:,}' for n in self.entries)} entries" if self.entries else " at every number of entries"
         return (f"bytes of {self.a}, {_STATES[self.state]}, relative to those of {self.b}, "
-                f"{_STATES[self.other or self.state]},{sizes}: supported when between {self.low:.2f} and {self.high:.2f}, "
+                f"{_STATES[self.other or self.state]},{sizes}: supported when {span(self.low, self.high)}, "
                 "contradicted when not")
 
     def decide(self, evidence: Evidence) -> Decision:
         strategies: dict[str, Any] = (evidence.proof.get("memory") or {}).get("strategies") or {}
-        mine, other = (_footprints(strategies, name) for name in (self.a, self.b))
+        mine = _footprints(strategies, self.a, self.state)
+        other = _footprints(strategies, self.b, self.other or self.state)
         sizes = [n for n in sorted(mine) if n in other and (not self.entries or n in self.entries)]
         if not sizes:
             return Decision(NOT_ASKED, "This run carries no memory profile of both maps at that size.")
-        found = {n: mine[n][self.state] / other[n][self.other or self.state] for n in sizes}
+        found = {n: mine[n] / other[n] for n in sizes}
         verdicts = [SUPPORTED if self.low <= x <= self.high else CONTRADICTED for x in found.values()]
         return Decision(agreement(verdicts), f"{self.a} {_STATES[self.state]} against {self.b}: "
                         + "; ".join(f"{x:.2f} times the bytes at {n:,} entries" for n, x in found.items()) + ".")
 
 
-def _footprints(strategies: dict[str, Any], name: str) -> dict[int, Any]:
-    return {f["entries"]: f for f in strategies.get(name, {}).get("footprints", [])}
+def _footprints(strategies: dict[str, Any], name: str, state: str) -> dict[int, int]:
+    """Bytes by number of entries, where that state was counted."""
+    return {f["entries"]: f[state] for f in strategies.get(name, {}).get("footprints", []) if f.get(state)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,7 +65,9 @@ def span(low: float, high: float, unit: str = "") -> str:
     if high == math.inf:
         return f"above {number(low)}{unit}"
     if low == -math.inf or low == 0:
-        return f"below {number(high)}{unit}"
+        return f"at most {number(high)}{unit}"
+    if low == high:
+        return f"{number(low)}{unit}"
     return f"between {number(low)}{unit} and {number(high)}{unit}"
 
 
