@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from report import claims
+from report import claims, words
 from report.claims.model import KINDS, VERDICTS
 
 # Where evidence of a kind is shown, when there is no figure.
@@ -65,7 +65,8 @@ def _links(entry: Mapping[str, Any], anchors: Mapping[tuple, str], sections: set
         keys = [(question, regime, t, base) for t in (threads, 0) for base in (b, a)]
         href = next((anchors[key] for key in keys if key in anchors), f"q-{question}")
         if href in anchors.values() or question in sections:
-            found.setdefault(href, f"figure of {question}" if href != f"q-{question}" else question)
+            setting = words.where(regime, threads) if regime or threads else ""
+            found.setdefault(href, question + (f" ({setting})" if setting else ""))
     for kind in entry["kind"].split(" and "):
         if kind in _ANCHORS and _ANCHORS[kind]:
             found.setdefault(_ANCHORS[kind], {"counted": "campaigns", "tested": "recorded tests",

@@ -5,7 +5,6 @@ One file per source text holds its claims in this study's words; each names the 
 applies all of them. README.md says what kinds of evidence there are and how to add a claim.
 """
 
-import collections
 import functools
 import json
 import pathlib
@@ -49,7 +48,8 @@ def evaluate(conclusions: Mapping[str, Any], proof: Mapping[str, Any] | None = N
 def _entry(row: Claim, evidence: Evidence) -> dict[str, Any]:
     given = [_reading(reading.parts, evidence) for reading in row.readings]
     verdict, decisions = given[0]
-    decided_by = _kinds(p for p, d in zip(row.parts, decisions) if d.verdict in DECIDED)
+    decided_by = (_kinds(p for p, d in zip(row.parts, decisions) if d.verdict in DECIDED)
+                  if verdict in DECIDED else [])
     parts = [p for reading in row.readings for p in reading.parts]
     return {
         "id": row.id, "source": row.id[:3], "section": row.section, "text": row.text, "workload": row.workload,
@@ -87,13 +87,12 @@ def _sentences(clauses: Iterable[str]) -> str:
 
 
 def tally(claims: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """How many rows by kind of evidence and verdict, in the order of KINDS and VERDICTS, with "all" last."""
-    table = collections.defaultdict(lambda: dict.fromkeys(VERDICTS, 0))
+    """How many rows by their first kind of evidence and by verdict, in the order of KINDS and VERDICTS; "all" last."""
+    table = {kind: dict.fromkeys(VERDICTS, 0) for kind in (*KINDS, "all")}
     for entry in claims:
-        table[entry["kind"]][entry["verdict"]] += 1
-        table["all"][entry["verdict"]] += 1
-    order = {kind: i for i, kind in enumerate(KINDS)}
-    return {kind: table[kind] for kind in sorted(table, key=lambda k: (k == "all", [order.get(w, 9) for w in k.split(" and ")]))}
+        for kind in (entry["kind"].split(" and ")[0], "all"):
+            table[kind][entry["verdict"]] += 1
+    return table
 
 
 __all__ = ["ROWS", "TEXTS", "evaluate", "records", "tally"]

@@ -12,6 +12,7 @@ of the two was the baseline.
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -38,13 +39,18 @@ def flipped(row: Row) -> Row:
     return turned
 
 
+def shown(name: str) -> str:
+    """A contestant for a sentence: along an axis of a tunable the value is said elsewhere."""
+    return re.sub(r":\w+=\{\}", "", name)
+
+
 def where(row: Row) -> str:
     """Names a row for a sentence: pair, place, regime, threads."""
     at = row.get("cell") or row.get("axis") if "ratio" in row else None
-    place = f" at {at}" if isinstance(at, (int, float)) else ""
+    place = f" at {number(at)}" if isinstance(at, (int, float)) else ""
     regime = f", {row['regime']}" if row.get("regime") else ""
     threads = f", {row['threads']} thread{'s' if row['threads'] != 1 else ''}" if row["threads"] else ""
-    return f"{row['a']} against {row['b']}{place}{regime}{threads}"
+    return f"{shown(row['a'])} against {shown(row['b'])}{place}{regime}{threads}"
 
 
 def interval_in(row: Row, low: float, high: float) -> str:
@@ -168,7 +174,7 @@ class Order(_Asked):
     @property
     def rule(self) -> str:
         place = "" if self.cell is None else f"/{self.cell}"
-        return (f"{self._what} of {self.a} against {self.b} in {self.question}{place}{self._settings}: "
+        return (f"{self._what} of {shown(self.a)} against {shown(self.b)} in {self.question}{place}{self._settings}: "
                 f"supported when {' or '.join(self.expect)}, contradicted when another word is decided")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -368,7 +374,7 @@ class Best(_Asked):
     @property
     def rule(self) -> str:
         listed = " or ".join(number(v) for v in self.values)
-        return (f"{self._what} of {self.a} relative to {self.b} along {self.question}{self._settings}: supported when "
+        return (f"{self._what} of {shown(self.a)} relative to {shown(self.b)} along {self.question}{self._settings}: supported when "
                 f"{listed} has the greatest ratio or an interval that meets the greatest one's, contradicted when another "
                 "value's whole interval lies above")
 

@@ -154,8 +154,12 @@ class Shown:
         wrong = [f"{item.words}: {came_out}" for item, came_out in found if came_out != item.good]
         if wrong:
             return Decision(UNDECIDED, f"The records do not bear it out: {'; '.join(wrong)}.")
-        return Decision(SUPPORTED if self.holds else CONTRADICTED,
-                        f"{self.finding} Shown by {', '.join(item.words for item in self.items)}.")
+        return Decision(SUPPORTED if self.holds else CONTRADICTED, f"{self.finding} Shown by {self._briefly()}.")
+
+    def _briefly(self) -> str:
+        """The tests by name; where lookups were made. The rule says what was looked up."""
+        files = list(dict.fromkeys(f"{item.file} of {item.package}" for item in self.lookups))
+        return ", ".join([*(item.words for item in self.tests), *files])
 
 
 def outcome(item: Test | Lookup, records: dict[str, Any]) -> str:
