@@ -9,6 +9,7 @@ from typing import Any
 
 from report import claims, words
 from report.claims.model import KINDS, VERDICTS
+from report.claims.recorded import HOLDS, PASSED
 
 # Where evidence of a kind is shown, when there is no figure.
 _ANCHORS = {"counted": "proof", "tested": "records", "source": "records", "arithmetic": ""}
@@ -20,7 +21,6 @@ class Row:
 
     claim: Mapping[str, Any]
     links: list[tuple[str, str]]  # href, words
-    wrong: list[str]  # tests and lookups that were not recorded as they should be
 
     @property
     def measured(self) -> bool:
@@ -44,9 +44,7 @@ class Ledger:
 
 def ledger(entries: list[dict[str, Any]], anchors: Mapping[tuple, str], sections: set[str]) -> Ledger:
     """`anchors`: (question, regime, threads, b) -> figure; `sections`: names of the questions of this paper."""
-    rows = [Row(entry, _links(entry, anchors, sections),
-                [f"{t['name']}: {t['outcome']}" for t in entry["tests"] if t["outcome"] not in ("passed", "holds")])
-            for entry in entries]
+    rows = [Row(entry, _links(entry, anchors, sections)) for entry in entries]
     kinds = {kind for entry in entries for kind in entry["kind"].split(" and ")}
     verdicts = [v for v in VERDICTS if any(entry["verdict"] == v for entry in entries)]
     records = claims.records()
@@ -56,7 +54,7 @@ def ledger(entries: list[dict[str, Any]], anchors: Mapping[tuple, str], sections
         [k for k in KINDS if k in kinds],
         [(v, [entry["id"] for entry in entries if entry["verdict"] == v]) for v in verdicts], records,
         {"tests": len(records.get("tests", {})), "lookups": len(records.get("lookups", {})),
-         "wrong": sum(o not in ("passed", "holds") for o in outcomes)})
+         "wrong": sum(o not in (PASSED, HOLDS) for o in outcomes)})
 
 
 def _links(entry: Mapping[str, Any], anchors: Mapping[tuple, str], sections: set[str]) -> list[tuple[str, str]]:

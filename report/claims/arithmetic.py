@@ -60,7 +60,8 @@ def line_model_root() -> Decision:
     n, printed = 64 // 12, 4.15
     k = conflict_root(n, 0.5)
     return Decision(verdict(agrees(printed, k, 0.005)),
-                    f"With {n} entries a line, 1 - n!/((n-k)! n^k) = 0.5 at k = {k:.2f}, a rate k/n of {k / n:.1%}; the "
+                    f"With {n} entries a line, 1 - n!/((n-k)! n^k) = 0.5 at k = {k:.2f}, a rate k/n of {k / n:.1%}; "
+                    "the "
                     f"printed k = {printed} gives a probability of {conflict_probability(printed, n):.2f}.")
 
 
@@ -69,7 +70,8 @@ def line_model_value() -> Decision:
     value, printed = conflict_probability(4, 5), 0.784
     near = min(abs(conflict_probability(k, 5) - printed) for k in range(6))
     return Decision(verdict(agrees(printed, value, 0.0005)),
-                    f"The printed function gives {value:.3f} for k = 4, n = 5; no k from 0 to 5 comes nearer to {printed} "
+                    f"The printed function gives {value:.3f} for k = 4, n = 5; no k from 0 to 5 comes nearer to "
+                    f"{printed} "
                     f"than {near:.3f}.")
 
 
@@ -93,7 +95,8 @@ def printed_gains() -> Decision:
     second = {"one key": 842 / 596 - 1, "random keys": 127 / 98 - 1}
     listed = ", ".join(f"{name} {x:+.0%}" for name, x in {**first, **second}.items())
     return Decision(verdict(all(x > 0 for x in first.values()) and any(abs(x - 0.47) < 0.005 for x in second.values())),
-                    f"The speeds printed for the newer version relative to the older one are {listed}: the first table has "
+                    f"The speeds printed for the newer version relative to the older one are {listed}: the first "
+                    "table has "
                     "losses only, the second gains only, and no row has 47 %.")
 
 
@@ -138,7 +141,8 @@ def unit_of_sharded_map() -> Decision:
 def two_thresholds() -> Decision:
     """the threshold of the title against that of the checklist"""
     title, checklist = 0.83, 0.85
-    return Decision(verdict(title == checklist), f"The title puts the threshold at {title:.0%}, the checklist of the same "
+    return Decision(verdict(title == checklist), f"The title puts the threshold at {title:.0%}, the checklist of the "
+                                                 "same "
                     f"text at {checklist:.0%}, without a word on the difference.")
 
 
@@ -154,8 +158,10 @@ def little_97_3() -> Decision:
     per_second = {ns: 1e3 / ns for ns in (84.2, 36.5)}
     share = 11.8 / 27.4
     return Decision(verdict(agrees(11.8, 1000 * per_second[84.2], 0.5), agrees(0.435, share, 0.0005)),
-                    f"1 / 84.2 ns = {per_second[84.2]:.1f} M/s and 1 / 36.5 ns = {per_second[36.5]:.1f} M/s: the printed "
-                    f"throughputs are those of one thread, although 1000 are said to run. Their ratio is {share:.1%}, not "
+                    f"1 / 84.2 ns = {per_second[84.2]:.1f} M/s and 1 / 36.5 ns = {per_second[36.5]:.1f} M/s: the "
+                    "printed "
+                    f"throughputs are those of one thread, although 1000 are said to run. Their ratio is {share:.1%}, "
+                    "not "
                     "43.5 %.")
 
 
@@ -164,7 +170,8 @@ def contradicting_latencies() -> Decision:
     here, there = 8.7 / 3.2, 36.5 / 84.2
     write = (84.2 - 0.97 * 3.2) / 0.03 / 1e3
     return Decision(verdict(write < 1),
-                    f"Section 2.2 has sync.Map {here:.1f} times faster on reads, section 1 has it {1 / there:.1f} times "
+                    f"Section 2.2 has sync.Map {here:.1f} times faster on reads, section 1 has it {1 / there:.1f} "
+                    "times "
                     f"slower on 97 % reads; the 3 % of writes would have to cost {write:.1f} us each.")
 
 
@@ -173,7 +180,8 @@ def binomial_error() -> Decision:
     p, n = 0.973, 1_000_000
     error = math.sqrt(p * (1 - p) / n)
     inside = 2 * stats.norm.cdf(1e-5 / error) - 1
-    return Decision(verdict(inside > 0.95), f"The standard error of a share of {p} over {n:,} draws is {error:.4%}; an error "
+    return Decision(verdict(inside > 0.95), f"The standard error of a share of {p} over {n:,} draws is {error:.4%}; "
+                                            "an error "
                     f"below 0.001 % happens in {inside:.1%} of the runs.")
 
 
@@ -189,7 +197,8 @@ def poisson_rate() -> Decision:
     rate = 1 / 12.5e-3
     busy = rate * 100e-9
     return Decision(verdict(agrees(80, rate, 0.5), busy > 0.01),
-                    f"A mean gap of 12.5 ms is {rate:.0f} arrivals a second, as printed; at 100 ns an operation that keeps a "
+                    f"A mean gap of 12.5 ms is {rate:.0f} arrivals a second, as printed; at 100 ns an operation that "
+                    "keeps a "
                     f"map busy {busy:.4%} of the time.")
 
 
@@ -205,7 +214,8 @@ def padding() -> Decision:
     plain, padded = (ctypes.sizeof(t) for t in (Plain, Padded))
     return Decision(verdict(plain == 9 and ctypes.alignment(Plain) == 1 and padded == 16),
                     f"8 + 1 + 6 = {8 + 1 + 6} B, not 16, and the compiler aligns a struct with a pointer to "
-                    f"{ctypes.alignment(Plain)} B with or without the field: it occupies {plain} B without and {padded} B "
+                    f"{ctypes.alignment(Plain)} B with or without the field: it occupies {plain} B without and "
+                    f"{padded} B "
                     "with it.")
 
 
@@ -213,7 +223,8 @@ def eight_threads() -> Decision:
     """8 threads over the printed latencies, against the printed throughputs"""
     fast, slow = 8 / 2.1, 8 / 6.8
     return Decision(verdict(agrees(2.9, fast, 0.05)),
-                    f"8 threads at 2.1 us an operation make {fast:.1f} M operations a second, not 2.9; the row at 6.8 us is "
+                    f"8 threads at 2.1 us an operation make {fast:.1f} M operations a second, not 2.9; the row at 6.8 "
+                    "us is "
                     f"consistent ({slow:.2f} M).")
 
 
@@ -222,8 +233,10 @@ def goroutine_latency(rates: tuple[float, float], gain: float) -> Decision:
     us = [workers / rate for rate in rates]
     computed = rates[0] / rates[1] - 1
     return Decision(verdict(max(us) < most),
-                    f"{workers} workers at {rates[0]} and {rates[1]} M operations a second wait {us[0]:.0f} and {us[1]:.0f} us "
-                    f"for one operation: the figures describe scheduling, not maps. The printed gain of {gain:.1%} against its "
+                    f"{workers} workers at {rates[0]} and {rates[1]} M operations a second wait {us[0]:.0f} and "
+                    f"{us[1]:.0f} us "
+                    f"for one operation: the figures describe scheduling, not maps. The printed gain of {gain:.1%} "
+                    "against its "
                     f"own rates: {computed:.1%}.")
 
 
@@ -241,7 +254,8 @@ def hybrid_latency() -> Decision:
     """workers over printed rates, against the printed latencies"""
     small, large = 8 / 2.1, 64 / 1.3
     return Decision(verdict(agrees(420, small, 21), agrees(1890, large, 95)),
-                    f"By Little's law 8 workers at 2.1 M/s wait {small:.1f} us and 64 at 1.3 M/s {large:.0f} us; the printed "
+                    f"By Little's law 8 workers at 2.1 M/s wait {small:.1f} us and 64 at 1.3 M/s {large:.0f} us; the "
+                    "printed "
                     f"latencies are {420 / small:.0f} and {1890 / large:.0f} times as long.")
 
 
@@ -264,7 +278,8 @@ def consumers_of_one_head() -> Decision:
                 head = seen[who] + 1
         total += 1
         twice += len(set(taken)) < len(taken)
-    return Decision(verdict(twice == 0), f"Two consumers that read the head and then set it take the same entry in {twice} of "
+    return Decision(verdict(twice == 0), f"Two consumers that read the head and then set it take the same entry in "
+                                         f"{twice} of "
                     f"{total} interleavings: as printed the ring has one consumer.")
 
 
@@ -278,19 +293,22 @@ def gap_after_deletion() -> Decision:
             step(entries)
         found.append(entries.get("key"))
     gaps = found.count(None)
-    return Decision(verdict(gaps > 0), f"Of the {len(found)} moments at which a load can come, it finds nothing in {gaps}; a "
+    return Decision(verdict(gaps > 0), f"Of the {len(found)} moments at which a load can come, it finds nothing in "
+                                       f"{gaps}; a "
                     "Swap leaves no such moment.")
 
 
 def pause_between_requests() -> Decision:
     """the time between operations at 50 000 a second, against what an operation takes"""
     gap = 1e9 / 50e3
-    return Decision(verdict(gap < 1000), f"At 50 000 operations a second there are {gap / 1e3:.0f} us between two of them; at "
+    return Decision(verdict(gap < 1000), f"At 50 000 operations a second there are {gap / 1e3:.0f} us between two of "
+                                         "them; at "
                     f"100 ns each a locked map is busy {100 / gap:.2%} of the time, and no lock is contended.")
 
 
 def generation_wraps() -> Decision:
     """years until a 64-bit generation repeats at a thousand million writes a second, against a century"""
     years = 2**64 / 1e9 / (365.25 * 86400)
-    return Decision(verdict(years > 100), f"At a thousand million writes a second 64 bits repeat after {years:.0f} years; a "
+    return Decision(verdict(years > 100), f"At a thousand million writes a second 64 bits repeat after {years:.0f} "
+                                          "years; a "
                     "generation of 2 bits repeats after 4 writes.")

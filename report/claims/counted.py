@@ -10,7 +10,8 @@ from typing import Any
 from report.claims.measured import span
 from report.claims.model import (CONTRADICTED, COUNTED, NOT_ASKED, SUPPORTED, Decision, Evidence, agreement)
 
-_STATES = {"settled": "settled", "fill_peak": "at most while being filled", "overwrite_peak": "at most while every entry was "
+_STATES = {"settled": "settled", "fill_peak": "at most while being filled", "overwrite_peak": "at most while every "
+                                                                                              "entry was "
            "overwritten once"}
 
 
@@ -29,7 +30,8 @@ class Bytes:
 
     @property
     def rule(self) -> str:
-        sizes = f" at {', '.join(f'{n:,}' for n in self.entries)} entries" if self.entries else " at every number of entries"
+        listed = ", ".join(f"{n:,}" for n in self.entries)
+        sizes = f" at {listed} entries" if listed else " at every number of entries"
         return (f"bytes of {self.a}, {_STATES[self.state]}, relative to those of {self.b}, "
                 f"{_STATES[self.other or self.state]},{sizes}: supported when {span(self.low, self.high)}, "
                 "contradicted when not")
@@ -74,5 +76,6 @@ class Violations:
             return Decision(NOT_ASKED, f"This run carries no linearizability check of {self.name}.")
         as_expected = (entry["violations"] > 0) == self.expect_some
         return Decision(SUPPORTED if as_expected == self.means else CONTRADICTED,
-                        f"{entry['violations']:,} of {entry['histories'] + entry['map_histories']:,} recorded histories of "
+                        f"{entry['violations']:,} of {entry['histories'] + entry['map_histories']:,} recorded "
+                        "histories of "
                         f"{self.name} violate linearizability.")

@@ -123,16 +123,19 @@ class _Asked:
                 name: Callable[[Row], str] = where) -> Decision:
         """One decision from all settings; `judge` gives verdict and words of a row."""
         if not found:
-            return Decision(NOT_ASKED, f"Question {self.question} decides it, and this run has no such measurement of it.")
+            return Decision(NOT_ASKED, f"Question {self.question} decides it, and this run has no such measurement of "
+                                       "it.")
         enough = [row for row in found if row["threads"] >= self.threads]
         if not enough:
             most = max(row["threads"] for row in found)
-            return Decision(NOT_TESTABLE, f"The text has {self.threads} threads; this run had cores for {most} at most.")
+            return Decision(NOT_TESTABLE, f"The text has {self.threads} threads; this run had cores for {most} at "
+                                          "most.")
         judged = [(row, *judge(row)) for row in enough]
         return Decision(
             agreement(verdict for _, verdict, _ in judged),
             "; ".join(f"{name(row)}: {words}" for row, _, words in judged) + ".",
-            tuple(dict.fromkeys((self.question, row.get("regime", ""), row["threads"], row.get("a", ""), row.get("b", ""))
+            tuple(dict.fromkeys((self.question, row.get("regime", ""), row["threads"], row.get("a", ""),
+                                 row.get("b", ""))
                                 for row in enough)))
 
 
@@ -149,7 +152,8 @@ class Speed(_Asked):
     @property
     def rule(self) -> str:
         return (f"{self._what} of {self.a} relative to {self.b} in {self.question}/{self.cell}{self._settings}: "
-                f"supported when the whole interval lies {span(self.low, self.high, 'x')}, contradicted when none of it does")
+                f"supported when the whole interval lies {span(self.low, self.high, 'x')}, contradicted when none of "
+                "it does")
 
     def decide(self, evidence: Evidence) -> Decision:
         field = "cell" if isinstance(self.cell, str) else "axis"
@@ -203,8 +207,10 @@ class Crosses(_Asked):
     def rule(self) -> str:
         first = self.a if self.left == "a" else self.b
         touch = "meets" if self.overlap else "lies within"
-        return (f"{self._what} of {self.a} and {self.b} along {self.question}{self._settings}: supported when they cross, "
-                f"{first} faster below, and the interval {touch} the range {span(self.low, self.high)}; contradicted when "
+        return (f"{self._what} of {self.a} and {self.b} along {self.question}{self._settings}: supported when they "
+                "cross, "
+                f"{first} faster below, and the interval {touch} the range {span(self.low, self.high)}; contradicted "
+                "when "
                 "they cross elsewhere, the other way or not at all")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -216,7 +222,8 @@ class Crosses(_Asked):
             if row["verdict"] != "crossover":
                 return CONTRADICTED, f"no crossing ({row['verdict'].replace('_', ' ')})"
             at = f"{number(row['estimate'])} " if row["estimate"] is not None else ""
-            words = f"they cross at {at}({number(row['low'])} to {number(row['high'])}), {row[row['left']]} faster below"
+            at += f"({number(row['low'])} to {number(row['high'])})"
+            words = f"they cross at {at}, {row[row['left']]} faster below"
             if row["left"] != self.left:
                 return CONTRADICTED, words
             if self.overlap:
@@ -236,7 +243,8 @@ class FasterBelow(_Asked):
 
     @property
     def rule(self) -> str:
-        return (f"{self._what} of {self.a} and {self.b} along {self.question}{self._settings}: supported when {self.a} is "
+        return (f"{self._what} of {self.a} and {self.b} along {self.question}{self._settings}: supported when "
+                f"{self.a} is "
                 "faster at the left end, contradicted when the other is or neither")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -264,7 +272,8 @@ class Reaches(_Asked):
 
     @property
     def rule(self) -> str:
-        return (f"where {self.a} gains {self.gain} along {self.question}{self._settings}: supported when the interval of "
+        return (f"where {self.a} gains {self.gain} along {self.question}{self._settings}: supported when the interval "
+                "of "
                 f"that place lies {span(self.low, self.high)} and the gain is smaller below; contradicted when it is "
                 "disjoint, when the gain is lost there, or when it is reached nowhere or everywhere")
 
@@ -296,7 +305,8 @@ class Leads(_Asked):
     def rule(self) -> str:
         others = f" among {', '.join(self.among)}" if self.among else ""
         place = f"/{self.place}" if self.place else ""
-        return (f"the ranking of {self.question}{place}{self._settings}: supported when {self.name} comes first{others} or "
+        return (f"the ranking of {self.question}{place}{self._settings}: supported when {self.name} comes "
+                f"first{others} or "
                 "is not told apart from the first, contradicted when another is ahead")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -349,7 +359,8 @@ class TellsApart(_Asked):
     @property
     def rule(self) -> str:
         place = f"/{self.place}" if self.place else ""
-        return (f"the ranking of {self.question}{place}{self._settings}: supported when at least two maps are told apart, "
+        return (f"the ranking of {self.question}{place}{self._settings}: supported when at least two maps are told "
+                "apart, "
                 "undecided when none are")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -374,8 +385,10 @@ class Best(_Asked):
     @property
     def rule(self) -> str:
         listed = " or ".join(number(v) for v in self.values)
-        return (f"{self._what} of {shown(self.a)} relative to {shown(self.b)} along {self.question}{self._settings}: supported when "
-                f"{listed} has the greatest ratio or an interval that meets the greatest one's, contradicted when another "
+        return (f"{self._what} of {shown(self.a)} relative to {shown(self.b)} along {self.question}{self._settings}: "
+                "supported when "
+                f"{listed} has the greatest ratio or an interval that meets the greatest one's, contradicted when "
+                "another "
                 "value's whole interval lies above")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -412,7 +425,8 @@ class Amount(_Asked):
     @property
     def rule(self) -> str:
         place = "" if self.cell is None else f"/{self.cell}"
-        return (f"{self._what} of {self.contestant} in {self.question}{place}{self._settings}: supported when the whole "
+        return (f"{self._what} of {self.contestant} in {self.question}{place}{self._settings}: supported when the "
+                "whole "
                 f"interval lies {span(self.low, self.high)}, contradicted when none of it does")
 
     def decide(self, evidence: Evidence) -> Decision:

@@ -157,9 +157,13 @@ class Shown:
         return Decision(SUPPORTED if self.holds else CONTRADICTED, f"{self.finding} Shown by {self._briefly()}.")
 
     def _briefly(self) -> str:
-        """The tests by name; where lookups were made. The rule says what was looked up."""
-        files = list(dict.fromkeys(f"{item.file} of {item.package}" for item in self.lookups))
-        return ", ".join([*(item.words for item in self.tests), *files])
+        """The tests by name, and where lookups were made. The rule says what was looked up."""
+        places: dict[str, dict[str, None]] = {}
+        for item in self.lookups:
+            places.setdefault(f"{item.file} of {item.package}", {}).setdefault(item.function.removeprefix("type "))
+        looked = [f"{' and '.join(filter(None, names))} in {file}" if any(names) else file for file,
+                  names in places.items()]
+        return ", ".join([*(item.words for item in self.tests), *looked])
 
 
 def outcome(item: Test | Lookup, records: dict[str, Any]) -> str:

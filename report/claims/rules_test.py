@@ -7,7 +7,8 @@ import unittest
 from report import claims
 from report.claims import arithmetic, counted, measured, model
 from report.claims.measured import (Ahead, Amount, Best, Crosses, FasterBelow, Leads, Order, Reaches, Speed, TellsApart)
-from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence, agreement,
+from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence,
+                                 agreement,
                                  conjunction)
 
 
@@ -19,7 +20,8 @@ def cell(rule, low, high, verdict="faster", **more):
     field = "cell" if isinstance(rule.cell, str) else "axis"
     return {"experiment": rule.question, "cell": None, "axis": None, field: rule.cell, "a": rule.a, "b": rule.b,
             "regime": rule.regime or "stationary", "threads": max(2, rule.threads), "metric": rule.metric,
-            "oversubscribed": rule.loose, "ratio": None if low is None else math.sqrt(max(low, 1e-9) * high), "low": low,
+            "oversubscribed": rule.loose, "ratio": None if low is None else math.sqrt(max(low, 1e-9) * high),
+            "low": low,
             "high": high, "visits": 12, "verdict": verdict, **more}
 
 
@@ -41,8 +43,7 @@ def quantity(rule, low, high):
             "value": None if low is None else (low + high) / 2, "low": low, "high": high, "visits": 12}
 
 
-# For a rule of each class: conclusions that support it, contradict it and leave it undecided. `step` is how far beyond a
-# threshold the made-up interval lies.
+# For a rule of each class: conclusions that support it, contradict it and leave it undecided.
 def cases(rule):
     if isinstance(rule, (Speed, Amount)):
         row, table = (cell, "cells") if isinstance(rule, Speed) else (quantity, "quantities")
@@ -97,7 +98,8 @@ def cases(rule):
         yield SUPPORTED, {"rankings": [ranking(rule, [rule.name, *others])]}
         yield CONTRADICTED, {"rankings": [ranking(rule, [*others, rule.name])]}
         if len(others) > 1:
-            yield SUPPORTED, {"rankings": [ranking(rule, [others[0], rule.name, *others[1:]], [[others[0], rule.name]])]}
+            yield SUPPORTED, {"rankings": [ranking(rule, [others[0], rule.name, *others[1:]],
+                                                   [[others[0], rule.name]])]}
         yield UNDECIDED, {"rankings": [ranking(rule, [*others, rule.name], [[*others, rule.name]])]}
     elif isinstance(rule, Ahead):
         yield SUPPORTED, {"rankings": [ranking(rule, [rule.first, "x", rule.second])]}
@@ -179,7 +181,8 @@ class EveryMeasuredRule(unittest.TestCase):
                 rows = {name: [measured.flipped(row) for row in rows] for name, rows in tables.items()
                         if all(row.get("low") != 0 for row in rows)}
                 with self.subTest(id_):
-                    self.assertIn(rule.decide(evidence(**rows)).verdict, (expected, UNDECIDED) if rows else (NOT_ASKED,))
+                    self.assertIn(rule.decide(evidence(**rows)).verdict,
+                                  (expected, UNDECIDED) if rows else (NOT_ASKED,))
 
     def test_settings_that_disagree_make_it_partly(self):
         rule = Order("q", "c", "x", "y")
@@ -220,7 +223,8 @@ class Counted(unittest.TestCase):
     def bytes(self, rule, mine, other):
         proof = {"memory": {"strategies": {
             "sync_map": {"footprints": [{"entries": n, "settled": x, "overwrite_peak": x} for n, x in mine.items()]},
-            "rw_mutex_map": {"footprints": [{"entries": n, "settled": x, "overwrite_peak": x} for n, x in other.items()]}}}}
+            "rw_mutex_map": {"footprints": [{"entries": n, "settled": x, "overwrite_peak": x} for n,
+                                            x in other.items()]}}}}
         return rule.decide(Evidence({}, proof, {})).verdict
 
     def test_bytes(self):

@@ -85,7 +85,8 @@ def function(text: str, name: str) -> str:
     if found:
         return found.group(0)
     # Java: members are indented by four spaces.
-    members = re.findall(rf"^    (?! )[^;={{}}]*\b{re.escape(name)}\([^;{{]*\{{.*?^    }}", text, re.MULTILINE | re.DOTALL)
+    members = re.findall(rf"^    (?! )[^;={{}}]*\b{re.escape(name)}\([^;{{]*\{{.*?^    }}", text,
+                         re.MULTILINE | re.DOTALL)
     if members:
         return "\n".join(members)
     raise LookupError(name)
