@@ -55,10 +55,10 @@ def _entry(row: Claim, evidence: Evidence) -> dict[str, Any]:
         "id": row.id, "source": row.id[:3], "section": row.section, "text": row.text, "workload": row.workload,
         "kind": " and ".join(_kinds(row.parts)), "decided_by": decided_by,
         "rule": _sentences(p.rule for p in row.parts), "verdict": verdict,
-        "evidence": " ".join(d.evidence for d in decisions), "about": _about(decided_by),
+        "evidence": _evidence(decisions), "about": _about(decided_by),
         "reading": row.readings[0].words,
         "readings": [{"reading": r.words, "rule": _sentences(p.rule for p in r.parts), "verdict": v,
-                      "evidence": " ".join(d.evidence for d in ds)}
+                      "evidence": _evidence(ds)}
                      for r, (v, ds) in zip(row.readings[1:], given[1:])],
         "questions": measured.all_questions(parts),
         "places": [list(place) for d in decisions for place in d.places],
@@ -71,6 +71,10 @@ def _entry(row: Claim, evidence: Evidence) -> dict[str, Any]:
 def _reading(parts: Iterable[Part], evidence: Evidence) -> tuple[str, list[Decision]]:
     decisions = [part.decide(evidence) for part in parts]
     return conjunction(d.verdict for d in decisions), decisions
+
+
+def _evidence(decisions: Iterable[Decision]) -> str:
+    return " ".join(dict.fromkeys(d.evidence for d in decisions))
 
 
 def _kinds(parts: Iterable[Part]) -> list[str]:

@@ -109,6 +109,12 @@ class Named(unittest.TestCase):
                 else:
                     self.assertIn(place, question["axis"]["values"])
 
+    def test_regimes(self):
+        for id_, part in parts():
+            question = self.questions.get(getattr(part, "question", None))
+            if question and part.regime:
+                self.assertIn(part.regime, question["regimes"], id_)
+
     def test_maps(self):
         for id_, part in parts():
             named = [getattr(part, field, None) for field in ("a", "b", "name", "first", "second", "contestant")]

@@ -45,8 +45,11 @@ class Bytes:
             return Decision(NOT_ASKED, "This run carries no memory profile of both maps at that size.")
         found = {n: mine[n] / other[n] for n in sizes}
         verdicts = [SUPPORTED if self.low <= x <= self.high else CONTRADICTED for x in found.values()]
-        return Decision(agreement(verdicts), f"{self.a} {_STATES[self.state]} against {self.b}: "
-                        + "; ".join(f"{x:.2f} times the bytes at {n:,} entries" for n, x in found.items()) + ".")
+        return Decision(agreement(verdicts),
+                        f"{self.a}, {_STATES[self.state]}, has "
+                        + ", ".join(f"{x:.2f}" for x in found.values())
+                        + f" times the bytes of {self.b}, {_STATES[self.other or self.state]}, at "
+                        + ", ".join(f"{n:,}" for n in found) + " entries.")
 
 
 def _footprints(strategies: dict[str, Any], name: str, state: str) -> dict[int, int]:

@@ -123,8 +123,10 @@ class _Asked:
                 name: Callable[[Row], str] = where) -> Decision:
         """One decision from all settings; `judge` gives verdict and words of a row."""
         if not found:
-            return Decision(NOT_ASKED, f"Question {self.question} decides it, and this run has no such measurement of "
-                                       "it.")
+            cell = getattr(self, "cell", None) or getattr(self, "place", None)
+            place = f", cell {cell}," if isinstance(cell, str) else f", at {number(cell)}," if cell else ""
+            return Decision(NOT_ASKED, f"Question {self.question}{place} decides it, and this run has no such "
+                            "measurement.")
         enough = [row for row in found if row["threads"] >= self.threads]
         if not enough:
             most = max(row["threads"] for row in found)

@@ -184,6 +184,14 @@ class EveryMeasuredRule(unittest.TestCase):
                     self.assertIn(rule.decide(evidence(**rows)).verdict,
                                   (expected, UNDECIDED) if rows else (NOT_ASKED,))
 
+    def test_exchanging_a_pair(self):
+        row = {"a": "x", "b": "y", "ratio": 2.0, "low": 1.6, "high": 2.5, "verdict": "faster"}
+        self.assertEqual(measured.flipped(row), {"a": "y", "b": "x", "ratio": 0.5, "low": 0.4, "high": 0.625,
+                                                 "verdict": "slower"})
+        row = {"a": "x", "b": "y", "low": 3, "high": 4, "verdict": "crossover", "left": "a"}
+        self.assertEqual(measured.flipped(row), {"a": "y", "b": "x", "low": 3, "high": 4, "verdict": "crossover",
+                                                 "left": "b"})
+
     def test_settings_that_disagree_make_it_partly(self):
         rule = Order("q", "c", "x", "y")
         rows = [cell(rule, 1.1, 1.2), cell(rule, 0.8, 0.9, "slower", threads=1)]
