@@ -12,7 +12,8 @@ from report.claims.counted import Bytes
 from report.claims.model import NONE, NOT_ASKED, NOT_TESTABLE, OUT_OF_SCOPE, UNDECIDED
 from report.claims.names import NOT_MAPS, PLANNED, TEXTS
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Not resolved: what Bazel makes lies beside this file only among the runfiles.
+ROOT = pathlib.Path(__file__).absolute().parents[2]
 CLAIMS_OF = {"000": 52, "001": 36, "002": 35, "003": 38, "004": 34}
 
 
@@ -53,7 +54,7 @@ class Complete(unittest.TestCase):
                 self.assertIn(entry["verdict"], model.VERDICTS)
                 self.assertTrue(entry["rule"])
                 self.assertRegex(entry["evidence"], r"\.$")
-                self.assertEqual(entry["verdict"] in (OUT_OF_SCOPE, NOT_TESTABLE), entry["kind"] == NONE)
+                self.assertEqual(entry["verdict"] in (OUT_OF_SCOPE, NOT_TESTABLE), NONE in entry["kind"].split(" and "))
                 self.assertEqual(entry["originals"], [])
 
     def test_an_empty_run_decides_nothing_that_needs_one(self):
@@ -66,7 +67,11 @@ class Complete(unittest.TestCase):
             self.assertEqual(entry["verdict"], NOT_ASKED, entry["id"])
 
     def test_without_records_no_test_and_no_source_decides(self):
+        cited = {id_ for id_, part in parts() if isinstance(part, recorded.Cited)}
+        self.assertLess(len(cited), 5)
         for entry in claims.evaluate({}, recorded_outcomes={}):
+            if entry["id"] in cited:
+                continue
             self.assertFalse({"tested", "source"} & set(entry["decided_by"]), entry["id"])
             if entry["kind"] in ("tested", "source", "tested and source"):
                 self.assertEqual(entry["verdict"], UNDECIDED, entry["id"])

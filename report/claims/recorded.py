@@ -166,6 +166,27 @@ class Shown:
         return ", ".join([*(item.words for item in self.tests), *looked])
 
 
+@dataclasses.dataclass(frozen=True)
+class Cited:
+    """A finding in a source that no package brings: read by a person, and cited so that others can."""
+
+    holds: bool
+    finding: str
+    project: str  # and version or commit
+    file: str
+    function: str
+    kind = SOURCE
+
+    @property
+    def rule(self) -> str:
+        return (f"{'supported' if self.holds else 'contradicted'} by {self.function} in {self.file} of {self.project}, "
+                "which was read and is not looked up again")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        return Decision(SUPPORTED if self.holds else CONTRADICTED,
+                        f"{self.finding} Read in {self.function}, {self.file} of {self.project}.")
+
+
 def outcome(item: Test | Lookup, records: dict[str, Any]) -> str:
     """As recorded; "not recorded" when the file does not have it."""
     table = "tests" if isinstance(item, Test) else "lookups"

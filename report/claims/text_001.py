@@ -7,7 +7,7 @@ from report.claims.counted import Bytes
 from report.claims.measured import Ahead, Amount, Leads, Order, Speed, printed
 from report.claims.model import NotTestable, OutOfScope, claim, reading
 from report.claims.names import GO_FAST64, GO_FASTSTR, GO_MAP, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC
-from report.claims.recorded import fails, has, holds, kit, lacks, own, same, sync
+from report.claims.recorded import Cited, fails, has, holds, kit, lacks, own, same, sync
 
 ROWS = (
     claim("001-C01", "1", "At reads to writes 97:3 sync.Map delivers 43.5 % of the throughput of a read-write-locked "
@@ -91,8 +91,9 @@ ROWS = (
           others=[reading("and that costs readers when a writer locks",
                           Order("placement", "readers_and_locker", "sync_map_split", SYNC))]),
     claim("001-C21", "2.5", "The counter l1d.replacement is the first-level miss rate.", "perf",
-          NotTestable("It is a matter of definition (lines replaced, not a rate), and virtual machines do not count "
-                      "it.")),
+          Cited(False, "It counts lines that were replaced; a rate needs the loads beside it.",
+                "Linux at commit 24339348b915",
+                "tools/perf/pmu-events/arch/x86/skylake/cache.json", "event L1D.REPLACEMENT")),
     claim("001-C22", "2.5", "The first-level miss rate is 12.7 % for a locked map and 5.3 % for sync.Map.",
           "none given",
           Amount("operation_counts", "hit", MUTEX, 0.127 / 1.1, 0.127 * 1.1, metric="l1d_miss_share"),
@@ -100,7 +101,9 @@ ROWS = (
     claim("001-C23", "2.5", "Hot stacks are four to six frames deep against two or three.", "perf",
           NotTestable("Frames of Go's runtime have no counterpart in a port.")),
     claim("001-C24", "3.1", "A probe on the kernel's page fault handler detects TLB misses.", "eBPF",
-          NotTestable("It is about tracing: x86-64 fills its TLB in hardware, and only pages that are absent fault.")),
+          Cited(False, "Only accesses that the page tables do not allow come there; x86-64 fills its TLB "
+                "without the kernel.",
+                "Linux 6.1", "arch/x86/mm/fault.c", "do_user_addr_fault, which calls handle_mm_fault")),
     claim("001-C25", "3.2", "A share drawn with p = 0.973 is within 0.001 % after a million draws.", "1M draws",
           Computed(arithmetic.binomial_error)),
     claim("001-C26", "3.2", "971 reads and 29 writes of 1000 are off by -0.2 % and +7.4 %.", "1000 draws",

@@ -8,7 +8,7 @@ from report.claims.arithmetic import Computed
 from report.claims.counted import Violations
 from report.claims.measured import Amount, Best, Order, Speed, printed
 from report.claims.model import NotTestable, OutOfScope, claim, reading
-from report.claims.names import GO_FASTSTR, GO_MAP, GO_RUNTIME, MUTEX, RW, SYNC
+from report.claims.names import GO_FASTSTR, GO_MAP, GO_RUNTIME, MUTEX, SYNC
 from report.claims.recorded import fails, has, holds, kit, lacks, own, sync
 
 _ARM64 = "src/runtime/internal/atomic/atomic_arm64.s"
