@@ -84,7 +84,7 @@ def ratio(row: Row) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What every measured rule has: the question, and which settings of it count."""
 
     question: str
@@ -99,27 +99,27 @@ class _Asked:
         return (self.question,)
 
     @property
-    def _settings(self) -> str:
+    def settings(self) -> str:
         parts = [f"from {self.threads} threads on"] if self.threads else []
         parts += [f"in the {self.regime} regime"] if self.regime else []
         parts += ["with more threads than cores"] if self.loose else []
         return "".join(f", {p}" for p in parts)
 
     @property
-    def _what(self) -> str:
+    def what(self) -> str:
         return "speed" if self.metric == "time" else self.metric.replace("_", " ")
 
-    def _rows(self, evidence: Evidence, table: str, **match: Any) -> list[Row]:
+    def rows(self, evidence: Evidence, table: str, **match: Any) -> list[Row]:
         return [row for row in evidence.conclusions.get(table, ())
                 if row.get("experiment") == self.question and bool(row.get("oversubscribed")) == self.loose
                 and row.get("metric", "time") == self.metric and self.regime in (None, row.get("regime"))
                 and all(row.get(field) == value for field, value in match.items() if value is not None)]
 
     def _pairs(self, evidence: Evidence, table: str, a: str, b: str, **match: Any) -> list[Row]:
-        return (self._rows(evidence, table, a=a, b=b, **match)
-                or [flipped(row) for row in self._rows(evidence, table, a=b, b=a, **match)])
+        return (self.rows(evidence, table, a=a, b=b, **match)
+                or [flipped(row) for row in self.rows(evidence, table, a=b, b=a, **match)])
 
-    def _decide(self, found: list[Row], judge: Callable[[Row], tuple[str, str]],
+    def decided(self, found: list[Row], judge: Callable[[Row], tuple[str, str]],
                 name: Callable[[Row], str] = where) -> Decision:
         """One decision from all settings; `judge` gives verdict and words of a row."""
         if not found:
@@ -142,7 +142,7 @@ class _Asked:
 
 
 @dataclasses.dataclass(frozen=True)
-class Speed(_Asked):
+class Speed(Asked):
     """The speed of a relative to b lies within [low, high]: the whole interval inside, or disjoint."""
 
     cell: str | float
@@ -153,13 +153,13 @@ class Speed(_Asked):
 
     @property
     def rule(self) -> str:
-        return (f"{self._what} of {self.a} relative to {self.b} in {self.question}/{self.cell}{self._settings}: "
+        return (f"{self.what} of {self.a} relative to {self.b} in {self.question}/{self.cell}{self.settings}: "
                 f"supported when the whole interval lies {span(self.low, self.high, 'x')}, contradicted when none of "
                 "it does")
 
     def decide(self, evidence: Evidence) -> Decision:
         field = "cell" if isinstance(self.cell, str) else "axis"
-        return self._decide(self._pairs(evidence, "cells", self.a, self.b, **{field: self.cell}),
+        return self.decided(self._pairs(evidence, "cells", self.a, self.b, **{field: self.cell}),
                             lambda row: (interval_in(row, self.low, self.high), ratio(row)))
 
 
@@ -169,7 +169,7 @@ def printed(question: str, cell: str | float, a: str, b: str, value: float, **mo
 
 
 @dataclasses.dataclass(frozen=True)
-class Order(_Asked):
+class Order(Asked):
     """The verdict on a against b is one of `expect`."""
 
     cell: str | float | None
@@ -180,7 +180,7 @@ class Order(_Asked):
     @property
     def rule(self) -> str:
         place = "" if self.cell is None else f"/{self.cell}"
-        return (f"{self._what} of {shown(self.a)} against {shown(self.b)} in {self.question}{place}{self._settings}: "
+        return (f"{self.what} of {shown(self.a)} against {shown(self.b)} in {self.question}{place}{self.settings}: "
                 f"supported when {' or '.join(self.expect)}, contradicted when another word is decided")
 
     def decide(self, evidence: Evidence) -> Decision:
@@ -191,11 +191,11 @@ class Order(_Asked):
                        else SUPPORTED if row["verdict"] in self.expect else CONTRADICTED)
             return verdict, f"{row['verdict']}, {ratio(row)}"
 
-        return self._decide(self._pairs(evidence, "cells", self.a, self.b, **{field: self.cell}), judge)
+        return self.decided(self._pairs(evidence, "cells", self.a, self.b, **{field: self.cell}), judge)
 
 
 @dataclasses.dataclass(frozen=True)
-class Crosses(_Asked):
+class Crosses(Asked):
     """a and b change places within [low, high] of the axis, and `left` is the faster one below."""
 
     a: str
@@ -209,7 +209,7 @@ class Crosses(_Asked):
     def rule(self) -> str:
         first = self.a if self.left == "a" else self.b
         touch = "meets" if self.overlap else "lies within"
-        return (f"{self._what} of {self.a} and {self.b} along {self.question}{self._settings}: supported when they "
+        return (f"{self.what} of {self.a} and {self.b} along {self.question}{self.settings}: supported when they "
                 "cross, "
                 f"{first} faster below, and the interval {touch} the range {span(self.low, self.high)}; contradicted "
                 "when "
@@ -233,11 +233,11 @@ class Crosses(_Asked):
                 return (SUPPORTED if met else CONTRADICTED), words
             return interval_in(row, self.low, self.high), words
 
-        return self._decide(self._pairs(evidence, "crossovers", self.a, self.b), judge)
+        return self.decided(self._pairs(evidence, "crossovers", self.a, self.b), judge)
 
 
 @dataclasses.dataclass(frozen=True)
-class FasterBelow(_Asked):
+class FasterBelow(Asked):
     """At the left end of the axis `a` is faster than `b`."""
 
     a: str
@@ -245,7 +245,7 @@ class FasterBelow(_Asked):
 
     @property
     def rule(self) -> str:
-        return (f"{self._what} of {self.a} and {self.b} along {self.question}{self._settings}: supported when "
+        return (f"{self.what} of {self.a} and {self.b} along {self.question}{self.settings}: supported when "
                 f"{self.a} is "
                 "faster at the left end, contradicted when the other is or neither")
 
@@ -259,11 +259,11 @@ class FasterBelow(_Asked):
                 f"below {number(row['low'])}" if row["estimate"] is None else f"below {number(row['estimate'])}")
             return (SUPPORTED if row["left"] == "a" else CONTRADICTED), f"{row[row['left']]} is faster {upto}"
 
-        return self._decide(self._pairs(evidence, "crossovers", self.a, self.b), judge)
+        return self.decided(self._pairs(evidence, "crossovers", self.a, self.b), judge)
 
 
 @dataclasses.dataclass(frozen=True)
-class Reaches(_Asked):
+class Reaches(Asked):
     """a gains a required factor over whatever it is held against, from a place within [low, high] on."""
 
     name: str  # of the level
@@ -274,7 +274,7 @@ class Reaches(_Asked):
 
     @property
     def rule(self) -> str:
-        return (f"where {self.a} gains {self.gain} along {self.question}{self._settings}: supported when the interval "
+        return (f"where {self.a} gains {self.gain} along {self.question}{self.settings}: supported when the interval "
                 "of "
                 f"that place lies {span(self.low, self.high)} and the gain is smaller below; contradicted when it is "
                 "disjoint, when the gain is lost there, or when it is reached nowhere or everywhere")
@@ -291,93 +291,12 @@ class Reaches(_Asked):
                 return CONTRADICTED, f"lost at {at}"
             return interval_in(row, self.low, self.high), f"reached at {at}"
 
-        found = [row for row in self._rows(evidence, "thresholds", a=self.a) if row.get("name") == self.name]
-        return self._decide(found, judge)
+        found = [row for row in self.rows(evidence, "thresholds", a=self.a) if row.get("name") == self.name]
+        return self.decided(found, judge)
 
 
 @dataclasses.dataclass(frozen=True)
-class Leads(_Asked):
-    """`name` is first among `among` in the ranking of a place, or not told apart from the first."""
-
-    place: str | None
-    name: str
-    among: tuple[str, ...] = ()  # empty: all that took part
-
-    @property
-    def rule(self) -> str:
-        others = f" among {', '.join(self.among)}" if self.among else ""
-        place = f"/{self.place}" if self.place else ""
-        return (f"the ranking of {self.question}{place}{self._settings}: supported when {self.name} comes "
-                f"first{others} or "
-                "is not told apart from the first, contradicted when another is ahead")
-
-    def decide(self, evidence: Evidence) -> Decision:
-        def judge(row: Row) -> tuple[str, str]:
-            order = [n for n in row["order"] if not self.among or n in self.among]
-            first = order[0]
-            tied = any(first in group and self.name in group for group in row["not_told_apart"])
-            if len(order) > 1 and all(any(x in g and y in g for g in row["not_told_apart"])
-                                      for x in order for y in order if x != y):
-                return UNDECIDED, "none is told apart from another"
-            return (SUPPORTED if first == self.name or tied else CONTRADICTED), f"{first} comes first"
-
-        found = [row for row in self._rows(evidence, "rankings", place=self.place)
-                 if self.name in row["order"] and sum(n in row["order"] for n in self.among) == len(self.among)]
-        return self._decide(found, judge, _ranked)
-
-
-@dataclasses.dataclass(frozen=True)
-class Ahead(_Asked):
-    """`first` stands before `second` in the ranking of a place, told apart: for maps that never met as a pair."""
-
-    place: str | None
-    first: str
-    second: str
-
-    @property
-    def rule(self) -> str:
-        place = f"/{self.place}" if self.place else ""
-        return (f"the ranking of {self.question}{place}{self._settings}: supported when {self.first} stands before "
-                f"{self.second}, contradicted when it stands behind, undecided when they are not told apart")
-
-    def decide(self, evidence: Evidence) -> Decision:
-        def judge(row: Row) -> tuple[str, str]:
-            if any(self.first in group and self.second in group for group in row["not_told_apart"]):
-                return UNDECIDED, "not told apart"
-            ahead = row["order"].index(self.first) < row["order"].index(self.second)
-            return (SUPPORTED if ahead else CONTRADICTED), f"{self.first if ahead else self.second} is ahead"
-
-        found = [row for row in self._rows(evidence, "rankings", place=self.place)
-                 if self.first in row["order"] and self.second in row["order"]]
-        return self._decide(found, judge, _ranked)
-
-
-@dataclasses.dataclass(frozen=True)
-class TellsApart(_Asked):
-    """A workload separates maps: not all of those that took part are equal in it."""
-
-    place: str | None
-
-    @property
-    def rule(self) -> str:
-        place = f"/{self.place}" if self.place else ""
-        return (f"the ranking of {self.question}{place}{self._settings}: supported when at least two maps are told "
-                "apart, "
-                "undecided when none are")
-
-    def decide(self, evidence: Evidence) -> Decision:
-        def judge(row: Row) -> tuple[str, str]:
-            order = row["order"]
-            apart = sum(not any(x in g and y in g for g in row["not_told_apart"])
-                        for i, x in enumerate(order) for y in order[i + 1:])
-            pairs = len(order) * (len(order) - 1) // 2
-            return (SUPPORTED if apart else UNDECIDED), f"{apart} of {pairs} pairs told apart"
-
-        return self._decide(self._rows(evidence, "rankings", place=self.place), judge, _ranked)
-
-
-@dataclasses.dataclass(frozen=True)
-class Best(_Asked):
+class Best(Asked):
     """Along a discrete axis one of `values` is the best that a can have, or not told apart from it."""
 
     a: str
@@ -387,7 +306,7 @@ class Best(_Asked):
     @property
     def rule(self) -> str:
         listed = " or ".join(number(v) for v in self.values)
-        return (f"{self._what} of {shown(self.a)} relative to {shown(self.b)} along {self.question}{self._settings}: "
+        return (f"{self.what} of {shown(self.a)} relative to {shown(self.b)} along {self.question}{self.settings}: "
                 "supported when "
                 f"{listed} has the greatest ratio or an interval that meets the greatest one's, contradicted when "
                 "another "
@@ -411,12 +330,12 @@ class Best(_Asked):
         for row in found:
             groups.setdefault((row["regime"], row["threads"]), []).append(row)
         heads = [rows[0] for rows in groups.values()]
-        return self._decide(heads, lambda row: judge(groups[(row["regime"], row["threads"])]),
+        return self.decided(heads, lambda row: judge(groups[(row["regime"], row["threads"])]),
                             lambda row: where({k: v for k, v in row.items() if k != "ratio"}))
 
 
 @dataclasses.dataclass(frozen=True)
-class Amount(_Asked):
+class Amount(Asked):
     """A quantity of one contestant (a share, a tail, a count an operation) lies within [low, high]."""
 
     cell: str | float | None
@@ -427,22 +346,18 @@ class Amount(_Asked):
     @property
     def rule(self) -> str:
         place = "" if self.cell is None else f"/{self.cell}"
-        return (f"{self._what} of {self.contestant} in {self.question}{place}{self._settings}: supported when the "
+        return (f"{self.what} of {self.contestant} in {self.question}{place}{self.settings}: supported when the "
                 "whole "
                 f"interval lies {span(self.low, self.high)}, contradicted when none of it does")
 
     def decide(self, evidence: Evidence) -> Decision:
         field = "cell" if isinstance(self.cell, str) else "axis"
-        found = self._rows(evidence, "quantities", contestant=self.contestant, **{field: self.cell})
-        return self._decide(
+        found = self.rows(evidence, "quantities", contestant=self.contestant, **{field: self.cell})
+        return self.decided(
             found, lambda row: (interval_in(row, self.low, self.high),
                                 "too few visits" if row["low"] is None else
                                 f"{number(row['value'])} ({number(row['low'])} to {number(row['high'])})"),
             lambda row: where({**row, "a": self.contestant, "b": "what is claimed"}))
-
-
-def _ranked(row: Row) -> str:
-    return f"{row['place']}, {row['regime']}, {row['threads']} thread{'s' if row['threads'] != 1 else ''}"
 
 
 def all_questions(parts: Iterable[Any]) -> list[str]:

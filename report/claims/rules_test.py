@@ -6,10 +6,10 @@ import unittest
 
 from report import claims
 from report.claims import arithmetic, counted, measured, model
-from report.claims.measured import (Ahead, Amount, Best, Crosses, FasterBelow, Leads, Order, Reaches, Speed, TellsApart)
+from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed
 from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence,
-                                 agreement,
-                                 conjunction)
+                                 agreement, conjunction)
+from report.claims.ranked import Ahead, Leads, TellsApart
 
 
 def evidence(**tables):

@@ -6,10 +6,10 @@ import math
 from report.claims import arithmetic
 from report.claims.arithmetic import Computed
 from report.claims.counted import Bytes
-from report.claims.measured import (Ahead, Amount, Best, Crosses, FasterBelow, Leads, Order, Reaches, Speed, TellsApart,
-                                    printed)
+from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed, printed
 from report.claims.model import NotTestable, OutOfScope, claim, reading
 from report.claims.names import (GO_MAP, GO_RUNTIME, GO_RWMUTEX, JAVA_MAP, MUTEX, RW, SHARDED, SYNC, TABLE_OF_000, TRIE)
+from report.claims.ranked import Ahead, Leads, TellsApart
 from report.claims.recorded import Cited, fails, has, holds, kit, lacks, own, same, sync, workload
 
 # Between the two versions that the text compares, every function on the path is the same text.

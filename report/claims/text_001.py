@@ -4,9 +4,10 @@
 from report.claims import arithmetic
 from report.claims.arithmetic import Computed
 from report.claims.counted import Bytes
-from report.claims.measured import Ahead, Amount, Leads, Order, Speed, printed
+from report.claims.measured import Amount, Order, Speed, printed
 from report.claims.model import NotTestable, OutOfScope, claim, reading
 from report.claims.names import GO_FAST64, GO_FASTSTR, GO_MAP, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC
+from report.claims.ranked import Ahead, Leads
 from report.claims.recorded import Cited, fails, has, holds, kit, lacks, own, same, sync
 
 ROWS = (

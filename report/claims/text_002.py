@@ -4,9 +4,10 @@
 from report.claims import arithmetic
 from report.claims.arithmetic import Computed
 from report.claims.counted import Bytes
-from report.claims.measured import Amount, Crosses, Order, Speed, TellsApart, printed
+from report.claims.measured import Amount, Crosses, Order, Speed, printed
 from report.claims.model import OutOfScope, claim, reading
 from report.claims.names import GO_ENTRY_TEST, GO_MAP, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC
+from report.claims.ranked import TellsApart
 from report.claims.recorded import caught, counts, fails, has, holds, kit, lacks, sync
 
 _GO = ("go-1.19", "go-1.21", "go-1.22", "go-1.23", "go-1.24")

@@ -6,9 +6,10 @@ import math
 from report.claims import arithmetic
 from report.claims.arithmetic import Computed
 from report.claims.counted import Bytes, Violations
-from report.claims.measured import Ahead, Amount, Best, Crosses, Leads, Order, Speed, printed
+from report.claims.measured import Amount, Best, Crosses, Order, Speed, printed
 from report.claims.model import OutOfScope, claim, reading
 from report.claims.names import (GO_MAP, GO_REFERENCE, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC, TRIE)
+from report.claims.ranked import Ahead, Leads
 from report.claims.recorded import fails, has, holds, internal, kit, lacks, own, sync
 
 ROWS = (
