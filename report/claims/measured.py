@@ -115,7 +115,7 @@ class Asked:
                 and row.get("metric", "time") == self.metric and self.regime in (None, row.get("regime"))
                 and all(row.get(field) == value for field, value in match.items() if value is not None)]
 
-    def _pairs(self, evidence: Evidence, table: str, a: str, b: str, **match: Any) -> list[Row]:
+    def pairs(self, evidence: Evidence, table: str, a: str, b: str, **match: Any) -> list[Row]:
         return (self.rows(evidence, table, a=a, b=b, **match)
                 or [flipped(row) for row in self.rows(evidence, table, a=b, b=a, **match)])
 
@@ -159,7 +159,7 @@ class Speed(Asked):
 
     def decide(self, evidence: Evidence) -> Decision:
         field = "cell" if isinstance(self.cell, str) else "axis"
-        return self.decided(self._pairs(evidence, "cells", self.a, self.b, **{field: self.cell}),
+        return self.decided(self.pairs(evidence, "cells", self.a, self.b, **{field: self.cell}),
                             lambda row: (interval_in(row, self.low, self.high), ratio(row)))
 
 
@@ -191,7 +191,7 @@ class Order(Asked):
                        else SUPPORTED if row["verdict"] in self.expect else CONTRADICTED)
             return verdict, f"{row['verdict']}, {ratio(row)}"
 
-        return self.decided(self._pairs(evidence, "cells", self.a, self.b, **{field: self.cell}), judge)
+        return self.decided(self.pairs(evidence, "cells", self.a, self.b, **{field: self.cell}), judge)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +233,7 @@ class Crosses(Asked):
                 return (SUPPORTED if met else CONTRADICTED), words
             return interval_in(row, self.low, self.high), words
 
-        return self.decided(self._pairs(evidence, "crossovers", self.a, self.b), judge)
+        return self.decided(self.pairs(evidence, "crossovers", self.a, self.b), judge)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -259,7 +259,7 @@ class FasterBelow(Asked):
                 f"below {number(row['low'])}" if row["estimate"] is None else f"below {number(row['estimate'])}")
             return (SUPPORTED if row["left"] == "a" else CONTRADICTED), f"{row[row['left']]} is faster {upto}"
 
-        return self.decided(self._pairs(evidence, "crossovers", self.a, self.b), judge)
+        return self.decided(self.pairs(evidence, "crossovers", self.a, self.b), judge)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,7 +313,7 @@ class Best(Asked):
                 "value's whole interval lies above")
 
     def decide(self, evidence: Evidence) -> Decision:
-        found = self._pairs(evidence, "cells", self.a, self.b)
+        found = self.pairs(evidence, "cells", self.a, self.b)
         if not any(row["axis"] in self.values for row in found):
             found = []
 

@@ -137,7 +137,7 @@ ROWS = (
           reading="64 shards gain on one lock with several threads, and cost at least 5 % more memory at a thousand "
                   "keys"),
     claim("003-C28", "4.1", "Locks of neighbouring shards share a line; padding mends it.", "",
-          Ahead("shards", None, "sharded_map:shards=64", "sharded_map_packed:shards=64", threads=2),
+          Ahead("shards", 64, "sharded_map:shards={}", "sharded_map_packed:shards={}", threads=2),
           others=[reading("writers on one line against lines of their own",
                           Order("false_sharing", "write_write", "apart_64", "same_line", threads=2))]),
     claim("003-C29", "4.2", "The batcher's queue is a lock-free ring of one producer and many consumers.", "",
