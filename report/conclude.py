@@ -99,6 +99,7 @@ class Ranked:
     regime: str
     threads: int
     ranking: rankings.Ranking
+    oversubscribed: bool
 
 
 def rank_all(analysis: Analysis) -> list[Ranked]:
@@ -131,7 +132,8 @@ def rank_all(analysis: Analysis) -> list[Ranked]:
                 result.append(Ranked(
                     setting.question["name"],
                     place if axis is None else axis.format(place),
-                    setting.regime, threads, rankings.rank(effects)))
+                    setting.regime, threads, rankings.rank(effects),
+                    any(oversubscribed(v, analysis.cores) for v in visits)))
     return result
 
 
@@ -283,7 +285,8 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
         "rankings": [{
             "experiment": r.question, "place": r.place, "regime": r.regime,
             "threads": r.threads, "order": list(r.ranking.order),
-            "not_told_apart": [list(g) for g in r.ranking.groups]}
+            "not_told_apart": [list(g) for g in r.ranking.groups],
+            "oversubscribed": r.oversubscribed}
             for r in rank_all(analysis)],
         "fairness": [{
             "experiment": f.question, "place": f.place, "regime": f.regime, "threads": f.threads,
@@ -301,7 +304,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "low": rounded(_exp(g.estimate.low)),
             "high": rounded(_exp(g.estimate.high)),
             "visits": g.estimate.visits} for g in analysis.aa]}
-    result["claims"] = claims.evaluate(result)
+    result["claims"] = claims.evaluate(result, analysis.run.meta["proof"])
     return result
 
 

@@ -227,6 +227,30 @@ class Runs(unittest.TestCase):
         for claim in self.verdicts["claims"]:
             self.assertIn(f"claim-{claim['id']}", ids)
 
+    def test_the_ledger_is_complete_without_scripts(self):
+        text = self.pages["full"]
+        claims = self.verdicts["claims"]
+        self.assertEqual(len(claims), 195)
+        links = [link[1:] for link in Page(text).links]
+        for claim in claims:  # at its own row and in the list by verdict
+            self.assertGreaterEqual(links.count(f"claim-{claim['id']}"), 2)
+        for source in ("000", "001", "002", "003", "004"):
+            self.assertIn(f"ledger-{source}", links)
+        self.assertIn('<form id="ledger-filter" class="small" hidden>', text)
+
+    def test_the_first_table_of_claims_holds_what_the_run_decided(self):
+        decided = {c["id"] for c in self.verdicts["claims"] if "measured" in c["decided_by"]}
+        self.assertGreater(len(decided), 3)
+        for variant, expected in (("full", decided), ("empty", set())):
+            found = re.search(r'<table class="decided">.*?</table>', self.pages[variant], re.DOTALL)
+            self.assertEqual(set(re.findall(r"#claim-(\d{3}-C\d\d)", found.group(0))) if found else set(), expected)
+
+    def test_measured_claims_lead_to_their_figures(self):
+        rows = re.findall(r'<tr id="claim-(\S+)".*?</tr>', self.pages["full"], re.DOTALL)
+        self.assertEqual(len(rows), 195)
+        row = re.search(r'<tr id="claim-000-C01".*?</tr>', self.pages["full"], re.DOTALL).group(0)
+        self.assertIn("#fig-reuse-threshold-growth-1", row)
+
     def test_every_finding_leads_to_its_figure(self):
         found = re.findall(r'<li><a href="#([^"]+)">', self.pages["full"])
         self.assertGreaterEqual(len(found), 5)

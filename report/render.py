@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import conclude, plates, proof, views, words
+from report import conclude, ledger, plates, proof, views, words
 from report.analyse import Analysis, Setting
 from report.figures import style
 
@@ -107,7 +107,8 @@ def compose(analysis: Analysis) -> Paper:
             _notes(analysis, question), sum(len(s.visits) for s in own),
             sum(not analysis.used(v) for s in own for v in s.visits),
             [c["id"] for c in conclusions["claims"]
-             if c["id"] in question["claims"]]))
+             if c["id"] in question["claims"]
+             or question["name"] in c["questions"]]))
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
                  plates.aa_plate(analysis), plates.timeline_plate(analysis))
@@ -221,9 +222,9 @@ def render(paper: Paper) -> str:
     claims = paper.conclusions["claims"]
     verdicts = json.dumps(paper.conclusions, indent=1, sort_keys=True)
     context = {
-        "meta": run.meta, "run": run, "paper": paper, "claims": claims,
-        "decided": [c for c in claims
-                    if c["verdict"] not in ("not asked", "undecided")],
+        "meta": run.meta, "run": run, "paper": paper,
+        "ledger": ledger.ledger(claims, paper.anchors,
+                                {q["name"] for q in run.questions}),
         "summary": summary(paper),
         "findings": words.findings(analysis, paper.anchors, claims),
         "matrices": views.matrices(analysis, paper.anchors),

@@ -239,7 +239,7 @@ def _size(effect: float) -> float:
 
 
 def findings(analysis: Analysis, anchors: dict[tuple, str],
-             claims: list[dict[str, str]], most: int = 9) -> list[Finding]:
+             claims: list[dict[str, Any]], most: int = 9) -> list[Finding]:
     """The strongest results first; a pair's settings share one sentence.
 
     `anchors` maps (question, regime, threads, b) to the figure that shows it.
@@ -249,8 +249,7 @@ def findings(analysis: Analysis, anchors: dict[tuple, str],
         f"Claim {claim['id']} is {claim['verdict']}: “{claim['text']}”",
         f"claim-{claim['id']}",
         {"contradicted": 7.0, "partly": 6.0}.get(claim["verdict"], 5.5))
-        for claim in claims if claim["kind"] == "measured"
-        and claim["verdict"] in ("contradicted", "supported", "partly")]
+        for claim in claims if "measured" in claim["decided_by"]]
 
     names = analysis.thread_names
     groups: dict[tuple, list[tuple[str, str, Curve]]] = {}

@@ -1,38 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claims that the run's own verdicts decide.
+"""Rules that the run's own verdicts decide.
 
-Each rule reads the conclusions of the run (the lists of verdicts.json) and
-nothing else, so a reader can repeat every decision with a text editor. A rule
-answers NOT_ASKED when the run did not measure what the claim is about, and
-UNDECIDED when it did but no interval was narrow enough.
+Each reads the lists of verdicts.json and nothing else, so a reader can repeat every decision with a text editor. A
+rule answers NOT_ASKED when the run did not measure what the claim is about, and UNDECIDED when it did but no interval
+was narrow enough. Points with more threads than cores decide nothing but what is claimed of them.
+
+Speeds are of `a` relative to `b`: above 1, a is faster. `metric` says of what: "time" per operation, or another name
+that a row of `cells` or `crossovers` carries as its `metric` ("p99": a's tail is shorter). A pair is found whichever
+of the two was the baseline.
 """
 
+import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from report.claims.model import (CONTRADICTED, NOT_ASKED, PARTLY, SUPPORTED, UNDECIDED, Claim,
-                                 Decision)
+from report.claims.model import (CONTRADICTED, MEASURED, NOT_ASKED, NOT_TESTABLE, SUPPORTED, UNDECIDED, Decision,
+                                 Evidence, agreement)
 
 Row = Mapping[str, Any]
-RW, MUTEX, SYNC = "rw_mutex_map", "mutex_map", "sync_map"
+
+# A printed ratio is met when the whole interval lies within a tenth of it.
+PRINTED = 1.10
+
+_FLIPPED = {"faster": "slower", "slower": "faster", "a_throughout": "b_throughout", "b_throughout": "a_throughout",
+            "a": "b", "b": "a"}
 
 
-def rows(conclusions: Mapping[str, Any], table: str, **match: Any) -> list[Row]:
-    """The rows of one list of verdicts.json whose fields equal `match`."""
-    return [row for row in conclusions.get(table, ())
-            if all(row.get(field) == value for field, value in match.items())]
+def flipped(row: Row) -> Row:
+    """The same row with a and b exchanged."""
+    turned = {**row, "a": row["b"], "b": row["a"], "verdict": _FLIPPED.get(row["verdict"], row["verdict"])}
+    if "left" in row:
+        turned["left"] = _FLIPPED.get(row["left"], row["left"])
+    if "ratio" in row:
+        for mine, other in (("ratio", "ratio"), ("low", "high"), ("high", "low")):
+            turned[mine] = None if row[other] is None else 1 / row[other]
+    return turned
+
+
+def shown(name: str) -> str:
+    """A contestant for a sentence: along an axis of a tunable the value is said elsewhere."""
+    return re.sub(r":\w+=\{\}", "", name)
 
 
 def where(row: Row) -> str:
-    """Names a row for a sentence: pair, regime, threads."""
+    """Names a row for a sentence: pair, place, regime, threads."""
+    at = row.get("cell") or row.get("axis") if "ratio" in row else None
+    place = f" at {number(at)}" if isinstance(at, (int, float)) else ""
     regime = f", {row['regime']}" if row.get("regime") else ""
-    threads = row["threads"]
-    return f"{row['a']} against {row['b']}{regime}, {threads} thread{'s' if threads != 1 else ''}"
-
-
-def percent(x: float) -> str:
-    return f"{100 * x:.1f} %"
+    threads = f", {row['threads']} thread{'s' if row['threads'] != 1 else ''}" if row["threads"] else ""
+    return f"{shown(row['a'])} against {shown(row['b'])}{place}{regime}{threads}"
 
 
 def interval_in(row: Row, low: float, high: float) -> str:
@@ -44,166 +62,304 @@ def interval_in(row: Row, low: float, high: float) -> str:
     return CONTRADICTED if row["high"] < low or row["low"] > high else UNDECIDED
 
 
-def _ratio(row: Row) -> str:
+def number(x: float) -> str:
+    """A place on an axis for a sentence."""
+    return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
+
+
+def span(low: float, high: float, unit: str = "") -> str:
+    if high == math.inf:
+        return f"above {number(low)}{unit}"
+    if low == -math.inf or low == 0:
+        return f"at most {number(high)}{unit}"
+    if low == high:
+        return f"{number(low)}{unit}"
+    return f"between {number(low)}{unit} and {number(high)}{unit}"
+
+
+def ratio(row: Row) -> str:
     if row["low"] is None or row["high"] is None:
         return f"too few visits ({row['visits']})"
     return f"{row['ratio']:.2f}x ({row['low']:.2f} to {row['high']:.2f}, {row['visits']} visits)"
 
 
-def _joined(parts: Iterable[str]) -> str:
-    return "; ".join(parts) + "."
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What every measured rule has: the question, and which settings of it count."""
 
+    question: str
+    kind = MEASURED
+    regime: str | None = dataclasses.field(default=None, kw_only=True)
+    threads: int = dataclasses.field(default=0, kw_only=True)  # at least so many, each with a core
+    metric: str = dataclasses.field(default="time", kw_only=True)
+    loose: bool = dataclasses.field(default=False, kw_only=True)  # only points with more threads than cores
 
-def _not_asked(what: str) -> Decision:
-    return Decision(NOT_ASKED, f"This run did not measure {what}.")
+    @property
+    def questions(self) -> tuple[str, ...]:
+        return (self.question,)
 
+    @property
+    def settings(self) -> str:
+        parts = [f"from {self.threads} threads on"] if self.threads else []
+        parts += [f"in the {self.regime} regime"] if self.regime else []
+        parts += ["with more threads than cores"] if self.loose else []
+        return "".join(f", {p}" for p in parts)
 
-def combine(verdicts: Iterable[str]) -> str:
-    """One verdict from several rows: agreement decides, disagreement is `partly`.
+    @property
+    def what(self) -> str:
+        return "speed" if self.metric == "time" else self.metric.replace("_", " ")
 
-    Undecided rows do not outweigh decided ones, but alone leave it undecided.
-    """
-    decided = {v for v in verdicts if v != UNDECIDED}
-    if not decided:
-        return UNDECIDED
-    return decided.pop() if len(decided) == 1 else PARTLY
+    def rows(self, evidence: Evidence, table: str, **match: Any) -> list[Row]:
+        return [row for row in evidence.conclusions.get(table, ())
+                if row.get("experiment") == self.question and bool(row.get("oversubscribed")) == self.loose
+                and row.get("metric", "time") == self.metric and self.regime in (None, row.get("regime"))
+                and all(row.get(field) == value for field, value in match.items() if value is not None)]
 
+    def pairs(self, evidence: Evidence, table: str, a: str, b: str, **match: Any) -> list[Row]:
+        return (self.rows(evidence, table, a=a, b=b, **match)
+                or [flipped(row) for row in self.rows(evidence, table, a=b, b=a, **match)])
 
-def _by_rows(found: list[Row], what: str, judge: Callable[[Row], tuple[str, str]]) -> Decision:
-    """One decision from the curves of several pairs and settings.
-
-    `judge` says of a row that is decided what it means for the claim, and in
-    which words; `what` names the measurement when there is none.
-    """
-    if not found:
-        return _not_asked(what)
-    verdicts, parts = [], []
-    for row in found:
-        verdict, finding = ((UNDECIDED, "undecided") if row["verdict"] == "undecided"
-                            else judge(row))
-        verdicts.append(verdict)
-        parts.append(f"{where(row)}: {finding}")
-    return Decision(combine(verdicts), _joined(parts))
-
-
-def reuse_level(conclusions: Mapping[str, Any]) -> Decision:
-    """+47 % only above 83 % reuse: the level's interval must lie within 83 +- 2 points."""
-
-    def judge(row: Row) -> tuple[str, str]:
-        if row["verdict"] != "crossover":
-            side = {"a_throughout": "above", "b_throughout": "below"}.get(row["verdict"])
-            return CONTRADICTED, (f"the gain stays {side} 47 % at every rate" if side
-                                  else f"{row['verdict']} around 47 %")
-        at = (f"at {percent(row['estimate'])} "
-              f"({percent(row['low'])} to {percent(row['high'])})")
-        if row["left"] != "b":
-            return CONTRADICTED, f"+47 % is lost {at}"
-        claimed, tolerance = row["claimed"], row["tolerance"]
-        return (interval_in(row, claimed - tolerance, claimed + tolerance),
-                f"+47 % is reached {at}")
-
-    return _by_rows(rows(conclusions, "thresholds", experiment="reuse_threshold", a=SYNC),
-                    "the reuse rate at which sync_map gains 47 %", judge)
-
-
-def low_reuse_costs(conclusions: Mapping[str, Any]) -> Decision:
-    """At low reuse sync.Map costs more than explicit locks: b is faster at the left end."""
-
-    def judge(row: Row) -> tuple[str, str]:
-        if row["verdict"] == "b_throughout":
-            return SUPPORTED, "the lock is faster at every rate"
-        if row["verdict"] == "crossover":
-            below = f"is faster below {percent(row['estimate'])}"
-            return ((SUPPORTED, f"the lock {below}") if row["left"] == "b"
-                    else (CONTRADICTED, f"sync_map {below}"))
-        if row["verdict"] == "several":
-            return UNDECIDED, "several"
-        return CONTRADICTED, row["verdict"].replace("_", " ")
-
-    return _by_rows(rows(conclusions, "crossovers", experiment="reuse_threshold", a=SYNC),
-                    "LoadOrStore of sync_map over the key reuse rate", judge)
-
-
-def cell_ratio(experiment: str, cell: str, a: str, b: str, low: float, high: float,
-               what: str):
-    """A rule: the time ratio b/a (speed of a relative to b) lies within [low, high].
-
-    Supported when the whole interval of a cell lies inside, contradicted when
-    the interval and the range are disjoint.
-    """
-
-    def decide(conclusions: Mapping[str, Any]) -> Decision:
-        found = rows(conclusions, "cells", experiment=experiment, cell=cell, a=a, b=b)
+    def decided(self, found: list[Row], judge: Callable[[Row], tuple[str, str]],
+                name: Callable[[Row], str] = where) -> Decision:
+        """One decision from all settings; `judge` gives verdict and words of a row."""
         if not found:
-            return _not_asked(what)
-        verdicts = []
+            cell = getattr(self, "cell", None) or getattr(self, "place", None)
+            place = f", cell {cell}," if isinstance(cell, str) else f", at {number(cell)}," if cell else ""
+            return Decision(NOT_ASKED, f"Question {self.question}{place} decides it, and this run has no such "
+                            "measurement.")
+        enough = [row for row in found if row["threads"] >= self.threads]
+        if not enough:
+            most = max(row["threads"] for row in found)
+            return Decision(NOT_TESTABLE, f"The text has {self.threads} threads; this run had cores for {most} at "
+                                          "most.")
+        judged = [(row, *judge(row)) for row in enough]
+        return Decision(
+            agreement(verdict for _, verdict, _ in judged),
+            "; ".join(f"{name(row)}: {words}" for row, _, words in judged) + ".",
+            tuple(dict.fromkeys((self.question, row.get("regime", ""), row["threads"], row.get("a", ""),
+                                 row.get("b", ""))
+                                for row in enough)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Speed(Asked):
+    """The speed of a relative to b lies within [low, high]: the whole interval inside, or disjoint."""
+
+    cell: str | float
+    a: str
+    b: str
+    low: float
+    high: float
+
+    @property
+    def rule(self) -> str:
+        return (f"{self.what} of {self.a} relative to {self.b} in {self.question}/{self.cell}{self.settings}: "
+                f"supported when the whole interval lies {span(self.low, self.high, 'x')}, contradicted when none of "
+                "it does")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        field = "cell" if isinstance(self.cell, str) else "axis"
+        return self.decided(self.pairs(evidence, "cells", self.a, self.b, **{field: self.cell}),
+                            lambda row: (interval_in(row, self.low, self.high), ratio(row)))
+
+
+def printed(question: str, cell: str | float, a: str, b: str, value: float, **more: Any) -> Speed:
+    """The speed of a relative to b is `value`, as a text prints it."""
+    return Speed(question, cell, a, b, value / PRINTED, value * PRINTED, **more)
+
+
+@dataclasses.dataclass(frozen=True)
+class Order(Asked):
+    """The verdict on a against b is one of `expect`."""
+
+    cell: str | float | None
+    a: str
+    b: str
+    expect: tuple[str, ...] = ("faster",)
+
+    @property
+    def rule(self) -> str:
+        place = "" if self.cell is None else f"/{self.cell}"
+        return (f"{self.what} of {shown(self.a)} against {shown(self.b)} in {self.question}{place}{self.settings}: "
+                f"supported when {' or '.join(self.expect)}, contradicted when another word is decided")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        field = "cell" if isinstance(self.cell, str) else "axis"
+
+        def judge(row: Row) -> tuple[str, str]:
+            verdict = (UNDECIDED if row["verdict"] == "undecided"
+                       else SUPPORTED if row["verdict"] in self.expect else CONTRADICTED)
+            return verdict, f"{row['verdict']}, {ratio(row)}"
+
+        return self.decided(self.pairs(evidence, "cells", self.a, self.b, **{field: self.cell}), judge)
+
+
+@dataclasses.dataclass(frozen=True)
+class Crosses(Asked):
+    """a and b change places within [low, high] of the axis, and `left` is the faster one below."""
+
+    a: str
+    b: str
+    low: float
+    high: float
+    left: str  # "a" or "b"
+    overlap: bool = False  # enough that the interval meets the range: for places given as an order of magnitude
+
+    @property
+    def rule(self) -> str:
+        first = self.a if self.left == "a" else self.b
+        touch = "meets" if self.overlap else "lies within"
+        return (f"{self.what} of {self.a} and {self.b} along {self.question}{self.settings}: supported when they "
+                "cross, "
+                f"{first} faster below, and the interval {touch} the range {span(self.low, self.high)}; contradicted "
+                "when "
+                "they cross elsewhere, the other way or not at all")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        def judge(row: Row) -> tuple[str, str]:
+            if row["verdict"] == "undecided":
+                return UNDECIDED, "undecided"
+            if row["verdict"] == "several":
+                return UNDECIDED, "they cross more than once"
+            if row["verdict"] != "crossover":
+                return CONTRADICTED, f"no crossing ({row['verdict'].replace('_', ' ')})"
+            at = f"{number(row['estimate'])} " if row["estimate"] is not None else ""
+            at += f"({number(row['low'])} to {number(row['high'])})"
+            words = f"they cross at {at}, {row[row['left']]} faster below"
+            if row["left"] != self.left:
+                return CONTRADICTED, words
+            if self.overlap:
+                met = row["low"] <= self.high and row["high"] >= self.low
+                return (SUPPORTED if met else CONTRADICTED), words
+            return interval_in(row, self.low, self.high), words
+
+        return self.decided(self.pairs(evidence, "crossovers", self.a, self.b), judge)
+
+
+@dataclasses.dataclass(frozen=True)
+class FasterBelow(Asked):
+    """At the left end of the axis `a` is faster than `b`."""
+
+    a: str
+    b: str
+
+    @property
+    def rule(self) -> str:
+        return (f"{self.what} of {self.a} and {self.b} along {self.question}{self.settings}: supported when "
+                f"{self.a} is "
+                "faster at the left end, contradicted when the other is or neither")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        def judge(row: Row) -> tuple[str, str]:
+            if row["verdict"] in ("undecided", "several"):
+                return UNDECIDED, row["verdict"]
+            if row["left"] is None:
+                return CONTRADICTED, row["verdict"].replace("_", " ")
+            upto = "throughout" if row["verdict"] != "crossover" else (
+                f"below {number(row['low'])}" if row["estimate"] is None else f"below {number(row['estimate'])}")
+            return (SUPPORTED if row["left"] == "a" else CONTRADICTED), f"{row[row['left']]} is faster {upto}"
+
+        return self.decided(self.pairs(evidence, "crossovers", self.a, self.b), judge)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reaches(Asked):
+    """a gains a required factor over whatever it is held against, from a place within [low, high] on."""
+
+    name: str  # of the level
+    a: str
+    gain: str  # in words
+    low: float
+    high: float
+
+    @property
+    def rule(self) -> str:
+        return (f"where {self.a} gains {self.gain} along {self.question}{self.settings}: supported when the interval "
+                "of "
+                f"that place lies {span(self.low, self.high)} and the gain is smaller below; contradicted when it is "
+                "disjoint, when the gain is lost there, or when it is reached nowhere or everywhere")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        def judge(row: Row) -> tuple[str, str]:
+            if row["verdict"] in ("undecided", "several"):
+                return UNDECIDED, row["verdict"]
+            if row["verdict"] != "crossover":
+                side = {"a_throughout": "exceeded everywhere", "b_throughout": "reached nowhere"}.get(row["verdict"])
+                return CONTRADICTED, side or "neither exceeded nor missed anywhere"
+            at = f"({number(row['low'])} to {number(row['high'])})"
+            if row["left"] != "b":
+                return CONTRADICTED, f"lost at {at}"
+            return interval_in(row, self.low, self.high), f"reached at {at}"
+
+        found = [row for row in self.rows(evidence, "thresholds", a=self.a) if row.get("name") == self.name]
+        return self.decided(found, judge)
+
+
+@dataclasses.dataclass(frozen=True)
+class Best(Asked):
+    """Along a discrete axis one of `values` is the best that a can have, or not told apart from it."""
+
+    a: str
+    b: str
+    values: tuple[float, ...]
+
+    @property
+    def rule(self) -> str:
+        listed = " or ".join(number(v) for v in self.values)
+        return (f"{self.what} of {shown(self.a)} relative to {shown(self.b)} along {self.question}{self.settings}: "
+                "supported when "
+                f"{listed} has the greatest ratio or an interval that meets the greatest one's, contradicted when "
+                "another "
+                "value's whole interval lies above")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        found = self.pairs(evidence, "cells", self.a, self.b)
+        if not any(row["axis"] in self.values for row in found):
+            found = []
+
+        def judge(rows: list[Row]) -> tuple[str, str]:
+            known = [row for row in rows if row["low"] is not None and row["high"] is not None]
+            own = [row for row in known if row["axis"] in self.values]
+            if not own or len(known) < 2:
+                return UNDECIDED, "too few visits"
+            top = max(known, key=lambda row: row["ratio"])
+            met = max(row["high"] for row in own) >= top["low"]
+            return (SUPPORTED if met else CONTRADICTED), f"{number(top['axis'])} is the best, {ratio(top)}"
+
+        groups: dict[tuple[str, int], list[Row]] = {}
         for row in found:
-            verdicts.append(interval_in(row, low, high))
-        claimed = (f"claimed above {low:.2f}x" if high == math.inf
-                   else f"claimed below {high:.2f}x" if low == 0
-                   else f"claimed between {low:.2f}x and {high:.2f}x")
-        return Decision(combine(verdicts), f"Speed relative to {b}, {claimed}: "
-                        + _joined(f"{where(row)}: {_ratio(row)}" for row in found))
-
-    return decide
+            groups.setdefault((row["regime"], row["threads"]), []).append(row)
+        heads = [rows[0] for rows in groups.values()]
+        return self.decided(heads, lambda row: judge(groups[(row["regime"], row["threads"])]),
+                            lambda row: where({k: v for k, v in row.items() if k != "ratio"}))
 
 
-def write_share_rule(conclusions: Mapping[str, Any]) -> Decision:
-    """Avoid sync.Map above 10 % writes: it must lose to one lock below 90 % reads."""
+@dataclasses.dataclass(frozen=True)
+class Amount(Asked):
+    """A quantity of one contestant (a share, a tail, a count an operation) lies within [low, high]."""
 
-    def judge(row: Row) -> tuple[str, str]:
-        if row["verdict"] != "crossover":
-            return CONTRADICTED, ("no crossing between 50 and 100 % reads "
-                                  f"({row['verdict'].replace('_', ' ')})")
-        return (interval_in(row, 88.0, 92.0) if row["left"] == "b" else CONTRADICTED,
-                f"they cross at {row['estimate']:.1f} % reads "
-                f"({row['low']:.1f} to {row['high']:.1f})")
+    cell: str | float | None
+    contestant: str
+    low: float
+    high: float
 
-    return _by_rows([row for row in rows(conclusions, "crossovers", experiment="read_share", a=SYNC)
-                     if row["b"] in (MUTEX, RW)], "sync_map over the share of reads", judge)
+    @property
+    def rule(self) -> str:
+        place = "" if self.cell is None else f"/{self.cell}"
+        return (f"{self.what} of {self.contestant} in {self.question}{place}{self.settings}: supported when the "
+                "whole "
+                f"interval lies {span(self.low, self.high)}, contradicted when none of it does")
 
-
-def key_cliff(conclusions: Mapping[str, Any]) -> Decision:
-    """Beyond 500K keys the read-write lock collapses against sync.Map."""
-
-    def judge(row: Row) -> tuple[str, str]:
-        if row["verdict"] != "crossover":
-            return CONTRADICTED, ("the order does not change with the number of keys "
-                                  f"({row['verdict'].replace('_', ' ')})")
-        near = row["low"] <= 1_000_000 and row["high"] >= 250_000
-        return (SUPPORTED if near else CONTRADICTED,
-                f"they cross at {row['estimate']:,.0f} keys "
-                f"({row['low']:,.0f} to {row['high']:,.0f})")
-
-    return _by_rows(rows(conclusions, "crossovers", experiment="key_count", a=SYNC, b=RW),
-                    "sync_map against the read-write lock over the number of keys", judge)
+    def decide(self, evidence: Evidence) -> Decision:
+        field = "cell" if isinstance(self.cell, str) else "axis"
+        found = self.rows(evidence, "quantities", contestant=self.contestant, **{field: self.cell})
+        return self.decided(
+            found, lambda row: (interval_in(row, self.low, self.high),
+                                "too few visits" if row["low"] is None else
+                                f"{number(row['value'])} ({number(row['low'])} to {number(row['high'])})"),
+            lambda row: where({**row, "a": self.contestant, "b": "what is claimed"}))
 
 
-CLAIMS = (
-    Claim("000-C01", "LoadOrStore of sync.Map gains 47 %, but only when more than 83 % of the "
-          "requests reuse a key.", reuse_level),
-    Claim("000-C41", "At low key reuse sync.Map costs more than an explicit lock.",
-          low_reuse_costs),
-    Claim("000-C47", "At 10 K keys and reads to writes 8:2, 64 shards are slower than one "
-          "read-write lock.",
-          cell_ratio("standard_cells", "mixed_8_2", "sharded_map:shards=64", RW, 0.0, 1.0,
-                     "64 shards against one read-write lock at 8:2")),
-    Claim("001-C01", "At reads to writes 97:3 sync.Map delivers 43.5 % of the throughput of a "
-          "read-write-locked map.",
-          cell_ratio("standard_cells", "session_cache", SYNC, RW, 0.40, 0.47,
-                     "sync_map against the read-write lock at 97:3")),
-    Claim("002-C04", "sync.Map should be avoided once more than 10 % of the operations write.",
-          write_share_rule),
-    Claim("002-C18", "Beyond 500 K keys the read-write-locked map falls off a cliff.", key_cliff),
-    Claim("003-C01", "Filling 10 K keys one by one takes sync.Map three to five times as long as "
-          "a locked native map.",
-          cell_ratio("batch_init", "fill_10k", SYNC, MUTEX, 1 / 5, 1 / 3,
-                     "sync_map against mutex_map when filling 10 K keys")),
-    # Here the native map stands under a lock that nobody contends for.
-    Claim("003-C08", "A presized native map fills 10 K keys 4.5 times as fast as a growing one.",
-          cell_ratio("batch_init", "fill_10k", "mutex_map@reserve", MUTEX,
-                     4.0, 5.0, "a presized map against the growing one")),
-    Claim("003-C31", "Committing writes in batches beats writing them one by one.",
-          cell_ratio("batch_init", "fill_10k", "mutex_map@batch", MUTEX, 1.0, math.inf,
-                     "batched against single stores")),
-)
+def all_questions(parts: Iterable[Any]) -> list[str]:
+    """Names of the questions that parts read, in order, each once."""
+    return list(dict.fromkeys(q for part in parts for q in getattr(part, "questions", ())))

@@ -55,7 +55,7 @@ def compare_runs(first, second):
                            "write both reports again with the same revision.")
     rows = []
     for section in SECTIONS:
-        left, right = _keyed(first.get(section)), _keyed(second.get(section))
+        left, right = (_keyed(filter(_measured, run.get(section) or ())) for run in (first, second))
         for key in list(left) + [k for k in right if k not in left]:
             x, y = left.get(key), right.get(key)
             what = " ".join(f"{value}" for _, value in key)
@@ -102,9 +102,14 @@ def totals(rows):
     }
 
 
+def _measured(entry):
+    """Whether the run itself has something to say on the entry: most claims need no run, or were not asked."""
+    return "id" not in entry or "measured" in entry.get("decided_by", ()) or entry.get("verdict") in _OPEN
+
+
 def _keyed(entries):
     result = {}
-    for entry in entries or ():
+    for entry in entries:
         identity = tuple((f, json.dumps(entry[f]).strip('"')) for f in _IDENTITY if entry.get(f) is not None)
         key, number = identity, 2
         while key in result:

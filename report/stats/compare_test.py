@@ -93,5 +93,18 @@ class CommandTest(unittest.TestCase):
             self.assertEqual(err.count("\n"), 1)
 
 
+class Claims(unittest.TestCase):
+    def test_only_what_a_run_decides_is_compared(self):
+        def run(*entries):
+            return {"schema": 1, "claims": [{"id": i, "verdict": v, "decided_by": d} for i, v, d in entries]}
+        first = run(("000-C01", "supported", ["measured"]), ("000-C26", "supported", ["arithmetic"]),
+                    ("000-C31", "undecided", []), ("000-C52", "out of scope", []))
+        second = run(("000-C01", "contradicted", ["measured"]), ("000-C26", "supported", ["arithmetic"]),
+                     ("000-C31", "not asked in this run", []), ("000-C52", "out of scope", []))
+        rows = compare.compare_runs(first, second)
+        self.assertEqual([(row.what, row.outcome) for row in rows],
+                         [("000-C01", compare.CONTRADICTORY), ("000-C31", compare.ONE_SIDED)])
+
+
 if __name__ == "__main__":
     unittest.main()
