@@ -15,6 +15,7 @@ from report import conclude, words
 from report.analyse import Analysis, Curve, Setting, make_axis
 from report.figures import curves as curve_figure
 from report.figures import forest, quality, style, winners
+from report.stats import layouts
 
 
 @dataclasses.dataclass
@@ -251,6 +252,29 @@ def aa_plate(analysis: Analysis) -> Plate | None:
     svg = quality.aa("fig-aa", text, {g.label: g.effects for g in analysis.aa},
                      {g.label: g.delta for g in analysis.aa})
     return Plate("fig-aa", svg, [text, words.capital(more)])
+
+
+LAYOUT_ROWS = 8  # cells in the figure of layouts
+
+
+def layouts_plate(analysis: Analysis) -> Plate | None:
+    """Where the layouts of the worker's code differ most, and how far they do."""
+    rows = []
+    for group in analysis.layouts:
+        for cell in group.cells:
+            means, error = layouts.means(cell)
+            threads = words.plural(group.threads, "thread")
+            rows.append(quality.LayoutRow(f"{cell.name}, {threads}", means, error))
+    if not rows:
+        return None
+    rows.sort(key=lambda r: (-max(map(abs, r.means.values())), r.label))
+    text = " ".join(words.capital(words.layout_sentence(g.threads, g.spread)) for g in analysis.layouts)
+    shown = rows[:LAYOUT_ROWS]
+    which = (f"The {len(shown)} cells of {words.count(len(rows))} in which they lie farthest apart"
+             if len(shown) < len(rows) else "All cells with enough visits")
+    more = (f"{which}: each number is a layout, at its mean less that of all; the band is twice the error that "
+            "such a mean has from the visits alone")
+    return Plate("fig-layouts", quality.layouts("fig-layouts", text, shown), [text, words.capital(more)])
 
 
 def _minutes(at: str, first: datetime.datetime | None) -> tuple[

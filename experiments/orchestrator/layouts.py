@@ -4,7 +4,7 @@
 Permuted blocks: of the layouts that a visit's cells have seen least, one by lot. A cell is a contestant at a place, so
 a cell whose contestants always come together sees every layout once before it sees one twice, in an order that
 is new each time. Where places are visited once or twice only, as in the search along an axis, the contestant's whole
-curve decides, then the whole run.
+curve decides.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ class Rotation:
     def __init__(self, layouts: int, seed: int):
         """layouts: how many there are; they are numbered from 1"""
         self._layouts, self._seed = range(1, layouts + 1), seed
-        self._made: Counter = Counter()  # by (cell, curve or None for the run) and layout
+        self._made: Counter = Counter()  # by cell or curve, and layout
 
     def choose(self, place: Place, contestants: Sequence[str]) -> int:
         """The layout for a visit to a place; contestants with the baseline first."""
@@ -30,12 +30,12 @@ class Rotation:
         lot = random.Random(f"{self._seed}/layout/{place}/{'/'.join(contestants)}/{made}")
         return min(self._layouts, key=lambda layout: (
             sum(self._made[key, layout] for key in cells), sum(self._made[key, layout] for key in curves),
-            self._made[None, layout], lot.random()))
+            lot.random()))
 
     def add(self, place: Place, contestants: Sequence[str], layout: int) -> None:
         """Takes note of a visit that counts."""
         cells, curves = self._keys(place, contestants)
-        self._made.update((key, layout) for key in (*cells, *curves, None))
+        self._made.update((key, layout) for key in (*cells, *curves))
 
     @staticmethod
     def _keys(place: Place, contestants: Sequence[str]) -> tuple[list[tuple], list[tuple]]:
