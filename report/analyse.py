@@ -438,7 +438,7 @@ def _layout_cells(setting: Setting, read: Effects) -> Iterable[tuple[int, layout
             rows = [(v.id, v.layout, e) for v in here if math.isfinite(e := read.effect(v, a, b))]
             if rows:
                 place = (setting.question["name"], setting.regime, threads, name, value)
-                yield threads, layouts.Cell(f"{a} against {b}\n{where}", place, *zip(*rows))
+                yield threads, layouts.Cell(f"{a} against {b}", where, place, *zip(*rows))
 
 
 def _layouts(run: load.Run, settings: list[Setting], read: Effects) -> list[LayoutGroup]:

@@ -263,11 +263,11 @@ def layouts_plate(analysis: Analysis) -> Plate | None:
     for group in analysis.layouts:
         for cell in group.cells:
             means, error = layouts.means(cell)
-            threads = words.plural(group.threads, "thread")
-            rows.append(quality.LayoutRow(f"{cell.name}, {threads}", means, error))
+            rows.append(quality.LayoutRow(
+                words.pretty(cell.pair), f"{cell.where}, {words.plural(group.threads, 'thread')}", means, error))
     if not rows:
         return None
-    rows.sort(key=lambda r: (-max(map(abs, r.means.values())), r.label))
+    rows.sort(key=lambda r: (-max(map(abs, r.means.values())), r.place, r.pair))
     text = " ".join(words.capital(words.layout_sentence(g.threads, g.spread)) for g in analysis.layouts)
     shown = rows[:LAYOUT_ROWS]
     which = (f"The {len(shown)} cells of {words.count(len(rows))} in which they lie farthest apart"

@@ -48,7 +48,8 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
 class LayoutRow:
     """One cell: how far the mean of each layout lies from that of all."""
 
-    label: str  # two lines
+    pair: str
+    place: str
     means: dict[int, float]
     error: float  # of one mean, from the visits alone
 
@@ -76,9 +77,11 @@ def layouts(name: str, title: str, rows: Sequence[LayoutRow]) -> str:
             taken.append((mean, y))
             ax.text(mean, i + y, str(number), ha="center", va="center",
                     fontsize=7.5, zorder=3)
-        ax.text(-0.02, i + 0.5, row.label, transform=ax.get_yaxis_transform(),
-                ha="right", va="center", fontsize=7.5, clip_on=False,
-                linespacing=1.25)
+        for y, label, colour in ((0.31, row.pair, style.INK),
+                                 (0.71, row.place, style.SOFT)):
+            ax.text(-0.02, i + y, label, transform=ax.get_yaxis_transform(),
+                    ha="right", va="center", fontsize=7.5, clip_on=False,
+                    color=colour)
     ax.axvline(0, color=style.RULE, linewidth=0.8, zorder=1)
     step = next(s for s in (m * 10.0**k for k in range(-6, 2)
                             for m in (1, 2, 5)) if reach / s <= 3.5)

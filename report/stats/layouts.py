@@ -39,11 +39,13 @@ MIN_VISITS = 2  # of a cell, with every layout that the run had
 class Cell:
     """The visits of one pair in one place, those without an effect left out.
 
+    pair, where: for people
     place: what the visits were made for; pairs of one place share visits, whose layouts are permuted together
     visits: their numbers; layouts, effects: the same length
     """
 
-    name: str
+    pair: str
+    where: str
     place: tuple
     visits: tuple
     layouts: tuple

@@ -18,7 +18,7 @@ def made(rng, count, between, within, visits=12, shared=0.0):
         effect = between * (math.sqrt(shared) * common + math.sqrt(1 - shared) * own)
         which = np.arange(visits) % len(NAMES)
         y = 0.3 + effect[which] + simulate.noise(within, rng, visits)
-        out.append(layouts.Cell(str(c), (c,), tuple(range(visits)), tuple(int(i) + 1 for i in which), tuple(y)))
+        out.append(layouts.Cell("a against b", str(c), (c,), tuple(range(visits)), tuple(int(i) + 1 for i in which), tuple(y)))
     return out
 
 
@@ -56,7 +56,7 @@ class Known(unittest.TestCase):
 
 class ByHand(unittest.TestCase):
     def cell(self, effects, names=(1, 2) * 4):
-        return layouts.Cell("", (), tuple(range(len(effects))), tuple(names), tuple(effects))
+        return layouts.Cell("", "", (), tuple(range(len(effects))), tuple(names), tuple(effects))
 
     def test_mean_squares(self):
         # Layouts 1 and 2 at means 0 and 4, each visit 1 away: mean squares 32 and 8/6, four visits a layout.
