@@ -258,7 +258,7 @@ LAYOUT_ROWS = 8  # cells in the figure of layouts
 
 
 def layouts_plate(analysis: Analysis) -> Plate | None:
-    """Where the layouts of the worker's code differ most, and how far they do."""
+    """Where the layouts of the worker's code differ most for their visits' error, and how far they do."""
     rows = []
     for group in analysis.layouts:
         for cell in group.cells:
@@ -267,10 +267,10 @@ def layouts_plate(analysis: Analysis) -> Plate | None:
                 words.pretty(cell.pair), f"{cell.where}, {words.plural(group.threads, 'thread')}", means, error))
     if not rows:
         return None
-    rows.sort(key=lambda r: (-max(map(abs, r.means.values())), r.place, r.pair))
+    rows.sort(key=lambda r: (-max(map(abs, r.means.values())) / max(r.error, 1e-9), r.place, r.pair))
     text = " ".join(words.capital(words.layout_sentence(g.threads, g.spread)) for g in analysis.layouts)
     shown = rows[:LAYOUT_ROWS]
-    which = (f"The {len(shown)} cells of {words.count(len(rows))} in which they lie farthest apart"
+    which = (f"The {len(shown)} cells of {words.count(len(rows))} in which they stand out most"
              if len(shown) < len(rows) else "All cells with enough visits")
     more = (f"{which}: each number is a layout, at its mean less that of all; the band is twice the error that "
             "such a mean has from the visits alone")

@@ -10,8 +10,8 @@ the random model of a one-way classification, its two variances estimated from m
 distribution and for unequal numbers of visits. The effects enter as the pseudo-values of the trimmed mean that the
 cell's interval is made of (`pseudo_values`), so a wild visit counts here as much as it does there.
 
-Few layouts make one cell's figure nearly worthless (three degrees of freedom for four layouts), so cells are pooled.
-They do not become independent by that: all of them ran the same few binaries, and a baseline's bad luck in one
+Few layouts make one cell's figure nearly worthless (three degrees of freedom for four layouts), so cells are pooled,
+as a mean of variances in which those whose visits scatter much more than usual weigh less (`_weights`). They do not become independent by that: all of them ran the same few binaries, and a baseline's bad luck in one
 of them is in every cell. Hence two guards:
 
   low, high  the interval of Williams (1962) and Tukey (1951) with the degrees of freedom of ONE cell for what is
@@ -103,19 +103,30 @@ def _mean_squares(indicator, y):
     return between / np.maximum(levels - 1, 1), np.maximum(total - between, 0.0) / (n - levels), each
 
 
+def _weights(within):
+    """Of the cells, for each row of labels: equal, but less where the variance of visits is over twice the median.
+
+    A single wild visit makes a cell's variance ten times the others', and in a plain mean it would be the mean.
+    """
+    limit = 2 * np.median(within, axis=0)
+    raw = np.where(within > limit, limit / np.where(within > 0, within, 1), 1.0)
+    return np.where(raw.sum(axis=0) > 0, raw, 1.0)
+
+
 def _pooled(chosen, labels_of, layouts):
-    """Sums over the cells, for each row of labels: what is between layouts, what of that visits explain, within, df."""
-    above = below = within = 0.0
-    df = 0
+    """Means over the cells, for each row of labels: what is between layouts, what of that visits explain, within; df."""
+    above, below, within, df = [], [], [], 0
     for cell in chosen:
         y = pseudo_values(cell.effects)
         labels = labels_of(cell)
         indicator = (labels[:, None, :] == np.arange(len(layouts))[None, :, None]).astype(float)
         square, own, each = _mean_squares(indicator, y)
-        above, below, within = above + square / each, below + own / each, within + own
+        above.append(square / each)
+        below.append(own / each)
+        within.append(own)
         df += len(y) - len(layouts)
-    count = len(chosen)
-    return above / count, below / count, within / count, df
+    weights = _weights(np.array(within))
+    return *(np.average(part, axis=0, weights=weights) for part in (above, below, within)), df
 
 
 def spread(found, layouts, seed=1):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import math
 import unittest
 
@@ -52,6 +53,19 @@ class Known(unittest.TestCase):
             alone.append(layouts.spread([one], NAMES, seed).chance)
             twice.append(layouts.spread([one, one], NAMES, seed).chance)
         self.assertEqual(alone, twice)
+
+
+    def test_one_wild_visit_does_not_hide_the_layouts(self):
+        tame = made(np.random.default_rng(2), 9, 0.01, 0.004)
+        wild = [*tame[:-1], dataclasses.replace(tame[-1], effects=(2.0, 1.5, *tame[-1].effects[2:]))]
+        expected, found = layouts.spread(tame, NAMES), layouts.spread(wild, NAMES)
+        self.assertTrue(expected.seen and found.seen)
+        self.assertLess(found.within, 2 * expected.within)
+
+    def test_visits_that_are_all_equal_but_in_one_cell(self):
+        flat = layouts.Cell("", "", (), tuple(range(8)), (1, 2, 3, 4) * 2, (0.1,) * 8)
+        found = layouts.spread([flat, flat, *made(np.random.default_rng(1), 1, 0.0, 0.01)], NAMES)
+        self.assertTrue(math.isfinite(found.within))
 
 
 class ByHand(unittest.TestCase):
