@@ -29,20 +29,20 @@ class Known(unittest.TestCase):
                 for seed in range(times)]
 
     def test_a_known_spread_is_found(self):
-        found = self.spreads(60, 40, 0.01, 0.01)
+        found = self.spreads(30, 40, 0.01, 0.01)
         self.assertAlmostEqual(np.mean([s.between for s in found]), 0.01, delta=0.0012)
         self.assertAlmostEqual(np.mean([s.within for s in found]), 0.01, delta=0.0012)
         self.assertTrue(all(s.seen for s in found))
 
     def test_visits_alone_are_not_taken_for_layouts(self):
-        found = self.spreads(200, 20, 0.0, 0.01)
+        found = self.spreads(100, 20, 0.0, 0.01)
         self.assertLess(np.mean([s.seen for s in found]), 0.09)
         self.assertLess(np.median([s.between for s in found]), 0.002)
         self.assertEqual({s.low for s in found}, {0.0})
 
     def test_the_interval_covers_also_when_all_cells_repeat_one_another(self):
         for shared in (0.0, 1.0):
-            found = self.spreads(150, 20, 0.01, 0.01, shared=shared)
+            found = self.spreads(60, 20, 0.01, 0.01, shared=shared)
             self.assertGreater(np.mean([s.low <= 0.01 <= s.high for s in found]), 0.9)
 
     def test_cells_that_repeat_one_another_do_not_sharpen_chance(self):
