@@ -93,11 +93,12 @@ class LayoutsTest(unittest.TestCase):
 
     def test_functions_are_aligned_as_the_compiler_asked(self):
         described = self.describe(self.workers[0])
-        if "-O2" not in described["flags"].split():
+        flags = described["flags"].split()
+        if "-O2" not in flags or "-O1" in flags:  # the last one holds: a sanitizer's
             self.skipTest("the compiler asks for alignment from -O2 on")
         boundary = {"x86_64": 16, "aarch64": 4}[described["arch"]]
         for found in self.functions:
-            self.assertEqual([f.name for f in loops(found) if f.address % boundary], [])
+            self.assertEqual([f.name for f in loops(found) if f.address % boundary][:3], [])
 
     def test_all_say_the_same_of_themselves(self):
         first, *others = [self.describe(worker) for worker in self.workers]
