@@ -6,6 +6,7 @@ from the workspace works too, with what Bazel built last.
 """
 
 import argparse
+import itertools
 import os
 import pathlib
 import sys
@@ -27,12 +28,15 @@ def _root() -> pathlib.Path:
 
 def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
     root = _root()
-    native, cross = (root / f"experiments/worker_{arch}" for arch in (host_arch, cross_arch))
+    workers = root / "experiments"
+    first, cross = workers / f"worker_{host_arch}", workers / f"worker_{cross_arch}"
+    others = itertools.takewhile(pathlib.Path.exists, (
+        workers / f"{first.name}_layout_{number}" for number in itertools.count(2)))
     sources = pathlib.Path(__file__).absolute().parents[1]
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
     return cli.Tools(
         catalogue=root / "experiments/catalogue.json",
-        native=[str(native)] if native.exists() else None,
+        native=[[str(path)] for path in (first, *others)] if first.exists() else None,
         cross=[str(sources / "tools/run_cross.sh"), cross_arch, str(cross)] if cross.exists() else None,
         cross_arch=cross_arch,
         workspace=pathlib.Path(workspace) if workspace else sources,

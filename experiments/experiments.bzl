@@ -10,11 +10,12 @@ Arguments after `--` reach the program: `bazel run //experiments:all -- --help`.
 """
 
 load("@host_arch//:host.bzl", "CROSS_ARCH", "HOST_ARCH")
+load("//experiments/worker:layouts.bzl", "LAYOUTS", "layout_name")
 load("//tools:cross.bzl", "cross_binary")
 
 # Files of their own names: in the runfiles of one program, the workers of both
-# architectures would be the same experiments/worker/worker.
-_NATIVE_WORKER = "worker_" + HOST_ARCH
+# architectures would be the same experiments/worker/worker. all.py knows the names.
+_NATIVE_WORKERS = [layout_name("worker_" + HOST_ARCH, number) for number in range(1, LAYOUTS + 1)]
 _CROSS_WORKER = "worker_" + CROSS_ARCH
 
 # What was proven of the strategies, for the paper; orchestrator/proof.py reads the same.
@@ -28,18 +29,23 @@ def experiment(question):
     """The targets of one catalogue entry: here, and on the other architecture."""
     name = question["name"]
     only = "--only=" + name
-    _run(name, [_NATIVE_WORKER], [only, "--arch=native"])
+    _run(name, _NATIVE_WORKERS, [only, "--arch=native"])
     _run(name + "_" + CROSS_ARCH, [_CROSS_WORKER], [only, "--arch=cross", "--profile=smoke"])
 
 def experiments(questions):
     """The targets of a whole catalogue. Called once, by experiments/BUILD."""
-    for arch in [HOST_ARCH, CROSS_ARCH]:
+    cross_binary(
+        name = _CROSS_WORKER,
+        arch = CROSS_ARCH,
+        binary = "//experiments/worker",
+    )
+    for number, name in enumerate(_NATIVE_WORKERS, 1):
         cross_binary(
-            name = "worker_" + arch,
-            arch = arch,
-            binary = "//experiments/worker",
+            name = name,
+            arch = HOST_ARCH,
+            binary = "//experiments/worker:" + layout_name("worker", number),
         )
-    _run("all", [_NATIVE_WORKER, _CROSS_WORKER], [])
+    _run("all", _NATIVE_WORKERS + [_CROSS_WORKER], [])
     for question in questions:
         experiment(question)
 

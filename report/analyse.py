@@ -20,7 +20,7 @@ import numpy as np
 from report import load
 from report.stats import axis as axis_lib
 from report.stats import cells as cell_stats
-from report.stats import crossover, thresholds
+from report.stats import crossover, layouts, thresholds
 from report.stats import visits as visit_stats
 
 WITHHELD = " (withheld)"  # appended to a name whose numbers may not be used
@@ -134,6 +134,15 @@ class AaGroup:
 
 
 @dataclasses.dataclass
+class LayoutGroup:
+    """How far the layouts of the worker's code differ, with one number of threads."""
+
+    threads: int
+    spread: layouts.Spread
+    cells: list[layouts.Cell]  # those with enough visits
+
+
+@dataclasses.dataclass
 class Analysis:
     """Everything the paper says, before it is put into words."""
 
@@ -144,6 +153,7 @@ class Analysis:
     absolutes: list[Absolute]
     aa: list[AaGroup]
     harness: list[Absolute]  # of the null map
+    layouts: list[LayoutGroup]
     effects: list[dict[str, Any]]  # per visit and pair, for download
     read: Effects
 
@@ -417,10 +427,40 @@ def _harness(run: load.Run, read: Effects) -> list[Absolute]:
             for (q, regime, threads), v in sorted(groups.items())]
 
 
+def _layout_cells(setting: Setting, read: Effects) -> Iterable[tuple[int, layouts.Cell]]:
+    """(threads, the visits of a pair by layout), in every place of a setting."""
+    axis = make_axis(setting.question)
+    places: dict[tuple, list[load.Visit]] = collections.defaultdict(list)
+    for visit in setting.visits:
+        if visit.layout is not None:
+            places[visit.name, visit.axis, visit.threads].append(visit)
+    titles = {s["name"]: s.get("title") for s in setting.question.get("cells") or []}
+    for (name, value, threads), here in places.items():
+        spot = axis.format(value) if axis and value is not None else titles.get(name) or name or ""
+        regime = "" if setting.regime == "stationary" else setting.regime.replace("_", " ")
+        where = ", ".join(p for p in (setting.question["name"].replace("_", " "), spot, regime) if p)
+        for a, b in pairs(setting.question, here):
+            rows = [(v.id, v.layout, e) for v in here if math.isfinite(e := read.effect(v, a, b))]
+            if rows:
+                place = (setting.question["name"], setting.regime, threads, name, value)
+                yield threads, layouts.Cell(f"{a} against {b}", where, place, *zip(*rows))
+
+
+def _layouts(run: load.Run, settings: list[Setting], read: Effects) -> list[LayoutGroup]:
+    names = run.layouts()
+    groups: dict[int, list[layouts.Cell]] = collections.defaultdict(list)
+    for setting in settings:
+        for threads, cell in _layout_cells(setting, read):
+            if layouts.enough(cell, names):
+                groups[threads].append(cell)
+    return [LayoutGroup(threads, layouts.spread(cells, names), cells)
+            for threads, cells in sorted(groups.items())]
+
+
 def analyse(run: load.Run) -> Analysis:
     """All results of `run`. Pure; the same run gives the same results."""
     read = Effects()
-    result = Analysis(run, _settings(run), [], [], [], [], [], [], read)
+    result = Analysis(run, _settings(run), [], [], [], [], [], [], [], read)
     for setting in result.settings:
         asked = pairs(setting.question, setting.visits)
         if setting.question.get("axis"):
@@ -442,4 +482,5 @@ def analyse(run: load.Run) -> Analysis:
                         "a": a, "b": b, "effect": round(value, 6)})
     result.aa = _aa(run, read, result.delta)
     result.harness = _harness(run, read)
+    result.layouts = _layouts(run, result.settings, read)
     return result

@@ -304,6 +304,12 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "low": rounded(_exp(g.estimate.low)),
             "high": rounded(_exp(g.estimate.high)),
             "visits": g.estimate.visits} for g in analysis.aa]}
+    result["layouts"] = [{
+        "threads": g.threads, "layouts": g.spread.layouts,
+        "cells": g.spread.cells, "within": rounded(g.spread.within),
+        "between": rounded(g.spread.between), "low": rounded(g.spread.low),
+        "high": rounded(g.spread.high), "chance": rounded(g.spread.chance)}
+        for g in analysis.layouts]
     result["claims"] = claims.evaluate(result, analysis.run.meta["proof"])
     return result
 

@@ -40,6 +40,7 @@ class Visit:
     at: str
     gate: dict[str, Any]
     oversubscribed: bool
+    layout: int | None  # of the worker; None in runs that had no choice
     realised: dict[str, Any] | None = None
     slices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -92,6 +93,10 @@ class Run:
         for arch in sorted(workers):
             return arch, workers[arch]
         return "", {}
+
+    def layouts(self) -> list[int]:
+        """The numbers of the layouts in which the timed worker was linked."""
+        return list(range(1, len(self.worker()[1].get("layouts") or []) + 1))
 
     def strategies(self) -> list[dict[str, Any]]:
         """What the timed worker says of every strategy compiled into it."""
@@ -175,7 +180,8 @@ def _visit(line: dict[str, Any]) -> Visit:
         at=line.get("at") or "",
         gate=line.get("gate") or {},
         oversubscribed=bool(line.get("oversubscribed")
-                            or cell.get("oversubscribed")))
+                            or cell.get("oversubscribed")),
+        layout=line.get("layout"))
 
 
 def _take(visit: Visit, line: dict[str, Any]) -> None:

@@ -172,6 +172,35 @@ class Runs(unittest.TestCase):
                 self.assertEqual(row["verdict"] == "faster", truth > 1, row)
                 self.assertAlmostEqual(row["ratio"] / truth, 1, delta=0.06)
 
+    def test_layouts_differ_as_they_were_made_to(self):
+        rows = {r["threads"]: r for r in self.verdicts["layouts"]}
+        self.assertEqual(set(rows), {1, 2, 4, 8})
+        self.assertGreater(rows[2]["cells"], 10)
+        for threads, row in rows.items():
+            cells = [(r["a"], r["b"]) for r in self.verdicts["cells"]
+                     if r["threads"] == threads and r["visits"] >= 8]
+            self.assertEqual(row["cells"], len(cells))
+            variances = [sum((make_testdata.layout_effect(a, n)
+                              - make_testdata.layout_effect(b, n))**2
+                             for n in range(1, 5)) / 3 for a, b in cells]
+            truth = math.sqrt(sum(variances) / len(variances))
+            self.assertLess(row["low"], truth)
+            self.assertLess(truth, row["high"])
+            self.assertAlmostEqual(row["within"] / (
+                0.014 if threads == 1 else 0.025), 1, delta=0.35)
+        text = self.pages["full"]
+        self.assertTrue(rows[1]["between"] > rows[1]["chance"])
+        self.assertTrue("layouts differ by a standard deviation of" in text)
+        self.assertTrue('id="fig-layouts"' in text)
+
+    def test_layouts_that_were_not_measured_are_said_to_be_unknown(self):
+        self.assertIn("No cell has two visits with each of them yet",
+                      self.pages["partial"])
+        run = load.load(self.root / "full")
+        run.meta["workers"]["x86_64"]["layouts"] = ["1b" * 32]
+        self.assertIn("Every visit ran the same binary", render.render(
+            render.compose(analyse.analyse(run))))
+
     def test_shards_lie_between_tested_values(self):
         row, = [r for r in self.verdicts["crossovers"]
                 if r["experiment"] == "shards"]

@@ -16,6 +16,7 @@ from report import conclude, words
 from report.analyse import Analysis, Curve, Setting, make_axis
 from report.figures import curves as curve_figure
 from report.figures import forest, quality, style, winners
+from report.stats import layouts
 
 
 @dataclasses.dataclass
@@ -277,6 +278,29 @@ def aa_plate(analysis: Analysis) -> Plate | None:
                      {g.label: g.delta for g in analysis.aa})
     return Plate("fig-aa", svg, [text, words.capital(more)],
                  tall=len(analysis.aa) > 8)
+
+
+LAYOUT_ROWS = 8  # cells in the figure of layouts
+
+
+def layouts_plate(analysis: Analysis) -> Plate | None:
+    """Where the layouts of the worker's code differ most for their visits' error, and how far they do."""
+    rows = []
+    for group in analysis.layouts:
+        for cell in group.cells:
+            means, error = layouts.means(cell)
+            rows.append(quality.LayoutRow(
+                words.pretty(cell.pair), f"{cell.where}, {words.plural(group.threads, 'thread')}", means, error))
+    if not rows:
+        return None
+    rows.sort(key=lambda r: (-max(map(abs, r.means.values())) / max(r.error, 1e-9), r.place, r.pair))
+    text = " ".join(words.capital(words.layout_sentence(g.threads, g.spread)) for g in analysis.layouts)
+    shown = rows[:LAYOUT_ROWS]
+    which = (f"The {len(shown)} cells of {words.count(len(rows))} in which they stand out most"
+             if len(shown) < len(rows) else "All cells with enough visits")
+    more = (f"{which}: each number is a layout, at its mean less that of all; the band is twice the error that "
+            "such a mean has from the visits alone")
+    return Plate("fig-layouts", quality.layouts("fig-layouts", text, shown), [text, words.capital(more)])
 
 
 def _minutes(at: str, first: datetime.datetime | None) -> tuple[

@@ -50,6 +50,7 @@ class Paper:
     winner: plates.Plate | None
     aa: plates.Plate | None
     timeline: plates.Plate | None
+    layouts: plates.Plate | None
 
 
 def looks_of(analysis: Analysis) -> style.Looks:
@@ -111,7 +112,8 @@ def compose(analysis: Analysis) -> Paper:
              or question["name"] in c["questions"]]))
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
-                 plates.aa_plate(analysis), plates.timeline_plate(analysis))
+                 plates.aa_plate(analysis), plates.timeline_plate(analysis),
+                 plates.layouts_plate(analysis))
 
 
 def _baselines(analysis: Analysis, setting: Setting) -> list[str]:
@@ -230,6 +232,7 @@ def render(paper: Paper) -> str:
         "matrices": views.matrices(analysis, paper.anchors),
         "levels": views.level_rows(analysis),
         "bad": views.bad_visits(analysis),
+        "layouts": views.layout_rows(analysis),
         "rejects": views.reject_rows(analysis),
         "memory": views.memory_rows(analysis),
         "fairness": views.fairness_rows(analysis),

@@ -350,8 +350,8 @@ def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
     for arch, record in sorted(analysis.run.meta["workers"].items()):
         how = ("timed" if record.get("timed") else "not timed, under "
                + str(record.get("emulator") or "an emulator"))
-        digest = str(record.get("sha256") or "not recorded")
-        rows.append((f"Worker {arch}", f"{how}; sha256 {digest[:16]}"))
+        digests = record.get("layouts") or ["not recorded"]
+        rows.append((f"Worker {arch}", f"{how}; sha256 {', '.join(d[:16] for d in digests)}"))
     return rows
 
 
@@ -371,6 +371,15 @@ def _plain(key: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
+
+
+def layout_rows(analysis: Analysis) -> list[dict[str, str]]:
+    """The spread between layouts beside that between visits, by number of threads."""
+    return [{"threads": str(g.threads), "cells": str(g.spread.cells),
+             "within": words.percent(g.spread.within),
+             "between": words.percent(g.spread.between),
+             "interval": f"{words.percent(g.spread.low)} to {words.percent(g.spread.high)}",
+             "chance": words.percent(g.spread.chance)} for g in analysis.layouts]
 
 
 def rule_rows(analysis: Analysis) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any, Mapping
 
 from report.analyse import Analysis, Cell, Curve, make_axis
 from report.figures.style import number
+from report.stats import layouts
 
 VERDICT_WORDS = {
     "crossover": "crossover", "a_throughout": "faster throughout",
@@ -77,6 +78,21 @@ def where(regime: str, threads: int, names: Mapping[int, str]) -> str:
     if names.get(threads):
         parts.append(names[threads])
     return ", ".join(parts)
+
+
+def percent(sd: float) -> str:
+    """A standard deviation of log ratios: "0.43 %"."""
+    return f"{100 * sd:.2g} %"
+
+
+def layout_sentence(threads: int, spread: layouts.Spread) -> str:
+    """How far the layouts of the worker's code differ, beside the visits of one."""
+    visits = f"visits of one layout by {percent(spread.within)} ({plural(spread.cells, 'cell')})"
+    if not spread.seen:
+        return (f"With {plural(threads, 'thread')}, layouts differ by no more than chance makes them seem to "
+                f"(standard deviation up to {percent(spread.chance)}), {visits}")
+    return (f"With {plural(threads, 'thread')}, layouts differ by a standard deviation of {percent(spread.between)} "
+            f"({percent(spread.low)} to {percent(spread.high)}), {visits}")
 
 
 def at(axis, x: float) -> str:

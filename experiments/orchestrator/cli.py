@@ -52,10 +52,13 @@ exit code: 0 done; 1 a strategy returned wrong results or failed, or the paper c
 
 @dataclasses.dataclass(frozen=True)
 class Tools:
-    """What a run is made with. Commands are None when they were not built into the target."""
+    """What a run is made with. Commands are None when they were not built into the target.
+
+    native: a command for each layout of the worker
+    """
 
     catalogue: pathlib.Path
-    native: list[str] | None
+    native: list[list[str]] | None
     cross: list[str] | None
     cross_arch: str
     workspace: pathlib.Path
@@ -232,10 +235,10 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
     if args.arch in ("both", "native"):
         if not tools.native:
             raise UserError("this target has no native worker; run //experiments:all, or give --arch cross.")
-        native = session.Worker(platform.machine(), tools.native, True, visit.describe(tools.native))
+        native = session.Worker(platform.machine(), tools.native, True, _describe(tools.native))
     if args.arch in ("both", "cross") and tools.cross and not args.list:
         if environment.emulator(tools.cross_arch):
-            cross = session.Worker(tools.cross_arch, tools.cross, False, visit.describe(tools.cross))
+            cross = session.Worker(tools.cross_arch, [tools.cross], False, visit.describe(tools.cross))
         elif args.arch == "cross":
             raise UserError(f"qemu-{tools.cross_arch} is not installed; install the package qemu-user "
                             "(tools/bazel does).")
@@ -245,6 +248,16 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
     if args.arch == "cross" and not args.list and not cross:
         raise UserError("this target has no worker for another architecture; run //experiments:all.")
     return native, cross
+
+
+def _describe(layouts: list[list[str]]) -> dict[str, Any]:
+    """What all layouts of the worker say of themselves."""
+    first, *others = [visit.describe(command) for command in layouts]
+    for command, other in zip(layouts[1:], others):
+        if {**other, "clock": first.get("clock")} != first:  # which is measured each time
+            raise UserError(f"the worker {command[-1]} is of another build than {layouts[0][-1]}, of which it should "
+                            "be another layout; rebuild both with bazel build //experiments:all.")
+    return first
 
 
 def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathlib.Path,
@@ -259,11 +272,11 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
     head, dirty = environment.revision(tools.workspace)
     workers = {}
     for worker in filter(None, (native, cross)):
-        workers[worker.arch] = {"timed": worker.timed, "sha256": environment.sha256(worker.command[-1]),
+        workers[worker.arch] = {"timed": worker.timed, "layouts": worker.hashes(),
                                 "describe": worker.describe}
         if not worker.timed:
             workers[worker.arch]["emulator"] = environment.emulator_version(
-                environment.emulator(worker.arch) or worker.command)
+                environment.emulator(worker.arch) or worker.commands[0])
     return store.RunStore.create(results, {
         "command": command, "profile": profile, "settings": settings, "budget_s": args.budget or settings["budget_s"],
         "seed": 1 if args.seed is None else args.seed, "revision": head, "dirty": dirty,
@@ -283,8 +296,7 @@ def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Wor
             raise UserError(f"--resume asks what the run asked; --{flag} belongs to a new run.")
     run = store.RunStore.resume(store.find(results, args.resume))
     if native:
-        before = run.meta["workers"].get(native.arch, {}).get("sha256")
-        if before != environment.sha256(native.command[-1]):
+        if run.meta["workers"].get(native.arch, {}).get("layouts") != native.hashes():
             run.close()
             raise UserError(f"the worker has changed since {run.path.name} was begun, and numbers of two "
                             "workers do not mix; start a new run, or check out its revision "

@@ -89,10 +89,25 @@ class CliTest(unittest.TestCase):
             self.assertIn(what, err.getvalue())
         self.assertEqual((run / "samples.jsonl").read_bytes(), samples)
 
+    def test_layouts_of_another_build(self):
+        path = support.quick_catalogue(self.workspace / "catalogue.json")
+        tools = cli.dataclasses.replace(drive.tools(self.workspace, path), native=[
+            support.copy_of_worker(self.workspace, 1),
+            support.copy_of_worker(self.workspace, 2, "STRATEGIES = STRATEGIES[:-1]")])
+        self.assertIn("worker_layout_2 is of another build", self.refused(tools=tools))
+
+    def test_resume_refuses_another_layout(self):
+        support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew", layouts=3)
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--resume", layouts=4)
+        self.assertEqual(code, 2)
+        self.assertIn("worker has changed", err.getvalue())
+
     def test_missing_worker_and_catalogue(self):
         path = support.quick_catalogue(self.workspace / "catalogue.json")
         tools = drive.tools(self.workspace, path)
-        self.assertIn("cannot be run", self.refused(tools=cli.dataclasses.replace(tools, native=["/no/worker"])))
+        self.assertIn("cannot be run", self.refused(tools=cli.dataclasses.replace(tools, native=[["/no/worker"]])))
         self.assertIn("no native worker", self.refused(tools=cli.dataclasses.replace(tools, native=None)))
         self.assertIn("no worker for another", self.refused("--arch", "cross", tools=tools))
         self.assertIn("catalogue", self.refused(tools=cli.dataclasses.replace(

@@ -19,6 +19,7 @@ from typing import Any
 
 from experiments.orchestrator import catalogue, contestants, threads
 from experiments.orchestrator.evidence import Evidence, Goal, Place, Question, at_one_place
+from experiments.orchestrator.layouts import Rotation
 from experiments.orchestrator.topology import Machine
 
 # A visit of several contestants that fails this often is split into pairs, to
@@ -36,6 +37,7 @@ class VisitPlan:
     place: Place
     contestants: tuple[str, ...]
     purpose: str  # screen, zoom, cell, aa, harness
+    layout: int = 1  # of the worker
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +53,14 @@ class Planner:
     """Keeps the evidence and the plan of one run."""
 
     def __init__(self, questions: list[Question], profile: dict[str, Any], described: dict[str, dict[str, Any]],
-                 seed: int, machine: Machine):
-        """described: strategy name -> traits, for what does not fit a number of threads."""
+                 seed: int, machine: Machine, layouts: int = 1):
+        """described: strategy name -> traits, for what does not fit a number of threads; layouts: of the worker."""
         self.questions = {q["name"]: q for q in questions}
         self.evidence = Evidence()
         self.withheld: list[Withheld] = []
         self.skipped: list[dict[str, str]] = []
         self._profile, self._described, self._seed, self._machine = profile, described, seed, machine
+        self._layouts = Rotation(layouts, seed)
         self._aa_made: Counter = Counter()
         self._harness_made: Counter = Counter()
         self._refined: Counter = Counter()
@@ -150,7 +153,8 @@ class Planner:
 
     def next(self) -> VisitPlan | None:
         """The next visit, or None when every question is answered as well as the profile allows."""
-        return self._next_screen() or self._next_refinement(False) or self._next_refinement(True)
+        plan = self._next_screen() or self._next_refinement(False) or self._next_refinement(True)
+        return plan and dataclasses.replace(plan, layout=self._layouts.choose(plan.place, plan.contestants))
 
     def screening_left(self) -> int:
         """How many entries of the screen are still open; 0 when it is complete."""
@@ -284,6 +288,7 @@ class Planner:
                 if plan.place.axis in self._pending[goal]:
                     self._pending[goal].remove(plan.place.axis)
         if status == "ok":
+            self._layouts.add(plan.place, plan.contestants, plan.layout)
             if plan.purpose == "aa":
                 self._aa_made[name] += 1
                 return

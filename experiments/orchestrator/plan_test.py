@@ -37,9 +37,10 @@ class Simulation:
         return False
 
 
-def planner(profile="default", seed=1, machine=support.TWO_CORES, **kwargs):
+def planner(profile="default", seed=1, machine=support.TWO_CORES, layouts=4, **kwargs):
     asked = support.narrow(profile, machine=machine, **kwargs)
-    return plan.Planner(asked.questions, support.real_catalogue().profiles[profile], support.DESCRIBED, seed, machine)
+    return plan.Planner(asked.questions, support.real_catalogue().profiles[profile], support.DESCRIBED, seed, machine,
+                        layouts)
 
 
 class Screening(unittest.TestCase):
@@ -184,6 +185,63 @@ class Determinism(unittest.TestCase):
             again.record(planned, "ok", simulation.effects(planned))
         simulation.run(30)
         self.assertEqual(half.visits + simulation.visits, whole.visits)
+
+
+def by_layout(visits, key, layouts):
+    """How many of the visits each layout made, in a list for every key."""
+    counts = Counter((key(p, c), p.layout) for p in visits for c in p.contestants[1:])
+    return {k: [counts[k, n] for n in range(1, layouts + 1)] for k, _ in counts}
+
+
+def cell(planned, contestant):
+    return planned.place, contestant, planned.purpose == "aa"
+
+
+def curve(planned, contestant):
+    place = planned.place
+    return place.question, place.baseline, place.regime, place.threads, contestant, planned.purpose == "aa"
+
+
+class Layouts(unittest.TestCase):
+
+    def test_every_cell_sees_all_layouts_equally_often(self):
+        for layouts in (2, 4, 7):
+            simulation = Simulation(planner(only=["standard_cells", "batch_init", "shards"], layouts=layouts), sd=0.2)
+            simulation.run(600)
+            cells = by_layout(simulation.visits, cell, layouts)
+            self.assertGreater(max(sum(counts) for counts in cells.values()), 10)
+            for counts in cells.values():
+                # By one where the contestants always come together; their company changes when one has had enough.
+                self.assertLessEqual(max(counts) - min(counts), 2, counts)
+
+    def test_a_cell_that_has_company_throughout_sees_each_once_before_any_twice(self):
+        simulation = Simulation(planner(only=["standard_cells"]), sd=0.2)
+        simulation.run(200)
+        at = {}
+        for p in simulation.visits:
+            if p.purpose == "cell":
+                at.setdefault((p.place, p.contestants), []).append(p.layout)
+        rounds = [tuple(seen[i:i + 4]) for seen in at.values() for i in range(0, len(seen) - 3, 4)]
+        self.assertGreaterEqual(len(rounds), 20)
+        self.assertTrue(all(sorted(r) == [1, 2, 3, 4] for r in rounds), rounds)
+        self.assertGreater(len(set(rounds)), 10)  # by lot, not in one order
+
+    def test_a_search_sees_all_layouts_equally_often_along_its_curve(self):
+        simulation = Simulation(planner(only=["reuse_threshold", "read_share"]))
+        simulation.run(1500)
+        for counts in by_layout(simulation.visits, curve, 4).values():
+            self.assertLessEqual(max(counts) - min(counts), 4, counts)
+
+    def test_visits_that_failed_do_not_count(self):
+        p = planner(only=["standard_cells"])
+        first = p.next()
+        p.record(first, "crashed", [])
+        self.assertEqual(p.next(), first)
+
+    def test_one_layout_is_enough(self):
+        simulation = Simulation(planner(layouts=1))
+        simulation.run(100)
+        self.assertEqual({p.layout for p in simulation.visits}, {1})
 
 
 class Failures(unittest.TestCase):

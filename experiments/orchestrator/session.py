@@ -26,16 +26,20 @@ _META_EVERY_S = 10.0
 
 @dataclasses.dataclass
 class Worker:
-    """A worker binary: how to run it and what it says of itself."""
+    """A worker: how to run it, in each of its layouts, and what it says of itself."""
 
     arch: str
-    command: list[str]
+    commands: list[list[str]]
     timed: bool
     describe: dict[str, Any]
 
     def strategies(self) -> dict[str, dict[str, Any]]:
         """Traits by name."""
         return {s["name"]: s for s in self.describe["strategies"]}
+
+    def hashes(self) -> list[str]:
+        """Of the binary of every layout."""
+        return [environment.sha256(command[-1]) for command in self.commands]
 
 
 class Stop:
@@ -99,7 +103,8 @@ class Session:
         self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
         self._validated: set[tuple] = set()
         traits = native.strategies() if native else {}
-        self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"], machine)
+        self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"], machine,
+                                    len(native.commands) if native else 1)
         self._validation = validate.requests(
             smoke, run.meta["questions"], machine, cross.strategies()) if cross and smoke else []
         self._replay()
@@ -217,7 +222,7 @@ class Session:
         asked = HARNESS if planned.purpose == HARNESS else place.question
         head = {"question": asked, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
                 "purpose": planned.purpose, "gate": dataclasses.asdict(passage)}
-        outcome = self._run_worker(self._native, head, request)
+        outcome = self._run_worker(self._native, head, request, planned.layout)
         self._took.setdefault(place.question, []).append(self._world.clock() - began)
         self._record(planned, outcome)
 
@@ -225,7 +230,8 @@ class Session:
         """The CPU of every thread."""
         return [self._cpus[i % len(self._cpus)] for i in range(count)]
 
-    def _run_worker(self, worker: Worker, head: dict[str, Any], request: dict[str, Any]) -> visit.Outcome:
+    def _run_worker(self, worker: Worker, head: dict[str, Any], request: dict[str, Any],
+                    layout: int = 1) -> visit.Outcome:
         """Makes a visit and puts everything it says on disk."""
         number = self._next_visit
         self._next_visit += 1
@@ -234,9 +240,10 @@ class Session:
             "t": "visit", "v": number, **head, "contestants": request["contestants"],
             "workload": request["workload"], "threads": request["threads"],
             "oversubscribed": request["oversubscribed"], "pin": request["pin"], "arch": worker.arch,
-            "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
+            "layout": layout, "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
         outcome = self._world.make_visit(
-            worker.command, request, stop=self._stop, timeout_s=self._limits.visit_timeout_s or timeout(request),
+            worker.commands[layout - 1], request, stop=self._stop,
+            timeout_s=self._limits.visit_timeout_s or timeout(request),
             on_line=lambda line: self._run.append({**line, "v": number}))
         end = {"t": "visit_end", "v": number, "status": outcome.status, "exit": outcome.exit,
                "what": outcome.what, "seconds": round(outcome.seconds, 3)}
@@ -320,7 +327,8 @@ class Session:
                           cell["name"])
             names = {catalogue.fill(c, question, cell["axis"]): c
                      for c in [*question["baselines"], *question["contestants"]]}
-            planned = plan.VisitPlan(place, tuple(names.get(c, c) for c in head["contestants"]), head["purpose"])
+            planned = plan.VisitPlan(place, tuple(names.get(c, c) for c in head["contestants"]), head["purpose"],
+                                     head["layout"])
             effects = evidence.effects(record["lines"], len(planned.contestants)) if end["status"] == "ok" else []
             self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()))
             self._took.setdefault(question["name"], []).append(end["seconds"] + gate.WINDOW_S)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole runs with the simulated worker, in this process."""
 
+import collections
 import json
 import os
 import pathlib
@@ -66,7 +67,7 @@ class Complete(RunTest):
         self.assertEqual(set(meta["rules"]["delta"]), {"1", cores})
         self.assertEqual(set(meta["threads"]), {"1", cores})
         worker = next(w for w in meta["workers"].values() if w["timed"])
-        self.assertEqual(len(worker["sha256"]), 64)
+        self.assertEqual([len(digest) for digest in worker["layouts"]], [64])
         for field in ("cpu", "cores", "topology", "smt", "kernel", "thp", "aslr", "governor", "memory_bytes",
                       "hypervisor", "os", "load_at_start", "load_at_end", "clock_source"):
             self.assertIn(field, meta["environment"])
@@ -86,6 +87,23 @@ class Complete(RunTest):
             self.assertEqual(set(v["gate"]), {"waited_s", "other_cpu", "quiet"})
         shards = [v for v in visits if v["question"] == "shards"]
         self.assertTrue(all(f"sharded_map:shards={v['cell']['axis']}" in v["contestants"] for v in shards))
+
+    def test_visits_take_turns_with_the_layouts(self):
+        log = self.workspace / "requests"
+        self.go("--only", "standard_cells", *BUDGET, layouts=3, fake={"log": str(log)})
+        visits = [v for v in support.samples(self.run_path, "visit") if v["purpose"] == "cell"]
+        ran = {r["visit"]: r["program"] for r in map(json.loads, log.read_text().splitlines())}
+        for v in visits:  # what is written is what was run
+            self.assertEqual(ran[v["v"]], str(self.workspace / f"worker_layout_{v['layout']}"))
+        first = [v["layout"] for v in visits if v["cell"] == visits[0]["cell"]][:9]
+        self.assertEqual([sorted(first[i:i + 3]) for i in (0, 3, 6)], [[1, 2, 3]] * 3)
+        hashes = next(iter(support.meta(self.run_path)["workers"].values()))["layouts"]
+        self.assertEqual(hashes, [environment.sha256(self.workspace / f"worker_layout_{n}") for n in (1, 2, 3)])
+        self.assertEqual(len(set(hashes)), 3)
+
+    def test_a_worker_with_one_layout_is_run_as_ever(self):
+        self.go("--profile", "smoke", "--only", "skew")
+        self.assertEqual({v["layout"] for v in support.samples(self.run_path, "visit")}, {1})
 
     def test_seeds_are_those_of_run_and_number(self):
         self.assertEqual(session.visit_seed(1, 5), session.visit_seed(1, 5))
@@ -121,6 +139,22 @@ class Budget(RunTest):
             with mock.patch.object(session.Session, "_measure_natively", lambda self: str(self._reserve())):
                 self.go("--only", "read_share", "--budget", "10m", cross=True)
         self.assertGreater(float(support.meta(self.run_path)["status"]), session.REPORT_RESERVE_S + 2)
+
+    def test_resume_goes_on_with_the_layouts_that_a_place_has_not_seen(self):
+        turns = iter(range(5))  # more places than that: in the middle of the screen
+        with mock.patch.object(session.Session, "_time_for", lambda self, q: next(turns, None) is not None):
+            self.go("--only", "skew", "--threads", "1", layouts=4)
+        turns = iter(range(40))
+        with mock.patch.object(session.Session, "_time_for", lambda self, q: next(turns, None) is not None):
+            code, said = self.go("--resume", layouts=4)
+        self.assertEqual(code, 0, said)
+        seen = collections.defaultdict(list)
+        for v in support.samples(self.run_path, "visit"):
+            if v["purpose"] == "screen":
+                seen[str(v["cell"]), tuple(v["contestants"])].append(v["layout"])
+        self.assertGreater(len(seen), 5)
+        for layouts in seen.values():
+            self.assertEqual(len(set(layouts)), len(layouts))
 
     def test_resume_adds_time_and_continues(self):
         self.go("--budget", "4s", "--only", "read_share")

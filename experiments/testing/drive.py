@@ -25,9 +25,9 @@ def brief_report(run: pathlib.Path) -> pathlib.Path:
 
 
 def tools(workspace: pathlib.Path, catalogue: pathlib.Path, cross: bool = False) -> cli.Tools:
-    """The simulated worker as the native one and, if asked, as the other architecture's."""
+    """The simulated worker as the native one, in a single layout, and, if asked, as the other architecture's."""
     fake = [sys.executable, str(HERE / "fake_worker.py")]
-    return cli.Tools(catalogue, fake, fake if cross else None, "aarch64", workspace, workspace, brief_report)
+    return cli.Tools(catalogue, [fake], fake if cross else None, "aarch64", workspace, workspace, brief_report)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ what is so. FAKE_WORKER in the environment is a JSON object that makes it misbeh
 
   {"mode": "crash", "of": "sync_map"}   every visit with sync_map ends by SIGSEGV
   modes: crash, hang, fail, half_line, garbage, no_end, wrong_visit, invalid, refused, slow, die_once
-  "log": a file to which every request is appended
+  "log": a file to which every request is appended, with the program's path
 """
 
 import json
@@ -191,7 +191,7 @@ def main() -> int:
     request = json.load(sys.stdin)
     if "log" in plan:
         with open(plan["log"], "a", encoding="utf-8") as log:
-            log.write(json.dumps(request) + "\n")
+            log.write(json.dumps({**request, "program": sys.argv[0]}) + "\n")
     return run(request, plan)
 
 

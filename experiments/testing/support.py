@@ -6,6 +6,7 @@ import io
 import json
 import pathlib
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,12 +46,25 @@ def quick_catalogue(path: pathlib.Path, **profile: Any) -> pathlib.Path:
 
 
 def run_cli(workspace: pathlib.Path, *args: str, catalogue_path: pathlib.Path | None = None,
-            cross: bool = False, preset: Sequence[str] = (), world: session.World = session.World()) -> tuple[int, str]:
+            cross: bool = False, preset: Sequence[str] = (), world: session.World = session.World(),
+            layouts: int = 1) -> tuple[int, str]:
     """The command line in this process, with the simulated worker: (exit code, what it printed)."""
     path = catalogue_path or quick_catalogue(workspace / "catalogue.json")
+    tools = drive.tools(workspace, path, cross)
+    if layouts > 1:
+        tools = dataclasses.replace(tools, native=[copy_of_worker(workspace, n) for n in range(1, layouts + 1)])
     out = io.StringIO()
-    tools = dataclasses.replace(drive.tools(workspace, path, cross), world=world)
+    tools = dataclasses.replace(tools, world=world)
     return cli.main(list(args), tools, preset=preset, out=out), out.getvalue()
+
+
+def copy_of_worker(workspace: pathlib.Path, layout: int, change: str = "") -> list[str]:
+    """The command of a simulated worker of its own file and hash, as each layout has them; change: code before its end."""
+    path = workspace / f"worker_layout_{layout}"
+    source = pathlib.Path(fake_worker.__file__).read_text(encoding="utf-8")
+    before, main = source.split("if __name__")
+    path.write_text(f"{before}LAYOUT = {layout}\n{change}\nif __name__{main}", encoding="utf-8")
+    return [sys.executable, str(path)]
 
 
 def newest(workspace: pathlib.Path) -> pathlib.Path:

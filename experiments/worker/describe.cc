@@ -56,6 +56,8 @@ std::string Flags() {
   add("-O1 -fsanitize=thread");
 #elif defined(CMAP_ADDRESS_SANITIZER)
   add("-O1 -fsanitize=address");
+#elif defined(CMAP_UNDEFINED_SANITIZER)
+  add("-O1 -fsanitize=undefined");
 #endif
 #if defined(__AVX2__)
   add("(AVX2)");

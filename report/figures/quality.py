@@ -50,6 +50,55 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
 
 
 @dataclasses.dataclass
+class LayoutRow:
+    """One cell: how far the mean of each layout lies from that of all."""
+
+    pair: str
+    place: str
+    means: dict[int, float]
+    error: float  # of one mean, from the visits alone
+
+
+@style.drawing
+def layouts(name: str, title: str, rows: Sequence[LayoutRow]) -> str:
+    """The layouts' numbers at their means, over twice the error of a mean."""
+    width, height = 7.1, 0.42 + 0.36 * len(rows)
+    fig = style.new_figure(width, height)
+    ax = fig.add_axes((3.3 / width, 0.38 / height, 1 - 3.45 / width,
+                       1 - 0.42 / height))
+    reach = 1.1 * max([2 * r.error for r in rows] + [
+        abs(v) for r in rows for v in r.means.values()])
+    ax.set_xlim(-reach, reach)
+    ax.set_ylim(len(rows), 0)
+    for i, row in enumerate(rows):
+        ax.fill_between([-2 * row.error, 2 * row.error], i + 0.1, i + 0.9,
+                        color=style.STRIP, linewidth=0, zorder=0)
+        # Numbers that would lie on one another step aside, up and down.
+        taken: list[tuple[float, float]] = []
+        for number, mean in sorted(row.means.items(), key=lambda m: m[1]):
+            y = next((y for y in (0.5, 0.26, 0.74) if all(
+                abs(mean - x) > 0.05 * reach for x, used in taken
+                if used == y)), 0.5)
+            taken.append((mean, y))
+            ax.text(mean, i + y, str(number), ha="center", va="center",
+                    fontsize=7.5, zorder=3)
+        for y, label, colour in ((0.31, row.pair, style.INK),
+                                 (0.71, row.place, style.SOFT)):
+            ax.text(-0.02, i + y, label, transform=ax.get_yaxis_transform(),
+                    ha="right", va="center", fontsize=7.5, clip_on=False,
+                    color=colour)
+    ax.axvline(0, color=style.RULE, linewidth=0.8, zorder=1)
+    step = next(s for s in (m * 10.0**k for k in range(-6, 2)
+                            for m in (1, 2, 5)) if reach / s <= 3.5)
+    ticks = [i * step for i in range(-3, 4) if abs(i * step) <= reach]
+    ax.set_xticks(ticks, [f"{100 * t:+.3g} %".replace("-", "−") if t else "0"
+                          for t in ticks])
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+    return style.to_svg(fig, name, title)
+
+
+@dataclasses.dataclass
 class Measure:
     """One realised figure against the axis."""
 

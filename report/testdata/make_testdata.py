@@ -21,6 +21,8 @@ import pathlib
 import random
 import sys
 
+LAYOUTS = 4
+LAYOUT_SD = 0.02  # of a strategy's time in a cell, between layouts
 BASE_NS = 42.0  # time of the baseline per operation at one thread
 
 # strategy -> family, summary, source, reads, writes, reclamation, growth,
@@ -120,6 +122,14 @@ def effect(question: str, strategy: str, x: float | None, name: str | None,
     return 0.0
 
 
+def layout_effect(strategy: str, layout: int) -> float:
+    """How much longer a strategy takes in a layout, as a log ratio."""
+    spec = strategy.split(":")[0].split("@")[0]
+    own = [random.Random(f"{spec} in layout {n}").gauss(0, LAYOUT_SD)
+           for n in range(1, LAYOUTS + 1)]
+    return own[layout - 1] - sum(own) / LAYOUTS
+
+
 class Writer:
     """Appends simulated visits as the orchestrator and the worker would."""
 
@@ -130,6 +140,7 @@ class Writer:
         self.visits = 0
         self.clock = 0.0
         self.cpus = 2
+        self.seen: dict[str, int] = {}  # visits of each place
 
     def _put(self, record: dict) -> None:
         self.out.append(json.dumps(record, separators=(",", ":")))
@@ -153,6 +164,9 @@ class Writer:
         self.visits += 1
         regime = workload["regime"]
         sd = sd if sd is not None else (0.010 if threads == 1 else 0.018)
+        place = f"{question} {contestants} {axis} {name} {threads} {regime}"
+        turn = self.seen[place] = self.seen.get(place, -1) + 1
+        layout = 1 + turn % LAYOUTS if timed else 1
         waited = round(abs(self.rng.gauss(0, 0.2)), 2)
         self.clock += waited
         self._put({"t": "visit", "v": v, "question": question,
@@ -160,7 +174,8 @@ class Writer:
                             "regime": regime, "name": name},
                    "contestants": contestants, "baseline": contestants[0],
                    "workload": workload, "threads": threads, "arch": arch,
-                   "timed": timed, "purpose": purpose, "seed": 7919 * v + 1,
+                   "layout": layout, "timed": timed, "purpose": purpose,
+                   "seed": 7919 * v + 1,
                    "at": self._at(), "oversubscribed": threads > self.cpus,
                    "gate": {"waited_s": waited, "other_cpu": round(
                        abs(self.rng.gauss(0, 0.01)), 3)}})
@@ -193,7 +208,9 @@ class Writer:
                         true = 0.0 if purpose == "aa" else effect(
                             question, spec, axis, name, regime, threads)
                         ns = base * math.exp(
-                            -true + of_visit[c] + self._noise(0.008))
+                            -true + of_visit[c] + self._noise(0.008)
+                            + (layout_effect(spec, layout)
+                               if purpose == "cell" else 0))
                     line["ns"] = int(ns * ops)
                     line["rd"] = round(abs(self.rng.gauss(0, 0.002)), 4)
                     line["late"] = 0.0
@@ -374,10 +391,11 @@ def meta(status: str = "complete") -> dict:
             "hypervisor": "none", "os": "Debian GNU/Linux 12",
             "load_at_start": [0.1, 0.2, 0.1], "clock_source": "tsc"},
         "workers": {
-            "x86_64": {"timed": True, "sha256": "ab" * 32,
+            "x86_64": {"timed": True, "layouts": [
+                f"{n:x}b" * 32 for n in range(1, LAYOUTS + 1)],
                        "describe": _describe()},
             "aarch64": {"timed": False, "emulator": "qemu-aarch64 7.2",
-                        "sha256": "cd" * 32,
+                        "layouts": ["cd" * 32],
                         "describe": dict(_describe(), arch="aarch64")}},
         "questions": _questions(),
         "not_asked": [{"question": "skew", "why": "the default profile has "
