@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
 import sys
+import traceback
 
 from report import analyse, load, render
 
@@ -25,15 +27,39 @@ def build(run_dir: pathlib.Path | str) -> pathlib.Path:
     out.mkdir(exist_ok=True)
     _replace(out / "verdicts.json", json.dumps(
         paper.conclusions, indent=1, sort_keys=True) + "\n")
-    _replace(out / "index.html", render.render(paper))
+    page = render.render(paper)
+    for name in render.BESIDE:
+        if name in page.beside:
+            _replace(out / name, page.beside[name])
+        else:  # of an earlier, larger paper
+            (out / name).unlink(missing_ok=True)
+    _replace(out / "index.html", page.html)
     return out / "index.html"
+
+
+# What a defect raises; what the run or the disk is to blame for has errors of its own.
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+              ValueError)
+
+
+def unforeseen(error: BaseException) -> str:
+    """Where the report failed, in a few words instead of a traceback."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return (f"the paper cannot be made of this run ({type(error).__name__} in {pathlib.Path(at.filename).name}, "
+            f"line {at.lineno})")
 
 
 def _replace(path: pathlib.Path, text: str) -> None:
     """Writes a file so that a reader sees the old or the new one whole."""
     temporary = path.with_suffix(path.suffix + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
@@ -93,6 +119,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except load.ResultsError as error:
         print(f"report: {error}", file=sys.stderr)
+    except UNFORESEEN as error:
+        print(f"report: {unforeseen(error)}; the samples are untouched. This is a defect of the report: keep the run "
+              "and say where it failed.", file=sys.stderr)
     except OSError as error:
         print(f"report: {error.filename or 'a file'} cannot be written "
               f"({error.strerror}); free space or choose another place.",
