@@ -14,6 +14,7 @@ what the paper needs of a visit is kept.
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -148,8 +149,6 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
             f"{schema.cut(str(meta.get('revision')))}).")
     try:
         schema.check_run(meta)
-        for question in meta.get("questions", ()):
-            _check_axis(question)
     except schema.Malformed as error:
         raise ResultsError(f"{file} {error}; restore it or measure again."
                            ) from None
@@ -176,22 +175,6 @@ def _complete(meta: dict[str, Any], run: str) -> None:
                 ("threads", [1]), ("baselines", []), ("contestants", []),
                 ("levels", []), ("claims", []), ("excludes", [])):
             question.setdefault(field, default)
-
-
-def _check_axis(question: dict[str, Any]) -> None:
-    """What the fields of an axis must be together."""
-    if not question.get("axis"):
-        return
-    name = f"has in question {question['name']} an axis"
-    try:
-        axis = axis_lib.Axis.from_entry(question)
-    except ValueError as error:
-        raise schema.Malformed(f"{name} that is none: {str(error).rstrip('.')}") from None
-    low, high = axis.lo, axis.hi
-    if not all(low <= v <= high for v in axis.values):
-        raise schema.Malformed(f"{name} with values outside {low:g} to {high:g}")
-    if high - low < 1e-9 * max(abs(low), abs(high)):
-        raise schema.Malformed(f"{name} from {low!r} to {high!r}, which is no range")
 
 
 def _visit(line: dict[str, Any]) -> Visit:
@@ -223,8 +206,8 @@ class _Reader:
         self.visits: dict[int, Visit] = {}
         self.stray = 0
         self._open: dict[int, list[dict[str, Any]]] = {}  # lines of visits without their end
-        self._axes = {q["name"]: axis_lib.Axis.from_entry(q)
-                      for q in questions if q.get("axis")}
+        self._asked = {q["name"]: (q, axis_lib.Axis.from_entry(q) if q.get("axis") else None)
+                       for q in questions}
 
     def take(self, line: dict[str, Any]) -> None:
         """Raises schema.Malformed."""
@@ -241,7 +224,8 @@ class _Reader:
         v = line["v"]
         if kind == "visit":
             visit = _visit(line)
-            self._check_place(visit)
+            if visit.question in self._asked:
+                schema.check_place(*self._asked[visit.question], line["cell"])
             # A visit id written twice: the first was cut off and repeated.
             self.visits[v], self._open[v] = visit, []
             return
@@ -261,17 +245,6 @@ class _Reader:
                     f"has the number {line['c']} in the field c, where the index of one of the "
                     f"{len(self.visits[v].contestants)} contestants of visit {v} belongs")
             lines.append(line)
-
-    def _check_place(self, visit: Visit) -> None:
-        axis = self._axes.get(visit.question)
-        if axis is None or visit.axis is None:
-            return
-        slack = 1e-6 * (axis.hi - axis.lo)
-        if not axis.lo - slack <= visit.axis <= axis.hi + slack or (
-                axis.scale == "log2" and visit.axis <= 0):
-            raise schema.Malformed(
-                f"has the number {visit.axis!r} in the field cell.axis, where one from {axis.lo:g} to {axis.hi:g} "
-                f"belongs, the range of {visit.question}")
 
     def end(self) -> None:
         """No line follows."""
@@ -348,7 +321,21 @@ def load(path: pathlib.Path | str) -> Run:
     run = Run(path=path, meta=meta, visits=list(reader.visits.values()),
               half_written=len(scars), stray=reader.stray)
     _check_whole(run, samples)
+    if meta["status"] == "running" and not _held(samples):
+        meta["status"] = "cut_off"  # killed: whoever measures holds the file
     return run
+
+
+def _held(samples: pathlib.Path) -> bool:
+    """Whether a process has the file locked, as the orchestrator has while it measures."""
+    try:
+        with open(samples, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no file, or no locks: not to be known
+        return False
+    return False
 
 
 def _only_scar(scars: list[tuple[int, str]], samples: pathlib.Path) -> None:

@@ -2,9 +2,14 @@
 """Reading of runs: whole, cut off, broken, of another schema."""
 
 import contextlib
+import fcntl
 import io
 import json
+import os
 import pathlib
+import resource
+import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -69,6 +74,50 @@ class Load(unittest.TestCase):
         make_testdata.make(self.run_dir, "empty")
         self._append(HEAD + '{"t":"counters","v":1}\n')
         self.assertIn("line 2 lacks the field c (a whole number from 0 to 255)", self._error())
+
+    def test_a_run_that_nobody_writes_any_more_was_cut_off(self):
+        make_testdata.make(self.run_dir, "empty")
+        self.assertEqual(load.load(self.run_dir).meta["status"], "cut_off")
+        with open(self.run_dir / "samples.jsonl", "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertEqual(load.load(self.run_dir).meta["status"], "running")
+            self.assertIn("This run is still going", main.build(self.run_dir).read_text())
+        self.assertIn("This run was cut off", main.build(self.run_dir).read_text())
+
+    def test_what_is_wrong_with_the_command(self):
+        make_testdata.make(self.run_dir, "empty")
+        for args, sentence in (([""], "what is given is empty; name a results directory"),
+                               (["--figure", "", "x"], "what is given is empty"),
+                               ([], "the following arguments are required: RUN; see --help."),
+                               (["x", "y", "z"], "unrecognized arguments: z; see --help."),
+                               (["--figure", "fig-x", str(self.run_dir)], "there is no figure 'fig-x' in this run")):
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(main.main(args), 2)
+            self.assertIn(sentence, said.getvalue())
+            self.assertEqual(said.getvalue().count("\n"), 1)
+
+    def test_output_that_cannot_be_written(self):
+        make_testdata.make(self.run_dir, "empty")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([sys.executable, "-m", "report", str(self.run_dir)], stdout=full, check=False,
+                                  stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(
+                                      [str(pathlib.Path(main.__file__).parents[1]), *sys.path])})
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^report: standard output cannot be written \(No space left on device\); it would "
+                         r"have said: .*index.html\.\n$")
+
+    def test_a_paper_that_cannot_be_written(self):
+        make_testdata.make(self.run_dir, "empty")
+        self.run_dir.joinpath("report").write_text("a file")
+        self.assertIn(f"report: {self.run_dir}/report cannot be written (File exists)", self._error())
+        self.run_dir.joinpath("report").unlink()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            self.assertIn("report/index.html cannot be written (File too large)", self._error())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        self.assertEqual([p.name for p in self.run_dir.glob("report/*.part")], [])
 
     def test_stray_lines_are_counted(self):
         make_testdata.make(self.run_dir, "empty")

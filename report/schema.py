@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from report.stats import axis as axis_lib
+
 VERSION = 1  # `schema` of run.json
 MOST_TEXT = 20_000  # characters; a name is shorter
 MOST_NAME = 300
@@ -223,6 +225,11 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
         "culprits?": List(_INDEX)},
 }.items()}
 
+# What the orchestrator needs of a visit to go on from it.
+_NAMED = {"of": _NAME, "baseline": _NAME, "purpose": one_of("screen", "zoom", "cell", "aa", "harness")}
+_WHERE = {"axis": or_null(_NUMBER), "threads": _THREADS, "regime": _REGIME, "name": or_null(_NAME)}
+VISIT_TO_RESUME = {True: record({**_NAMED, "cell": record(_WHERE)}), False: record({"cell": record(_WHERE)})}  # timed
+
 _LEVEL = record({
     "name?": _NAME, "speedup": number(1.0001, 1000), "claimed?": or_null(_NUMBER), "tolerance?": number(0),
     "claim?": or_null(_NAME), "contestants?": List(_NAME)})
@@ -299,6 +306,15 @@ RUN = record({
         "gate_wait_s": number(0)})})
 
 
+_ASKED = requiring(QUESTION, "kind", "regimes", "threads", "baselines", "contestants", "levels", "claims", "excludes",
+                   "aa_visits")
+# Without these fields a run cannot be gone on with.
+TO_RESUME = record({**{name + ("" if required else "?"): kind for name, required, kind in RUN.fields},
+                    "questions?": List(_ASKED)})
+TO_RESUME = requiring(TO_RESUME, "run", "status", "seed", "budget_s", "settings", "questions", "workers", "withheld",
+                      "skipped", "not_asked", "environment", "rules", "profile")
+
+
 def parse(data: bytes | str) -> Any:
     """JSON, in UTF-8. Raises Malformed. Names of numbers that are none (NaN, Infinity) are no JSON."""
     try:
@@ -337,6 +353,35 @@ def check_run(meta: Any, kind: Record = RUN) -> None:
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise Malformed(f"has two questions named {shown(twice)}, where each name belongs once")
+    for question in meta.get("questions", ()):
+        _check_axis(question)
+
+
+def _check_axis(question: dict[str, Any]) -> None:
+    """What the fields of an axis must be together."""
+    if not question.get("axis"):
+        return
+    name = f"has in question {question['name']} an axis"
+    try:
+        axis = axis_lib.Axis.from_entry(question)
+    except ValueError as error:
+        raise Malformed(f"{name} that is none: {str(error).rstrip('.')}") from None
+    low, high = axis.lo, axis.hi
+    if not all(low <= v <= high for v in axis.values):
+        raise Malformed(f"{name} with values outside {low:g} to {high:g}")
+    if high - low < 1e-9 * max(abs(low), abs(high)):
+        raise Malformed(f"{name} from {low!r} to {high!r}, which is no range")
+
+
+def check_place(question: dict[str, Any], axis: axis_lib.Axis | None, cell: dict[str, Any]) -> None:
+    """Raises Malformed when the cell of a visit is at no place of its question."""
+    x = cell.get("axis")
+    if axis is None or x is None:
+        return
+    slack = 1e-6 * (axis.hi - axis.lo)
+    if not axis.lo - slack <= x <= axis.hi + slack or (axis.scale == "log2" and x <= 0):
+        raise Malformed(f"has the number {x!r} in the field cell.axis, where one from {axis.lo:g} to {axis.hi:g} "
+                        f"belongs, the range of {question['name']}")
 
 
 def shown(value: Any) -> str:

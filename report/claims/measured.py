@@ -98,7 +98,9 @@ def reuse_level(conclusions: Mapping[str, Any]) -> Decision:
               f"({percent(row['low'])} to {percent(row['high'])})")
         if row["left"] != "b":
             return CONTRADICTED, f"+47 % is lost {at}"
-        claimed, tolerance = row["claimed"], row["tolerance"]
+        claimed, tolerance = row["claimed"], row["tolerance"] or 0
+        if claimed is None:
+            return UNDECIDED, f"+47 % is reached {at}, and the run says of no place that it is claimed"
         return (interval_in(row, claimed - tolerance, claimed + tolerance),
                 f"+47 % is reached {at}")
 
