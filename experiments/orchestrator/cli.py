@@ -2,6 +2,7 @@
 """The command line of the experiments."""
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -160,6 +161,7 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
     name: the Bazel target it is run as; preset: arguments that the target fixes
     """
     started = time.monotonic()
+    _hold_standard_files()
     out, err = Voice(out or sys.stdout), Voice(sys.stderr)
     try:
         args = parser(name).parse_args(argv)
@@ -180,6 +182,15 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
               + (f"; what was measured is in {measured}." if measured else "; give it another place."), file=err)
         return code or (EXIT_OK if measured else EXIT_FAILED)
     return code
+
+
+def _hold_standard_files() -> None:
+    """Opens those of the descriptors 0 to 2 that the caller closed, or a file of the run would take their place."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_RDWR)
+        while null < 3:
+            null = os.dup(null)
+        os.close(null)
 
 
 def _with_preset(args: argparse.Namespace, name: str, preset: Sequence[str], argv: list[str]) -> argparse.Namespace:
@@ -218,6 +229,14 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
         run = _resume(args, results, native, out)
     else:
         run = _create(args, command, tools, results, known, native, cross)
+    with contextlib.closing(run):
+        return _measure(args, run, known, native, cross, tools, stop, started, out)
+
+
+def _measure(args: argparse.Namespace, run: store.RunStore, known: catalogue.Catalogue, native: session.Worker | None,
+             cross: session.Worker | None, tools: Tools, stop: session.Stop, started: float,
+             out: Voice) -> tuple[int, pathlib.Path]:
+    """Measures, says what came out and writes the paper."""
     meta = run.meta
     profile = meta["settings"]
     smoke = _smoke(known, meta, cross) if cross else None
@@ -231,6 +250,9 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
         run, profile, native, cross, smoke, environment.cpus(),
         session.Limits(budget, meta.get("elapsed_s", 0.0) if args.resume else 0.0, args.visit_timeout),
         progress, stop, started=started)
+    short = "" if args.resume else sitting.prospect()
+    if short:
+        progress.say(f"  {short}")
     status = sitting.measure()
     _summary(sitting, status, progress)
     run.close()
@@ -345,7 +367,7 @@ def _summary(sitting: session.Session, status: str, progress: Progress) -> None:
     lines = [sitting.sentence(goal) for goal, verdict, _ in sitting.planner.goals() if verdict != "undecided"]
     total = sitting.planner.goal_count()
     progress.say(f"{status.replace('_', ' ')} after {duration(sitting.elapsed())}: "
-                 f"{len(lines)} of {total} verdicts decided" + (":" if lines else "."))
+                 f"{len(lines)} of {plural(total, 'verdict')} decided" + (":" if lines else "."))
     for line in lines:
         progress.say("  " + line)
 

@@ -27,8 +27,8 @@ class Voice:
     After the first failure nothing more is written; `broken` says why. What the stream cannot encode is escaped.
     """
 
-    def __init__(self, stream: TextIO):
-        self._stream, self.broken = stream, ""
+    def __init__(self, stream: TextIO | None):
+        self._stream, self.broken = stream, "" if stream else "it is closed"
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="backslashreplace")
 
@@ -36,7 +36,7 @@ class Voice:
         self._try(lambda: self._stream.write(text))
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
+        self._try(lambda: self._stream.flush())  # pylint: disable=unnecessary-lambda: there may be no stream
 
     def isatty(self) -> bool:
         try:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, validate, visit
+from experiments.orchestrator import (catalogue, environment, evidence, gate, plan, prospect, store, validate,
+                                      visit)
 from experiments.orchestrator.contestants import strategy_of
 from experiments.orchestrator.errors import DiskError, UserError, plural
 from experiments.orchestrator.evidence import Place
@@ -111,6 +112,13 @@ class Session:
         took = self._took.get(question) or [x for seen in self._took.values() for x in seen]
         usual = sum(took[-10:]) / len(took[-10:]) if took else 0.0
         return self.elapsed() + usual <= self._limits.budget_s - self._reserve()
+
+    def prospect(self) -> str:
+        """What the time cannot decide, in words; "" when it may decide everything."""
+        if not self._native or self._profile["screen_visits"] < search.SCREEN_VISITS:
+            return ""
+        return prospect.sentence(self.planner, self._profile,
+                                 self._limits.budget_s - self._reserve() - self.elapsed())
 
     # The run.
 
