@@ -126,10 +126,15 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def label(name: str) -> str:
+    """How a target is written so that Bazel takes it for no pattern."""
+    return "//experiments" if name == "all" else f"//experiments:{name}"
+
+
 def parser(name: str = "all") -> argparse.ArgumentParser:
     """The parser of the command `name`."""
-    p = _Parser(prog=f"bazel run //experiments:{name} --", description=_ABOUT,
-                epilog=_EXAMPLES.replace("  all", "  bazel run //experiments:all --"),
+    p = _Parser(prog=f"bazel run {label(name)} --", description=_ABOUT,
+                epilog=_EXAMPLES.replace("  all", "  bazel run //experiments --"),
                 formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     p.add_argument("--profile", type=_named, default=None, metavar="|".join(PROFILES),
                    help="how much to ask and for how long (default: default)")
@@ -167,7 +172,7 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
         args = parser(name).parse_args(argv)
         if not args.resume and not args.report_only:  # which ask what the run asked
             args = _with_preset(args, name, preset, argv)
-        command = shlex.join(["bazel", "run", f"//experiments:{name}", *(["--", *argv] if argv else [])])
+        command = shlex.join(["bazel", "run", label(name), *(["--", *argv] if argv else [])])
         # Bytes of a file name that are no UTF-8 are shown as such.
         command = command.encode("utf-8", "backslashreplace").decode()
         code, measured = _main(args, command, tools, started, out)
@@ -203,7 +208,7 @@ def _with_preset(args: argparse.Namespace, name: str, preset: Sequence[str], arg
             def words(v: Any) -> str:
                 return ",".join(v) if isinstance(v, list) else str(v)
             raise UserError(f"//experiments:{name} fixes --{field} {words(value)}, so --{field} {words(given)} "
-                            "contradicts it; run //experiments:all to choose.")
+                            "contradicts it; run //experiments to choose.")
     return parser(name).parse_args([*preset, *argv])
 
 
@@ -289,7 +294,7 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
     native = cross = None
     if args.arch in ("both", "native"):
         if not tools.native:
-            raise UserError("this target has no native worker; run //experiments:all, or give --arch cross.")
+            raise UserError("this target has no native worker; run //experiments, or give --arch cross.")
         native = session.Worker(platform.machine(), tools.native, True, visit.describe(tools.native))
     if args.arch in ("both", "cross") and tools.cross and not args.list:
         if environment.emulator(tools.cross_arch):
@@ -301,7 +306,7 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
             print(f"qemu-{tools.cross_arch} is not installed: nothing is validated on {tools.cross_arch}.",
                   file=out)
     if args.arch == "cross" and not args.list and not cross:
-        raise UserError("this target has no worker for another architecture; run //experiments:all.")
+        raise UserError("this target has no worker for another architecture; run //experiments.")
     return native, cross
 
 

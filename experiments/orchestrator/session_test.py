@@ -57,7 +57,7 @@ class Complete(RunTest):
         self.go("--profile", "smoke", "--only", "shards,skew", "--seed", "3")
         meta = support.meta(self.run_path)
         self.assertEqual(meta["command"],
-                         "bazel run //experiments:all -- --profile smoke --only shards,skew --seed 3")
+                         "bazel run //experiments -- --profile smoke --only shards,skew --seed 3")
         self.assertEqual((meta["schema"], meta["profile"], meta["seed"], meta["run"]),
                          (1, "smoke", 3, self.run_path.name))
         self.assertEqual([q["name"] for q in meta["questions"]], ["skew", "shards"])
