@@ -168,7 +168,7 @@ class Others(unittest.TestCase):
             with mock.patch.object(rankings, "EXACT_VISITS", 100):
                 near = rankings.wilcoxon(y)
             self.assertNotEqual(exact, near)
-            self.assertAlmostEqual(exact, near, delta=0.02 * exact + 1e-6)
+            self.assertAlmostEqual(exact, near, delta=0.15 * exact + 1e-6)
         self.assertLess(rankings.wilcoxon([1.0] * 5000), 1e-100)
         self.assertEqual(rankings.wilcoxon([1.0, -1.0] * 5000), 1.0)
 
