@@ -8,7 +8,7 @@ import sys
 import time
 import unittest
 
-from experiments.orchestrator import gate, validate
+from experiments.orchestrator import gate, plan, validate
 from experiments.orchestrator.evidence import Evidence, Goal, Place, at_one_place, effects
 from experiments.testing import support
 
@@ -88,6 +88,8 @@ class Known(unittest.TestCase):
         self.assertEqual(self.evidence.answer(here, CELLS), ("undecided", ""))
         self.evidence.add(place(cell="one"), "map", math.log(2))
         self.assertEqual(self.evidence.answer(here, CELLS), ("undecided", ""))
+        self.evidence.add(place(cell="one"), "map", math.log(2))
+        self.assertEqual(self.evidence.answer(here, CELLS), ("faster", "2.00x (2.00-2.00)"))
         for _ in range(3):
             self.evidence.add(place(cell="one"), "map", math.log(2))
         self.assertEqual(self.evidence.answer(here, CELLS), ("faster", "2.00x (2.00-2.00)"))
@@ -131,6 +133,25 @@ class Known(unittest.TestCase):
 
     def test_kinds(self):
         self.assertEqual([at_one_place(q) for q in (SWEEP, STEPS, CELLS)], [False, True, True])
+
+
+class Touched(unittest.TestCase):
+
+    def test_a_visit_tells_of_the_goals_at_its_place_and_of_no_others(self):
+        asked = support.narrow(only=["skew", "standard_cells", "shards"])
+        profile = support.real_catalogue().profiles["default"]
+        planner = plan.Planner(asked.questions, profile, support.DESCRIBED, 1)
+        goals = [g for g, _, _ in planner.goals()]
+        for here in goals[::3]:
+            for x in {here.axis, 1.0} if here.cell is None else {None}:
+                at = Place(here.question, here.baseline, here.regime, here.threads, x, here.cell)
+                for purpose in ("screen", "cell", "zoom", "aa", "harness"):
+                    visit = plan.VisitPlan(at, (here.baseline, here.contestant), purpose)
+                    expected = {g for g in goals if purpose not in ("aa", "harness") and (
+                        g.question == here.question and g.contestant == here.contestant and g.baseline == here.baseline
+                        and g.regime == here.regime and g.threads == here.threads and g.cell == here.cell
+                        and (g.axis is None or g.axis == x))}
+                    self.assertEqual(set(planner.touched(visit)), expected)
 
 
 class OwnTime(unittest.TestCase):
