@@ -152,6 +152,13 @@ def modules(tree: pathlib.Path, names: list[str]) -> list[str]:
     return found
 
 
+def passes(tree: pathlib.Path, module: str) -> bool:
+    """Runs a test module. Raises TimeoutExpired."""
+    return not subprocess.run([sys.executable, "-B", "-m", "unittest", "-f", module], cwd=tree, timeout=TIMEOUT_S,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+                              env={**os.environ, "PYTHONPATH": str(tree)}).returncode
+
+
 def killer(tree: pathlib.Path, mutant: Mutant) -> str:
     """The test module that notices the mistake, or "" when none does."""
     target = tree / mutant.file
@@ -160,21 +167,17 @@ def killer(tree: pathlib.Path, mutant: Mutant) -> str:
     try:
         for module in modules(tree, TARGETS[mutant.file]):
             try:
-                done = subprocess.run([sys.executable, "-B", "-m", "unittest", "-f", module], cwd=tree, timeout=TIMEOUT_S,
-                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-                                      env={**os.environ, "PYTHONPATH": str(tree)})
+                if not passes(tree, module):
+                    return module
             except subprocess.TimeoutExpired:
                 return f"{module} (it hangs)"
-            if done.returncode:
-                return module
         return ""
     finally:
         target.write_text(whole, encoding="utf-8")
 
 
-def known_survivors(path: pathlib.Path, root: pathlib.Path) -> dict[tuple[str, str, str, str], str]:
-    """(file, text of the line, old, new) -> the reason."""
-    del root
+def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, str, str], str]:
+    """(file, text of the line, old, new) -> the reason. By its text, because lines move."""
     return {(s["file"], s["line"], s["old"], s["new"]): s["why"]
             for s in json.loads(path.read_text(encoding="utf-8"))}
 
@@ -192,16 +195,13 @@ def main() -> int:
         trees = [pathlib.Path(folder) / str(i) for i in range(args.jobs)]
         for tree in trees:
             copy(root, tree)
-        clean = [] if args.no_check else [
-                 m for m in dict.fromkeys(m for f in args.only or TARGETS for m in modules(trees[0], TARGETS[f]))
-                 if subprocess.run([sys.executable, "-B", "-m", "unittest", "-f", m], cwd=trees[0], check=False,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   env={**os.environ, "PYTHONPATH": str(trees[0])}).returncode]
-        if clean:  # those that are not
-            print(f"plant: {', '.join(clean)} fail without a mistake; mend them first.", file=sys.stderr)
+        every = dict.fromkeys(m for f in args.only or TARGETS for m in modules(trees[0], TARGETS[f]))
+        failing = [] if args.no_check else [m for m in every if not passes(trees[0], m)]
+        if failing:
+            print(f"plant: {', '.join(failing)} fail without a mistake; mend them first.", file=sys.stderr)
             return 2
         mutants = choose(root, args.only or list(TARGETS), args.count, args.seed)
-        reasons = known_survivors(pathlib.Path(__file__).parent / "survivors.json", root)
+        reasons = known_survivors(pathlib.Path(__file__).parent / "survivors.json")
         killed, explained, survivors = 0, 0, []
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             free = list(trees)
