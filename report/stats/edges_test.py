@@ -160,6 +160,18 @@ class Others(unittest.TestCase):
         self.assertTrue(visits.changepoint([0.0] * 6 + [1.0] * 6, level=0.032))
         self.assertFalse(visits.changepoint([0.0] * 6 + [1.0] * 6, level=0.031))
 
+    def test_a_visit_is_flagged_by_the_worker_or_by_its_blocks_only(self):
+        def read(shift, end):
+            lines = [{"t": "slice", "b": b, "c": c, "n": 10, "ns": 100 + b % 3 + c * (shift if b > 9 else 0)}
+                     for b in range(20) for c in (0, 1)]
+            return visits.read_visit([*lines, *end], 2)
+
+        end = {"t": "end", "changepoint": False}
+        self.assertEqual((read(0, [end]).changepoint, read(0, [end]).complete), (False, True))
+        self.assertTrue(read(0, [{**end, "changepoint": True}]).changepoint)
+        self.assertTrue(read(50, [end]).changepoint)
+        self.assertFalse(read(0, []).complete)
+
     def test_ranks_of_many_visits_are_as_those_of_few(self):
         rng = random.Random(4)
         for shift in (0.0, 0.1, 0.2, 0.4):
