@@ -6,7 +6,7 @@
                                  qemu-user: every result is checked, nothing is timed
   //experiments:all              all of them, in one run and one paper
 
-Arguments after `--` reach the program: `bazel run //experiments:all -- --help`.
+Arguments after `--` reach the program: `bazel run //experiments -- --help`.
 """
 
 load("@host_arch//:host.bzl", "CROSS_ARCH", "HOST_ARCH")

@@ -156,6 +156,7 @@ class Analysis:
     layouts: list[LayoutGroup]
     effects: list[dict[str, Any]]  # per visit and pair, for download
     read: Effects
+    ranked: list[Any] | None = None  # of conclude.rank_all
 
     def used(self, visit: load.Visit) -> bool:
         """Whether the visit has at least one accepted block."""
@@ -229,16 +230,10 @@ def pairs(question: dict[str, Any],
 
 
 class Effects:
-    """Per-visit results of report.stats.visits, read once per visit."""
-
-    def __init__(self) -> None:
-        self._read: dict[int, visit_stats.Visit] = {}
+    """Per-visit results of report.stats.visits, by the names of contestants."""
 
     def of(self, visit: load.Visit) -> visit_stats.Visit:
-        if visit.id not in self._read:
-            self._read[visit.id] = visit_stats.read_visit(
-                visit.lines, len(visit.contestants))
-        return self._read[visit.id]
+        return visit.read
 
     def effect(self, visit: load.Visit, a: str, b: str) -> float:
         i, j = index_of(visit, a), index_of(visit, b)

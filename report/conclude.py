@@ -103,6 +103,13 @@ class Ranked:
 
 
 def rank_all(analysis: Analysis) -> list[Ranked]:
+    """_rank_all, worked out once for an analysis."""
+    if analysis.ranked is None:
+        analysis.ranked = _rank_all(analysis)
+    return analysis.ranked
+
+
+def _rank_all(analysis: Analysis) -> list[Ranked]:
     """Rankings of every named cell and every value of a discrete axis.
 
     References, which find nothing, have no rank among maps."""
@@ -332,6 +339,6 @@ def axis_visits_loose(setting: Setting) -> float | None:
 
 def realised_rows(setting: Setting) -> list[dict[str, float]]:
     """Realised figures of the tapes, one row per visit on the axis."""
-    return [{"x": float(v.axis), **v.realised} for v in setting.visits
+    return [{**v.realised, "x": float(v.axis)} for v in setting.visits
             if v.realised and v.axis is not None]
 

@@ -32,12 +32,11 @@ class Fairness:
     visits: int
 
 
-def of_visit(visit: Any) -> dict[int, dict[str, float]]:
-    """Contestant index -> figures of one visit, from its accepted slices."""
-    rejected = {r.get("b") for r in visit.rejects}
+def of_slices(slices: Iterable[dict[str, Any]]) -> dict[int, dict[str, float]]:
+    """Contestant index -> figures of one visit, from its accepted slices. Those of warm-up do not count."""
     kept = collections.defaultdict(list)
-    for s in visit.slices:
-        if not s.get("w") and s.get("b") not in rejected and all(f in s for f in FIELDS):
+    for s in slices:
+        if not s.get("w") and all(f in s for f in FIELDS):
             kept[s["c"]].append(s)
     return {c: {"least": statistics.median(s["least"] for s in rows), "most": statistics.median(s["most"] for s in rows),
                 "jain": statistics.median(s["jain"] for s in rows), "gap": max(s["gap"] for s in rows)}
@@ -45,13 +44,13 @@ def of_visit(visit: Any) -> dict[int, dict[str, float]]:
 
 
 def summarise(visits: Iterable[Any]) -> list[Fairness]:
-    """One row per question, place and contestant, in the order of the visits. Linear in the slices."""
+    """One row per question, place and contestant, in the order of the visits."""
     seen: dict[tuple, list[dict[str, float]]] = {}
     for visit in visits:
         if not (visit.ok and visit.timed and visit.threads > 1) or visit.purpose == "aa":
             continue
         place = visit.name if visit.name is not None else f"{visit.axis:g}"
-        for c, figures in of_visit(visit).items():
+        for c, figures in visit.fairness.items():
             key = (visit.question, place, visit.regime, visit.threads, visit.contestants[c])
             seen.setdefault(key, []).append(figures)
     return [Fairness(*key, *(statistics.median(row[f] for row in rows) for f in FIELDS), len(rows))

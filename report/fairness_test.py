@@ -9,10 +9,10 @@ def slice_of(c, least, most, jain, gap, **more):
     return {"b": 1, "c": c, "n": 100, "ns": 1000, "least": least, "most": most, "jain": jain, "gap": gap, **more}
 
 
-def visit(slices, rejects=(), **more):
+def visit(slices, **more):
     fields = {"question": "q", "name": "cell", "axis": None, "regime": "stationary", "threads": 4, "purpose": "cell",
-              "contestants": ["mutex_map", "sync_map"], "ok": True, "timed": True, "slices": slices,
-              "rejects": list(rejects)}
+              "contestants": ["mutex_map", "sync_map"], "ok": True, "timed": True,
+              "fairness": fairness.of_slices(slices)}
     return types.SimpleNamespace(**{**fields, **more})
 
 
@@ -26,9 +26,8 @@ class FairnessTest(unittest.TestCase):
         self.assertEqual(row.gap, 300)  # of 500, 100 and 300
         self.assertEqual((row.contestant, row.threads, row.visits), ("mutex_map", 4, 3))
 
-    def test_warm_up_rejected_blocks_and_single_threads_do_not_count(self):
+    def test_warm_up_and_single_threads_do_not_count(self):
         self.assertEqual(fairness.summarise([visit([slice_of(0, 0.1, 2, 0.2, 9, w=1)])]), [])
-        self.assertEqual(fairness.summarise([visit([slice_of(0, 0.1, 2, 0.2, 9)], [{"b": 1, "why": "run_delay"}])]), [])
         self.assertEqual(fairness.summarise([visit([slice_of(0, 0.1, 2, 0.2, 9)], threads=1)]), [])
         self.assertEqual(fairness.summarise([visit([slice_of(0, 0.1, 2, 0.2, 9)], ok=False)]), [])
         self.assertEqual(fairness.summarise([visit([{"b": 1, "c": 0, "n": 1, "ns": 1}])]), [])  # an older run

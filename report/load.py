@@ -2,19 +2,28 @@
 """Reads one results directory into typed records.
 
 A run is `run.json` (what was asked, on what) and `samples.jsonl` (what came
-back, append-only). The reader never guesses: a visit without its end is lost,
-a half-written last line is counted, and anything else that does not parse is
-an error of one sentence that names the line.
+back, append-only); what may stand in them is `schema.py`. The reader never
+guesses: a visit without its end is lost, a half-written last line is counted,
+and anything else that is not as it should be is an error of one sentence that
+names the line and the field.
+
+A run may have a million slices. They are read once, visit by visit, and only
+what the paper needs of a visit is kept.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import fcntl
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
-SCHEMA = 1
+from report import fairness, schema
+from report.stats import axis as axis_lib
+from report.stats import visits as visit_stats
+
+_CHUNK = 1 << 20  # bytes of samples read and parsed at a time
 
 
 class ResultsError(Exception):
@@ -42,15 +51,15 @@ class Visit:
     oversubscribed: bool
     layout: int | None  # of the worker; None in runs that had no choice
     realised: dict[str, Any] | None = None
-    slices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    operations: int = 0  # executed, discarded warm-up included
+    blocks: frozenset[int] = frozenset()  # those that were not warm-up, rejected ones included
+    read: visit_stats.Visit | None = None  # its effects
+    fairness: dict[int, dict[str, float]] = dataclasses.field(
+        default_factory=dict)  # how equally threads advanced, by contestant
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    counters: dict[int, dict[str, float]] = dataclasses.field(
-        default_factory=dict)
     memory: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)
     invalid: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    end: dict[str, Any] | None = None
-    lines: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     status: str = "lost"  # until a visit_end says otherwise
     what: str = ""
     seconds: float | None = None
@@ -60,10 +69,25 @@ class Visit:
         """Whether its numbers may be used."""
         return self.status == "ok"
 
-    @property
-    def operations(self) -> int:
-        """Operations executed, discarded warm-up included."""
-        return sum(int(s.get("n") or 0) for s in self.slices)
+    def take(self, lines: list[dict[str, Any]]) -> None:
+        """Reduces the lines of the visit to what is kept of them."""
+        self.read = visit_stats.read_visit(lines, len(self.contestants))
+        slices = [line for line in lines if line["t"] == "slice"]
+        self.operations = sum(s["n"] for s in slices)
+        self.blocks = frozenset(s["b"] for s in slices if not s.get("w"))
+        if self.threads > 1:
+            rejected = {line["b"] for line in lines if line["t"] == "reject"}
+            self.fairness = fairness.of_slices(s for s in slices if s["b"] not in rejected)
+        for line in lines:
+            kind = line["t"]
+            if kind == "realised":
+                self.realised = line["figures"]
+            elif kind == "reject":
+                self.rejects.append(line)
+            elif kind == "memory":
+                self.memory[line["c"]] = line
+            elif kind == "invalid":
+                self.invalid.append(line)
 
 
 @dataclasses.dataclass
@@ -115,67 +139,69 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
             "wrote, such as results/latest.")
     file = path / "run.json"
     try:
-        meta = json.loads(file.read_text(encoding="utf-8"))
+        meta = schema.parse(file.read_bytes())
     except FileNotFoundError:
         raise ResultsError(
             f"{path} has no run.json, so it is not a results directory; give "
             "one that an experiment wrote, such as results/latest.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
         raise ResultsError(
-            f"{file} cannot be read ({error}); restore it or measure again."
-        ) from None
-    if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
-        found = meta.get("schema") if isinstance(meta, dict) else None
+            f"{file} cannot be read ({error.strerror}); make it readable or "
+            "restore it.") from None
+    except schema.Malformed as error:
+        raise ResultsError(f"{file} {error}; restore it or measure again."
+                           ) from None
+    found = meta.get("schema") if isinstance(meta, dict) else None
+    if type(found) is int and found != schema.VERSION:
         raise ResultsError(
-            f"{file} has schema {found!r} but this report reads schema "
-            f"{SCHEMA}; use the revision that wrote it ("
-            f"{meta.get('revision') if found else 'not recorded'}).")
-    for field, default in (("questions", []), ("not_asked", []),
-                           ("workers", {}), ("environment", {}),
-                           ("rules", {}), ("threads", {}), ("withheld", []), ("skipped", []),
-                           ("proof", {})):
-        value = meta.setdefault(field, default)
-        if not isinstance(value, type(default)):
-            raise ResultsError(
-                f"{file} has a {field!r} of type {type(value).__name__} where "
-                f"a {type(default).__name__} belongs; it was not written by "
-                "the orchestrator of this revision.")
+            f"{file} has schema {schema.shown(found)[11:]} but this report reads schema "
+            f"{schema.VERSION}; use the revision that wrote it ("
+            f"{schema.cut(str(meta.get('revision')))}).")
+    try:
+        schema.check_run(meta)
+    except schema.Malformed as error:
+        raise ResultsError(f"{file} {error}; restore it or measure again."
+                           ) from None
+    _complete(meta, path.name)
+    return meta
+
+
+def _complete(meta: dict[str, Any], run: str) -> None:
+    """Fills in what a run need not say."""
+    for field, default in (
+            ("questions", []), ("not_asked", []), ("workers", {}),
+            ("environment", {}), ("rules", {}), ("threads", {}), ("withheld", []),
+            ("skipped", []), ("proof", {}), ("run", run),
+            ("status", "unknown"), ("note", ""),
+            ("command", "(not recorded)"), ("revision", "not recorded"),
+            ("dirty", None), ("profile", "not recorded"), ("seed", None),
+            ("budget_s", None), ("started", "not recorded"),
+            ("finished", None)):
+        meta.setdefault(field, default)
     for question in meta["questions"]:
-        if not isinstance(question, dict) or "name" not in question:
-            raise ResultsError(f"{file} has a question without a name; it was "
-                               "not written by the orchestrator of this "
-                               "revision.")
         for field, default in (
                 ("title", question["name"]), ("prose", ""), ("kind", "cells"),
                 ("axis", None), ("cells", []), ("regimes", ["stationary"]),
                 ("threads", [1]), ("baselines", []), ("contestants", []),
                 ("levels", []), ("claims", []), ("excludes", [])):
             question.setdefault(field, default)
-    for field, default in (
-            ("run", path.name), ("status", "unknown"), ("note", ""),
-            ("command", "(not recorded)"), ("revision", "not recorded"),
-            ("dirty", None), ("profile", "not recorded"), ("seed", None),
-            ("budget_s", None), ("started", "not recorded"),
-            ("finished", None)):
-        meta.setdefault(field, default)
-    return meta
 
 
 def _visit(line: dict[str, Any]) -> Visit:
-    cell = line.get("cell") or {}
-    workload = line.get("workload") or {}
+    cell = line["cell"]
+    workload = line["workload"]
     return Visit(
         id=line["v"],
-        question=line.get("question") or "",
+        question=line["question"],
         axis=cell.get("axis"),
         name=cell.get("name"),
         regime=cell.get("regime") or workload.get("regime") or "stationary",
-        threads=int(line.get("threads") or cell.get("threads") or 1),
-        contestants=list(line.get("contestants") or []),
+        threads=line["threads"],
+        contestants=line["contestants"],
         baseline=line.get("baseline"),
         workload=workload,
         arch=line.get("arch") or "",
-        timed=bool(line.get("timed", True)),
+        timed=line["timed"],
         purpose=line.get("purpose") or "cell",
         at=line.get("at") or "",
         gate=line.get("gate") or {},
@@ -184,24 +210,82 @@ def _visit(line: dict[str, Any]) -> Visit:
         layout=line.get("layout"))
 
 
-def _take(visit: Visit, line: dict[str, Any]) -> None:
-    kind = line.get("t")
-    visit.lines.append(line)
-    if kind == "realised":
-        visit.realised = line.get("figures") or {}
-    elif kind == "slice":
-        visit.slices.append(line)
-    elif kind == "reject":
-        visit.rejects.append(line)
-    elif kind == "counters":
-        visit.counters[line["c"]] = line.get("counters") or {}
-    elif kind == "memory":
-        visit.memory[line["c"]] = {
-            k: line[k] for k in ("bytes", "entries") if k in line}
-    elif kind == "invalid":
-        visit.invalid.append(line)
-    elif kind == "end":
-        visit.end = line
+class _Reader:
+    """Takes the lines of samples.jsonl one after the other."""
+
+    def __init__(self, questions: list[dict[str, Any]]):
+        self.visits: dict[int, Visit] = {}
+        self.stray = 0
+        self._open: dict[int, list[dict[str, Any]]] = {}  # lines of visits without their end
+        self._asked = {q["name"]: (q, axis_lib.Axis.from_entry(q) if q.get("axis") else None)
+                       for q in questions}
+
+    def take(self, line: dict[str, Any]) -> None:
+        """Raises schema.Malformed."""
+        if type(line) is not dict:
+            raise schema.Malformed(f"is {schema.shown(line)}, where an object belongs")
+        kind = line.get("t")
+        if type(kind) is not str:
+            raise schema.Malformed("has no kind of record in the field t")
+        known = schema.LINES.get(kind)
+        if known is None:
+            return
+        if not known.fits(line):
+            schema.check(known, line)
+        v = line["v"]
+        if kind == "visit":
+            visit = _visit(line)
+            if visit.question in self._asked:
+                schema.check_place(*self._asked[visit.question], line["cell"])
+            # A visit id written twice: the first was cut off and repeated.
+            self.visits[v], self._open[v] = visit, []
+            return
+        lines = self._open.get(v)
+        if lines is None:
+            self.stray += 1
+        elif kind == "visit_end":
+            visit = self.visits[v]
+            visit.take(lines)
+            visit.status = line["status"]
+            visit.what = line.get("what") or ""
+            visit.seconds = line["seconds"]
+            del self._open[v]
+        else:
+            if line.get("c", 0) >= len(self.visits[v].contestants):
+                raise schema.Malformed(
+                    f"has the number {line['c']} in the field c, where the index of one of the "
+                    f"{len(self.visits[v].contestants)} contestants of visit {v} belongs")
+            lines.append(line)
+
+    def end(self) -> None:
+        """No line follows."""
+        for v, lines in self._open.items():
+            self.visits[v].take(lines)
+        self._open.clear()
+
+
+def _chunks(path: pathlib.Path) -> Iterator[list[bytes]]:
+    """The lines of a file, some at a time."""
+    rest = b""
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            if lines:
+                yield lines
+    if rest.strip():
+        yield [rest]
+
+
+def _parse_all(lines: list[bytes]) -> list[Any] | None:
+    """The values of some lines at once, which is twice as fast as one by one; None when one is no object."""
+    filled = [text for text in lines if text]
+    if not all(text[0] == 123 and text[-1] == 125 for text in filled):  # { and }
+        return None
+    try:
+        values = schema.parse(b"[" + b",".join(filled) + b"]")
+    except schema.Malformed:
+        return None
+    return values if len(values) == len(lines) else None
 
 
 def load(path: pathlib.Path | str) -> Run:
@@ -212,63 +296,69 @@ def load(path: pathlib.Path | str) -> Run:
     """
     path = pathlib.Path(path)
     meta = _read_meta(path)
-    visits: dict[int, Visit] = {}
-    half_written = stray = 0
     samples = path / "samples.jsonl"
+    reader = _Reader(meta["questions"])
+    scars: list[tuple[int, str]] = []  # lines that do not parse, and why
+    number = 0
     try:
-        raw = samples.read_bytes() if samples.exists() else b""
+        for lines in _chunks(samples) if samples.exists() else ():
+            values = _parse_all(lines)
+            for i, text in enumerate(lines):
+                number += 1
+                if not text.strip():
+                    continue
+                try:
+                    value = values[i] if values is not None else schema.parse(text)
+                except schema.Malformed as error:
+                    _only_scar(scars, samples)
+                    scars.append((number, str(error)))
+                    continue
+                # Only the last line can be cut off: every earlier one was
+                # followed by another. A resumed run may leave its scar in the
+                # middle, where the next line is the start of a visit.
+                if scars and scars[-1][1] and not (type(value) is dict and value.get("t") == "visit"):
+                    _only_scar(scars, samples)
+                if scars:
+                    scars[-1] = (scars[-1][0], "")
+                try:
+                    reader.take(value)
+                except schema.Malformed as error:
+                    raise ResultsError(f"{samples} line {number} {error}; restore the file or delete that line."
+                                       ) from None
     except OSError as error:
-        raise ResultsError(f"{samples} cannot be read ({error}).") from None
-    lines = raw.split(b"\n")
-    last = len(lines) - 1
-    for number, text in enumerate(lines):
-        if not text.strip():
-            continue
-        try:
-            line = json.loads(text)
-            if not isinstance(line, dict):
-                raise ValueError("not an object")
-        except ValueError as error:
-            # Only the last line can be cut off: every earlier one was followed
-            # by another. A resumed run may leave its scar in the middle, where
-            # the next line is the start of a visit.
-            if number == last or _starts_visit(lines, number + 1):
-                half_written += 1
-                continue
-            raise ResultsError(
-                f"{samples} line {number + 1} is not JSON ({error}); restore "
-                "the file or delete that line.") from None
-        kind = line.get("t")
-        if not isinstance(line.get("v"), int):
-            stray += 1
-        elif kind == "visit":
-            # A visit id written twice: the first was cut off and repeated.
-            visits[line["v"]] = _visit(line)
-        elif line["v"] not in visits:
-            stray += 1
-        elif kind == "visit_end":
-            visit = visits[line["v"]]
-            visit.status = line.get("status") or "ok"
-            visit.what = line.get("what") or ""
-            visit.seconds = line.get("seconds")
-        else:
-            try:
-                _take(visits[line["v"]], line)
-            except (KeyError, TypeError):
-                raise ResultsError(
-                    f"{samples} line {number + 1} is a {kind!r} record without "
-                    "its fields; restore the file or delete that line."
-                ) from None
-    return Run(path=path, meta=meta, visits=list(visits.values()),
-               half_written=half_written, stray=stray)
+        raise ResultsError(f"{samples} cannot be read ({error.strerror}); make it readable or restore it."
+                           ) from None
+    reader.end()
+    run = Run(path=path, meta=meta, visits=list(reader.visits.values()),
+              half_written=len(scars), stray=reader.stray)
+    _check_whole(run, samples)
+    if meta["status"] == "running" and not _held(samples):
+        meta["status"] = "cut_off"  # killed: whoever measures holds the file
+    return run
 
 
-def _starts_visit(lines: list[bytes], start: int) -> bool:
-    for text in lines[start:]:
-        if not text.strip():
-            continue
-        try:
-            return json.loads(text).get("t") == "visit"
-        except (ValueError, AttributeError):
-            return False
-    return True
+def _held(samples: pathlib.Path) -> bool:
+    """Whether a process has the file locked, as the orchestrator has while it measures."""
+    try:
+        with open(samples, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no file, or no locks: not to be known
+        return False
+    return False
+
+
+def _only_scar(scars: list[tuple[int, str]], samples: pathlib.Path) -> None:
+    """Raises ResultsError when the last line that did not parse was not the end of a sitting."""
+    if scars and scars[-1][1]:
+        number, why = scars[-1]
+        raise ResultsError(f"{samples} line {number} {why}; restore the file or delete that line.")
+
+
+def _check_whole(run: Run, samples: pathlib.Path) -> None:
+    """A paper of fewer visits than were made would replace a better one."""
+    made = schema.visits_made(run.meta)
+    found = sum(v.status != "lost" for v in run.visits)
+    if found < made:
+        raise ResultsError(schema.shortfall(samples, found, run.meta))

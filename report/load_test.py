@@ -2,14 +2,22 @@
 """Reading of runs: whole, cut off, broken, of another schema."""
 
 import contextlib
+import fcntl
 import io
 import json
+import os
 import pathlib
+import resource
+import subprocess
+import sys
 import tempfile
 import unittest
 
 from report import load, main
 from report.testdata import make_testdata
+
+HEAD = ('{"t":"visit","v":1,"question":"q","cell":{},"workload":{},"threads":1,'
+        '"contestants":["null"],"timed":false}\n')
 
 
 class Load(unittest.TestCase):
@@ -47,8 +55,9 @@ class Load(unittest.TestCase):
     def test_scar_of_a_resumed_run_is_counted(self):
         make_testdata.make(self.run_dir, "partial")
         self._append('\n{"t":"visit","v":5,"question":"reuse_threshold",'
-                     '"cell":{"axis":0.1},"contestants":["mutex_map"],'
-                     '"threads":1}\n{"t":"visit_end","v":5,"status":"ok"}\n')
+                     '"cell":{"axis":0.1},"contestants":["mutex_map"],"workload":{},'
+                     '"timed":true,"threads":1}\n'
+                     '{"t":"visit_end","v":5,"status":"ok","seconds":1}\n')
         run = load.load(self.run_dir)
         self.assertEqual(run.half_written, 1)
         self.assertEqual(run.visits[-1].status, "ok")
@@ -63,22 +72,65 @@ class Load(unittest.TestCase):
 
     def test_record_without_its_fields_is_refused(self):
         make_testdata.make(self.run_dir, "empty")
-        self._append('{"t":"visit","v":1,"contestants":["null"]}\n'
-                     '{"t":"counters","v":1}\n')
-        self.assertIn("'counters' record without its fields", self._error())
+        self._append(HEAD + '{"t":"counters","v":1}\n')
+        self.assertIn("line 2 lacks the field c (a whole number from 0 to 255)", self._error())
+
+    def test_a_run_that_nobody_writes_any_more_was_cut_off(self):
+        make_testdata.make(self.run_dir, "empty")
+        self.assertEqual(load.load(self.run_dir).meta["status"], "cut_off")
+        with open(self.run_dir / "samples.jsonl", "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertEqual(load.load(self.run_dir).meta["status"], "running")
+            self.assertIn("This run is still going", main.build(self.run_dir).read_text())
+        self.assertIn("This run was cut off", main.build(self.run_dir).read_text())
+
+    def test_what_is_wrong_with_the_command(self):
+        make_testdata.make(self.run_dir, "empty")
+        for args, sentence in (([""], "what is given is empty; name a results directory"),
+                               (["--figure", "", "x"], "what is given is empty"),
+                               ([], "the following arguments are required: RUN; see --help."),
+                               (["x", "y", "z"], "unrecognized arguments: z; see --help."),
+                               (["--figure", "fig-x", str(self.run_dir)], "there is no figure 'fig-x' in this run")):
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(main.main(args), 2)
+            self.assertIn(sentence, said.getvalue())
+            self.assertEqual(said.getvalue().count("\n"), 1)
+
+    def test_output_that_cannot_be_written(self):
+        make_testdata.make(self.run_dir, "empty")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([sys.executable, "-m", "report", str(self.run_dir)], stdout=full, check=False,
+                                  stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(
+                                      [str(pathlib.Path(main.__file__).parents[1]), *sys.path])})
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^report: standard output cannot be written \(No space left on device\); it would "
+                         r"have said: .*index.html\.\n$")
+
+    def test_a_paper_that_cannot_be_written(self):
+        make_testdata.make(self.run_dir, "empty")
+        self.run_dir.joinpath("report").write_text("a file")
+        self.assertIn(f"report: {self.run_dir}/report cannot be written (File exists)", self._error())
+        self.run_dir.joinpath("report").unlink()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            self.assertIn("report/index.html cannot be written (File too large)", self._error())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        self.assertEqual([p.name for p in self.run_dir.glob("report/*.part")], [])
 
     def test_stray_lines_are_counted(self):
         make_testdata.make(self.run_dir, "empty")
-        self._append('{"t":"slice","v":7,"b":0}\n{"t":"end"}\n')
+        self._append('{"t":"slice","v":7,"b":0,"c":0,"n":1}\n' + HEAD
+                     + '{"t":"end","v":2}\n')
         self.assertEqual(load.load(self.run_dir).stray, 2)
 
     def test_repeated_visit_replaces_the_lost_one(self):
         make_testdata.make(self.run_dir, "empty")
-        head = ('{"t":"visit","v":1,"contestants":["null"],"timed":false}\n')
-        self._append(head + '{"t":"slice","v":1,"b":0,"c":0,"n":5}\n' + head
-                     + '{"t":"visit_end","v":1,"status":"ok"}\n')
+        self._append(HEAD + '{"t":"slice","v":1,"b":0,"c":0,"n":5}\n' + HEAD
+                     + '{"t":"visit_end","v":1,"status":"ok","seconds":1}\n')
         visit, = load.load(self.run_dir).visits
-        self.assertEqual((visit.status, visit.slices), ("ok", []))
+        self.assertEqual((visit.status, visit.operations), ("ok", 0))
 
     def test_missing_directory(self):
         self.assertIn("is not a results directory", self._error())
@@ -98,13 +150,44 @@ class Load(unittest.TestCase):
     def test_broken_run_json(self):
         self.run_dir.mkdir()
         (self.run_dir / "run.json").write_text('{"schema": 1')
-        self.assertIn("cannot be read", self._error())
+        self.assertIn("run.json is not JSON", self._error())
 
     def test_wrong_shape(self):
         self.run_dir.mkdir()
         (self.run_dir / "run.json").write_text(
             '{"schema": 1, "questions": {}}')
-        self.assertIn("has a 'questions' of type dict", self._error())
+        self.assertIn("has an object of 0 fields in the field questions, where a list",
+                      self._error())
+
+    def test_fewer_samples_than_were_made_leave_the_paper_alone(self):
+        make_testdata.make(self.run_dir, "partial")
+        page = main.build(self.run_dir)
+        before = page.read_bytes()
+        made = sum(v.status != "lost" for v in load.load(self.run_dir).visits)
+        meta = json.loads((self.run_dir / "run.json").read_text())
+        samples = self.run_dir / "samples.jsonl"
+        whole = samples.read_bytes()
+        for visits, status in ((made, "interrupted"), (None, "complete")):
+            meta.update({"visits": visits, "status": status})
+            if visits is None:
+                del meta["visits"]  # as runs were recorded before
+            (self.run_dir / "run.json").write_text(json.dumps(meta))
+            self.assertEqual(main.main([str(self.run_dir)]), 0)
+            page.write_bytes(before)
+            for damaged in (b"", whole[:300], None):
+                if damaged is None:
+                    samples.unlink()
+                else:
+                    samples.write_bytes(damaged)
+                said = self._error()
+                self.assertIn(f"samples.jsonl holds 0 ended visits and run.json counts "
+                              f"{made if visits else 'at least 1'}", said)
+                self.assertIn("a paper that is there stays as it is", said)
+                self.assertEqual(page.read_bytes(), before)
+            samples.write_bytes(whole)
+        meta["visits"] = made + 1
+        (self.run_dir / "run.json").write_text(json.dumps(meta))
+        self.assertIn(f"holds {made} ended visits and run.json counts {made + 1}", self._error())
 
 
 if __name__ == "__main__":

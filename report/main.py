@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
 import sys
+import traceback
+from typing import NoReturn
 
 from report import analyse, load, render
 
@@ -22,18 +25,45 @@ def build(run_dir: pathlib.Path | str) -> pathlib.Path:
     run_dir = pathlib.Path(run_dir)
     paper = render.compose(analyse.analyse(load.load(run_dir)))
     out = run_dir / "report"
-    out.mkdir(exist_ok=True)
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out)) from None
     _replace(out / "verdicts.json", json.dumps(
         paper.conclusions, indent=1, sort_keys=True) + "\n")
-    _replace(out / "index.html", render.render(paper))
+    page = render.render(paper)
+    for name in render.BESIDE:
+        if name in page.beside:
+            _replace(out / name, page.beside[name])
+        else:  # of an earlier, larger paper
+            (out / name).unlink(missing_ok=True)
+    _replace(out / "index.html", page.html)
     return out / "index.html"
+
+
+# What a defect raises; what the run or the disk is to blame for has errors of its own.
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+              ValueError)
+
+
+def unforeseen(error: BaseException) -> str:
+    """Where the report failed, in a few words instead of a traceback."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return (f"the paper cannot be made of this run ({type(error).__name__} in {pathlib.Path(at.filename).name}, "
+            f"line {at.lineno})")
 
 
 def _replace(path: pathlib.Path, text: str) -> None:
     """Writes a file so that a reader sees the old or the new one whole."""
     temporary = path.with_suffix(path.suffix + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
@@ -53,8 +83,22 @@ def _resolve(path: str) -> pathlib.Path:
         os.environ.get("BUILD_WORKING_DIRECTORY", os.getcwd()), path)
 
 
+def _named(text: str) -> str:
+    """A name or a path, which an unset variable of the shell is not."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("what is given is empty; name a results directory, a figure or a file")
+    return text
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise load.ResultsError(f"{message}; see --help.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="report", description="Writes the paper of a run: "
         "RUN/report/index.html and RUN/report/verdicts.json.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -63,24 +107,37 @@ def _parser() -> argparse.ArgumentParser:
   python3 -m report results/latest
   python3 -m report --figure list results/latest
   python3 -m report --figure fig-winners results/latest winners.svg""")
-    parser.add_argument("--figure", metavar="NAME", help="write one figure as "
+    parser.add_argument("--figure", type=_named, metavar="NAME", help="write one figure as "
                         "an SVG file to OUT instead; 'list' names them all")
-    parser.add_argument("run", metavar="RUN", help="a results directory")
-    parser.add_argument("out", metavar="OUT", nargs="?",
+    parser.add_argument("run", type=_named, metavar="RUN", help="a results directory")
+    parser.add_argument("out", type=_named, metavar="OUT", nargs="?",
                         help="file for --figure")
     return parser
 
 
+def _say(text: str) -> None:
+    """A line on standard output. Raises ResultsError when it cannot be written."""
+    try:
+        # What the terminal cannot show is escaped.
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        print(text, flush=True)
+    except (OSError, ValueError, AttributeError) as error:
+        sys.stdout = None  # or the interpreter tries once more
+        raise load.ResultsError(f"standard output cannot be written ({getattr(error, 'strerror', None) or error}); it "
+                                f"would have said: {text}.") from None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Exit status 0, or 2 after one sentence on stderr."""
-    args = _parser().parse_args(argv)
     try:
+        args = _parser().parse_args(argv)
         if args.figure is None:
-            print(build(_resolve(args.run)))
+            _say(str(build(_resolve(args.run))))
             return 0
         known = figures(_resolve(args.run))
         if args.figure == "list":
-            print("\n".join(known))
+            _say("\n".join(known))
             return 0
         if args.figure not in known:
             raise load.ResultsError(
@@ -93,6 +150,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except load.ResultsError as error:
         print(f"report: {error}", file=sys.stderr)
+    except UNFORESEEN as error:
+        print(f"report: {unforeseen(error)}; the samples are untouched. This is a defect of the report: keep the run "
+              "and say where it failed.", file=sys.stderr)
     except OSError as error:
         print(f"report: {error.filename or 'a file'} cannot be written "
               f"({error.strerror}); free space or choose another place.",

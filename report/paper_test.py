@@ -310,7 +310,7 @@ class Runs(unittest.TestCase):
         self.assertNotIn("sync_map", {r["a"] for r in rows})
         for row in paper.conclusions["rankings"]:
             self.assertNotIn("sync_map", row["order"])
-        self.assertIn("withheld", render.render(paper))
+        self.assertIn("withheld", render.render(paper).html)
 
 
 if __name__ == "__main__":

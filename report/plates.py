@@ -134,6 +134,9 @@ def curve_plates(analysis: Analysis, setting: Setting,
         sentences += [words.capital(words.level_sentence(c, lv, question))
                       for c in group for lv in c.levels
                       if lv.result.verdict == "crossover"]
+        most = max(len(c.x) for c in group)
+        if most > style.MOST_DOTS:
+            sentences.append(f"Of a map's up to {words.plural(most, 'visit')}, {style.MOST_DOTS} are drawn as dots.")
         result.append(Plate(name, svg, sentences, len(drawn) > 1,
                             setting.label, setting.threads))
     return result
@@ -321,8 +324,8 @@ def timeline_plate(analysis: Analysis) -> Plate | None:
         if not visit.timed:
             continue
         minute, first = _minutes(visit.at, first)
-        blocks = {s.get("b") for s in visit.slices if not s.get("w")}
-        out = {r.get("b") for r in visit.rejects} & blocks
+        blocks = visit.blocks
+        out = {r["b"] for r in visit.rejects} & blocks
         rejected += len(out)
         total += len(blocks)
         ticks.append(quality.Tick(

@@ -211,7 +211,20 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True)
 
 
-def render(paper: Paper) -> str:
+BESIDE = ("effects.json", "effects.csv")
+# Characters of the tables of effects up to which they are inside the page.
+EMBEDDED = 2_000_000
+
+
+@dataclasses.dataclass
+class Page:
+    """The paper as HTML, and the files that it expects beside it."""
+
+    html: str
+    beside: dict[str, str]
+
+
+def render(paper: Paper) -> Page:
     """The page. Deterministic: the same run gives the same bytes."""
     analysis, run = paper.analysis, paper.analysis.run
     env = environment()
@@ -223,6 +236,10 @@ def render(paper: Paper) -> str:
     looks = looks_of(analysis)
     claims = paper.conclusions["claims"]
     verdicts = json.dumps(paper.conclusions, indent=1, sort_keys=True)
+    tables = [("effects.json", "application/json", json.dumps(
+        analysis.effects, separators=(",", ":"))),
+              ("effects.csv", "text/csv", _csv(analysis.effects))]
+    beside = sum(len(text) for _, _, text in tables) > EMBEDDED
     context = {
         "meta": run.meta, "run": run, "paper": paper,
         "ledger": ledger.ledger(claims, paper.anchors,
@@ -267,11 +284,12 @@ def render(paper: Paper) -> str:
                      for v in run.visits if v.timed),
         "downloads": [
             ("verdicts.json", _uri("application/json", verdicts)),
-            ("effects.json", _uri("application/json", json.dumps(
-                analysis.effects, separators=(",", ":")))),
-            ("effects.csv", _uri("text/csv", _csv(analysis.effects)))],
+            *((name, name if beside else _uri(kind, text))
+              for name, kind, text in tables)],
+        "beside": beside,
     }
-    return env.get_template("paper.html.j2").render(context)
+    return Page(env.get_template("paper.html.j2").render(context),
+                {name: text for name, _, text in tables} if beside else {})
 
 
 def _place(questions: list[dict[str, Any]], ranked: conclude.Ranked) -> str:

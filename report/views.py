@@ -358,7 +358,7 @@ def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
 def _plain(key: str, value: Any) -> str:
     if value is None or value == "":
         return "not readable"
-    if key.endswith("_bytes") and float(value) >= 2**20:
+    if key.endswith("_bytes") and isinstance(value, (int, float)) and value >= 2**20:
         return f"{float(value) / 2**30:.1f} GiB"
     if isinstance(value, bool):
         return "on" if value else "off"

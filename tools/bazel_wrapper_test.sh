@@ -28,6 +28,7 @@ set_up() {
   : >"${STATE}/installed"
   echo 0 >"${STATE}/uid"
   echo x86_64 >"${STATE}/machine"
+  echo "bazel no_version" >"${STATE}/version"
   stub uname 'cat "${STATE}/machine"'
   stub id 'cat "${STATE}/uid"'
   stub bazel 'printf "%s\n" "$@" >"${STATE}/bazel_arguments"; exit "$(cat "${STATE}/bazel_exit" 2>/dev/null || echo 0)"'
@@ -42,6 +43,8 @@ set_up() {
     if [[ " $* " == *" install "* ]]; then
       for word in "$@"; do [[ "${word}" == -* || "${word}" == *=* || "${word}" == install ]] || echo "${word}" >>"${STATE}/installed"; done
     fi'
+  # Being asked for its version is no call: it changes nothing.
+  sed -i '2i [[ "$*" == --version ]] \&\& { cat "${STATE}/version"; exit; }' "${work}/bin/bazel"
   # What bash itself needs is built in; nothing else of the real system may be called.
   ln -s /bin/bash /bin/cat /bin/grep "${work}/bin/"
 }
@@ -88,6 +91,57 @@ check "BAZEL_REAL: nothing else is called" calls_are 1
 echo 3 >"${STATE}/bazel_exit"
 run test //...
 check "BAZEL_REAL: the exit code is Bazel's" exit_code_is 3
+
+# What BAZEL_REAL and CONCURRENT_MAPS_BAZEL can name besides a Bazel: variable, path, part of the sentence.
+ln -s "${wrapper}" "${work}/link_to_wrapper"
+while read -r variable path sentence; do
+  set_up
+  listed amd64 >"${STATE}/installed"
+  path="${path/WORK/${work}}"
+  extra=("${variable}=${path/WRAPPER/${wrapper}}")
+  run build //...
+  check "${variable}=${path}: exit code" exit_code_is 1
+  check "${variable}=${path}: one sentence" one_line
+  check "${variable}=${path}: ${sentence}" says "${sentence}"
+  check "${variable}=${path}: nothing is run" calls_are 0
+done <<'END'
+BAZEL_REAL WRAPPER names this wrapper itself
+BAZEL_REAL WORK/link_to_wrapper names this wrapper itself
+BAZEL_REAL WORK/nothing which is no program; name a real Bazel, or unset BAZEL_REAL.
+BAZEL_REAL WORK which is no program
+BAZEL_REAL /etc/passwd which is no program
+CONCURRENT_MAPS_BAZEL WRAPPER names this wrapper itself
+CONCURRENT_MAPS_BAZEL WORK/nothing which is no program; name a real Bazel, or unset CONCURRENT_MAPS_BAZEL.
+CONCURRENT_MAPS_BAZEL WORK which is no program
+END
+
+# Versions: what Bazel says, and whether it is run.
+while read -r said_version runs; do
+  for variable in BAZEL_REAL CONCURRENT_MAPS_BAZEL; do
+    set_up
+    listed amd64 >"${STATE}/installed"
+    echo "bazel ${said_version}" >"${STATE}/version"
+    extra=("${variable}=${work}/bin/bazel")
+    run test //...
+    if [[ "${runs}" == yes ]]; then
+      check "${variable} ${said_version}: is run" bazel_got test //...
+    else
+      check "${variable} ${said_version}: exit code" exit_code_is 1
+      check "${variable} ${said_version}: one sentence" one_line
+      check "${variable} ${said_version}: what works and how" says "this is Bazel ${said_version}, and from 7 on"
+      check "${variable} ${said_version}: the command" \
+        says "run env -u BAZEL_REAL -u CONCURRENT_MAPS_BAZEL tools/bazel"
+      check "${variable} ${said_version}: is not run" test ! -e "${STATE}/bazel_arguments"
+    fi
+  done
+done <<'END'
+no_version yes
+4.2.3 yes
+6.5.0 yes
+7.0.0 no
+8.1.1 no
+10.0.0-pre.20260101 no
+END
 extra=()
 
 # Nothing missing.
@@ -178,7 +232,7 @@ listed amd64 >"${STATE}/installed"
 rm "${work}/bin/bazel"
 run info
 check "no Bazel: exit code" exit_code_is 1
-check "no Bazel: how to get it back" says "apt-get install --reinstall bazel-bootstrap"
+check "no Bazel: says so" says "which is no program"
 
 echo "${passed} checks passed, ${failures} failed"
 ((passed > 0 && failures == 0))

@@ -123,7 +123,7 @@ KeySpec ParseKeys(const json& object) {
   const std::string where = "keys of the stream '" +
                             std::string(StreamName(keys.stream)) + "'";
   const std::string theta_remedy =
-      "the exponent must be greater than 0 and at most 20 (0 means uniform)";
+      "the exponent must be from 0, which is uniform, to 20";
   switch (keys.stream) {
     case Stream::kUniform:
     case Stream::kSequentialNew:

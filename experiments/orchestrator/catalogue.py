@@ -226,6 +226,10 @@ def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strate
             raise unknown("question", name, catalogue.names())
     for spec in strategies or ():
         contestants_lib.check(spec, described)
+        if "{}" in spec and not any(spec in q["contestants"] for q in catalogue.questions
+                                    if not only or q["name"] in only):
+            raise UserError(f"{spec} has a place for a value that no question that is asked fills; write a number "
+                            "instead of {}.")
     counts, missing = threads_lib.resolve(threads or (), machine, anything=True)
     if missing:
         raise UserError(f"--threads {missing[0].word} names no number of threads here: {missing[0].why}.")
@@ -253,9 +257,22 @@ def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strate
         else:
             asked.questions.append(q)
     if not asked.questions:
-        reason = asked.not_asked[-1]["why"] if asked.not_asked else "the catalogue is empty"
-        raise UserError(f"no question is left to ask ({reason}); see --list.")
+        reasons = [f"{n['question']}: {n['why']}" for n in asked.not_asked if not only or n["question"] in only]
+        shown = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
+        raise UserError(f"no question is left to ask ({shown or 'the catalogue is empty'}); see --list.")
+    for spec in strategies or ():
+        _check_taken(spec, asked)
     return asked
+
+
+def _check_taken(spec: str, asked: Asked) -> None:
+    """Raises UserError when a contestant that was named takes part in no question."""
+    taken = {c for q in asked.questions for c in [*q["contestants"], *q["baselines"]]}
+    if spec in taken | {contestants_lib.strategy_of(c) for c in taken}:
+        return
+    why = dict.fromkeys(s["why"] for s in asked.skipped if s["contestant"] == spec)
+    raise UserError(f"{spec} takes part in no question that is asked ({'; '.join(why) or 'none enters it'}); leave it "
+                    "out, or ask another question with --only.")
 
 
 def _apply(entry: Question, override: dict[str, Any]) -> Question:
@@ -333,8 +350,10 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
             continue
         # Who is fit for some of the cells takes part in those (plan.py).
         reasons = [contestants_lib.unfit(described[name], workload, minimum) for workload in workloads(q)]
-        if all(reasons):
-            skip(spec, reasons[0])
+        reasons += filter(None, (contestants_lib.misplaced(spec, described[name], workload, q["regimes"])
+                                 for workload in _everywhere(q)))
+        if all(reasons) or len(reasons) > len(workloads(q)):
+            skip(spec, next(filter(None, reversed(reasons))))
         else:
             fit.append(spec)
     q["contestants"] = fit
@@ -342,5 +361,15 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
     if not q["baselines"]:
         return "none of its baselines is compiled into this worker"
     if not any(c not in q["baselines"] for c in fit) and not (len(q["baselines"]) > 1 and fit):
-        return "no contestant is left for it; see the skipped ones"
+        skipped = [f"{s['contestant']}: {s['why']}" for s in asked.skipped
+                   if s["question"] == q["name"] and s["contestant"] != "all" and (
+                       not strategies or s["contestant"] in strategies)]
+        return f"no contestant is left for it ({'; '.join(skipped) or 'it has none beside its baseline'})"
     return None
+
+
+def _everywhere(q: Question) -> list[dict[str, Any]]:
+    """The workloads of a question at all of its places."""
+    if q["kind"] == "cells":
+        return workloads(q)
+    return [resolve(q, value, None, q["regimes"][0]) for value in q["axis"]["values"]]

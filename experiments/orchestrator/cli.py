@@ -2,6 +2,7 @@
 """The command line of the experiments."""
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import os
@@ -17,10 +18,10 @@ from typing import Any, NoReturn
 
 from experiments.orchestrator import catalogue, environment, plan, proof, session, store, topology, visit
 from experiments.orchestrator import threads as threads_lib
-from experiments.orchestrator.errors import UserError, unknown
-from experiments.orchestrator.progress import Progress, duration
+from experiments.orchestrator.errors import DiskError, UserError, plural, unknown
+from experiments.orchestrator.progress import Progress, Voice, duration
 
-EXIT_OK, EXIT_WRONG_RESULTS, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 PROFILES = ("smoke", "default", "full")
 
 _ABOUT = """\
@@ -45,8 +46,10 @@ examples:
 
 Ctrl-C stops cleanly and still writes the paper; a second one stops at once. At most the visit
 under way is lost.
-exit code: 0 done; 1 a strategy returned wrong results or failed, or the paper could not be written;
-2 the command cannot be done as given; 130 or 143 stopped by Ctrl-C or SIGTERM.
+A terminal that hangs up, or a program behind a pipe that ends, stops what is shown, not what is measured.
+exit code: 0 done; 1 a strategy returned wrong results or failed, the run ended before it was done (the disk was
+full), nothing could be validated, or the paper could not be written; 2 the command cannot be done as given;
+130 or 143 stopped by Ctrl-C or SIGTERM.
 """
 
 
@@ -93,7 +96,7 @@ def parse_duration(text: str) -> float:
 
 
 def _names(text: str) -> list[str]:
-    names = [n.strip() for n in text.split(",") if n.strip()]
+    names = list(dict.fromkeys(n.strip() for n in text.split(",") if n.strip()))
     if not names:
         raise argparse.ArgumentTypeError(f"{text!r} names nothing; separate names with commas")
     return names
@@ -101,8 +104,15 @@ def _names(text: str) -> list[str]:
 
 def _strategies(text: str) -> list[str]:
     """Contestants separated by commas; a comma before tunable= belongs to the contestant."""
-    return _names(text) if ":" not in text else [
-        s for s in re.split(r",(?![a-z0-9_]+=)", text) if s]
+    return _names(text) if ":" not in text else list(dict.fromkeys(
+        re.sub(r"\s*([,:=@])\s*", r"\1", s.strip()) for s in re.split(r",(?!\s*[a-z0-9_]+\s*=)", text) if s.strip()))
+
+
+def _named(text: str) -> str:
+    """A name or a path, which an unset variable of the shell is not."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("what is given is empty; give a name, or leave the option out")
+    return text
 
 
 def _threads(text: str) -> list[str]:
@@ -110,17 +120,22 @@ def _threads(text: str) -> list[str]:
 
 
 def _seed(text: str) -> int:
-    if not text.isdigit() or int(text) >= 1 << 53:
+    if not (text.isascii() and text.isdigit()) or len(text) > 16 or int(text) >= 1 << 53:
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed; give a whole number from 0 to 2^53 - 1")
     return int(text)
 
 
+def label(name: str) -> str:
+    """How a target is written so that Bazel takes it for no pattern."""
+    return "//experiments" if name == "all" else f"//experiments:{name}"
+
+
 def parser(name: str = "all") -> argparse.ArgumentParser:
     """The parser of the command `name`."""
-    p = _Parser(prog=f"bazel run //experiments:{name} --", description=_ABOUT,
-                epilog=_EXAMPLES.replace("  all", "  bazel run //experiments:all --"),
+    p = _Parser(prog=f"bazel run {label(name)} --", description=_ABOUT,
+                epilog=_EXAMPLES.replace("  all", "  bazel run //experiments --"),
                 formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    p.add_argument("--profile", default=None, metavar="|".join(PROFILES),
+    p.add_argument("--profile", type=_named, default=None, metavar="|".join(PROFILES),
                    help="how much to ask and for how long (default: default)")
     p.add_argument("--budget", type=parse_duration, metavar="TIME",
                    help="time for everything, the paper included: 90s, 20m, 1h30m (default: the profile's)")
@@ -135,16 +150,16 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
                    help="compact: fill one NUMA node after another; spread: take the nodes in turn "
                    "(default: compact; always one thread per physical core first)")
     p.add_argument("--seed", type=_seed, default=None, help="of everything random (default: 1)")
-    p.add_argument("--out", metavar="DIR", help="where runs are kept (default: results/ in the workspace)")
+    p.add_argument("--out", type=_named, metavar="DIR", help="where runs are kept (default: results/ in the workspace)")
     p.add_argument("--arch", choices=("both", "native", "cross"), default="both",
                    help="cross: only validate on the other architecture, emulated and untimed (default: both)")
     p.add_argument("--visit-timeout", type=parse_duration, metavar="TIME",
                    help="after this a visit is taken to hang (default: from its size)")
     what = p.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="list questions and strategies, and stop")
-    what.add_argument("--resume", nargs="?", const="latest", metavar="RUN",
+    what.add_argument("--resume", type=_named, nargs="?", const="latest", metavar="RUN",
                       help="go on with a run, by default the newest; asks what it asked")
-    what.add_argument("--report-only", metavar="RUN", help="only write the paper of a run")
+    what.add_argument("--report-only", type=_named, metavar="RUN", help="only write the paper of a run")
     return p
 
 
@@ -154,26 +169,60 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
     name: the Bazel target it is run as; preset: arguments that the target fixes
     """
     started = tools.world.clock()
-    out = out or sys.stdout
+    _hold_standard_files()
+    out, err = Voice(out or sys.stdout), Voice(sys.stderr)
     try:
         args = parser(name).parse_args(argv)
-        if not args.resume:  # which asks what the run asked
-            args = parser(name).parse_args([*preset, *argv])
-        command = shlex.join(["bazel", "run", f"//experiments:{name}", *(["--", *argv] if argv else [])])
-        return _main(args, command, tools, started, out)
+        if not args.resume and not args.report_only:  # which ask what the run asked
+            args = _with_preset(args, name, preset, argv)
+        command = shlex.join(["bazel", "run", label(name), *(["--", *argv] if argv else [])])
+        # Bytes of a file name that are no UTF-8 are shown as such.
+        command = command.encode("utf-8", "backslashreplace").decode()
+        code, measured = _main(args, command, tools, started, out)
     except KeyboardInterrupt:  # before anything was measured
         return 128 + signal.SIGINT
     except UserError as error:
-        print(f"experiments: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        print(f"experiments: {error}", file=err)
+        return EXIT_FAILED if isinstance(error, DiskError) else EXIT_USAGE
+    out.flush()
+    if out.broken:
+        print(f"experiments: standard output could not be written ({out.broken})"
+              + (f"; what was measured is in {measured}." if measured else "; give it another place."), file=err)
+        return code or (EXIT_OK if measured else EXIT_FAILED)
+    return code
 
 
-def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, out: Any) -> int:
+def _hold_standard_files() -> None:
+    """Opens those of the descriptors 0 to 2 that the caller closed, or a file of the run would take their place."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_RDWR)
+        while null < 3:
+            null = os.dup(null)
+        os.close(null)
+
+
+def _with_preset(args: argparse.Namespace, name: str, preset: Sequence[str], argv: list[str]) -> argparse.Namespace:
+    """The arguments with those that the target fixes. Raises UserError when they contradict one another."""
+    fixed = parser(name).parse_args(list(preset))
+    unset = parser(name).parse_args([])
+    for field, value in vars(fixed).items():
+        given = getattr(args, field)
+        if value != getattr(unset, field) and given not in (value, getattr(unset, field)):
+            def words(v: Any) -> str:
+                return ",".join(v) if isinstance(v, list) else str(v)
+            raise UserError(f"//experiments:{name} fixes --{field} {words(value)}, so --{field} {words(given)} "
+                            "contradicts it; run //experiments to choose.")
+    return parser(name).parse_args([*preset, *argv])
+
+
+def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
+          out: Voice) -> tuple[int, pathlib.Path | None]:
+    """(exit code, the run whose paper was to be written, if any)."""
     results = _results(args, tools)
     if args.report_only:
         path = store.find(results, args.report_only)
         store.read_meta(path)
-        return _report(path, tools, out)
+        return _report(path, tools, out), path
     known = catalogue.load(tools.catalogue)
     if args.profile and args.profile not in PROFILES:
         raise unknown("profile", args.profile, PROFILES)
@@ -181,20 +230,28 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
     native, cross = _workers(args, tools, out)
     if args.list:
         _list(known, native or cross, out)
-        return EXIT_OK
+        return EXIT_OK, None
     machine = tools.world.machine()
     stop = session.Stop()
     stop.install()
     if args.resume:
-        run = _resume(args, results, native, machine)
+        run = _resume(args, results, native, machine, out)
     else:
         run = _create(args, command, tools, results, known, native, cross, machine)
+    with contextlib.closing(run):
+        return _measure(args, run, known, native, cross, machine, tools, stop, started, out)
+
+
+def _measure(args: argparse.Namespace, run: store.RunStore, known: catalogue.Catalogue, native: session.Worker | None,
+             cross: session.Worker | None, machine: topology.Machine, tools: Tools, stop: session.Stop,
+             started: float, out: Voice) -> tuple[int, pathlib.Path]:
+    """Measures, says what came out and writes the paper."""
     meta = run.meta
     profile = meta["settings"]
     smoke = _smoke(known, meta, cross, machine) if cross else None
     progress = Progress(out, shutil.get_terminal_size((100, 24)).columns)
     budget = meta["budget_s"]
-    progress.say(f"{run.path.name}: {len(meta['questions'])} questions in {duration(budget)}, profile "
+    progress.say(f"{run.path.name}: {plural(len(meta['questions']), 'question')} in {duration(budget)}, profile "
                  f"{meta['profile']}, seed {meta['seed']}; samples go to {run.path}")
     for item in meta["not_asked"]:
         progress.say(f"  not asked: {item['question']}: {item['why']}")
@@ -202,18 +259,25 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float, 
         run, profile, native, cross, smoke, machine,
         session.Limits(budget, meta.get("elapsed_s", 0.0) if args.resume else 0.0, args.visit_timeout),
         progress, stop, started=started, world=tools.world)
+    short = "" if args.resume else sitting.prospect()
+    if short:
+        progress.say(f"  {short}")
     status = sitting.measure()
     _summary(sitting, status, progress)
     run.close()
     code = _report(run.path, tools, out)
+    if sitting.failure:
+        # Once more at the end, where it is read.
+        print(f"experiments: {sitting.failure.rstrip('.')}.", file=Voice(sys.stderr))
+        code = EXIT_FAILED
     if stop.signal is not None:
-        return 128 + stop.signal
+        return 128 + stop.signal, run.path
     if meta["withheld"] or sitting.gave_up():
         progress.say("FAILED: " + "; ".join(
             [f"{name} returned wrong results" for name in dict.fromkeys(w["strategy"] for w in meta["withheld"])] +
             [f"{w.contestant} kept failing in {w.question}" for w in sitting.gave_up()]))
-        return EXIT_WRONG_RESULTS
-    return code
+        return EXIT_FAILED, run.path
+    return code, run.path
 
 
 def _results(args: argparse.Namespace, tools: Tools) -> pathlib.Path:
@@ -234,7 +298,7 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
     native = cross = None
     if args.arch in ("both", "native"):
         if not tools.native:
-            raise UserError("this target has no native worker; run //experiments:all, or give --arch cross.")
+            raise UserError("this target has no native worker; run //experiments, or give --arch cross.")
         native = session.Worker(platform.machine(), tools.native, True, _describe(tools.native))
     if args.arch in ("both", "cross") and tools.cross and not args.list:
         if environment.emulator(tools.cross_arch):
@@ -246,7 +310,7 @@ def _workers(args: argparse.Namespace, tools: Tools, out: Any) -> tuple[session.
             print(f"qemu-{tools.cross_arch} is not installed: nothing is validated on {tools.cross_arch}.",
                   file=out)
     if args.arch == "cross" and not args.list and not cross:
-        raise UserError("this target has no worker for another architecture; run //experiments:all.")
+        raise UserError("this target has no worker for another architecture; run //experiments.")
     return native, cross
 
 
@@ -290,7 +354,7 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
 
 
 def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Worker | None,
-            machine: topology.Machine) -> store.RunStore:
+            machine: topology.Machine, out: Voice) -> store.RunStore:
     for flag in ("profile", "only", "strategies", "threads", "pin", "seed"):
         if getattr(args, flag) is not None:
             raise UserError(f"--resume asks what the run asked; --{flag} belongs to a new run.")
@@ -309,6 +373,10 @@ def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Wor
                         "new run.")
     if args.budget:
         run.meta["budget_s"] = run.meta.get("elapsed_s", 0.0) + args.budget
+    elif run.meta.get("elapsed_s", 0.0) >= 0.95 * run.meta["budget_s"] or run.meta["status"] == "complete":
+        print(f"{run.path.name} is {run.meta['status'].replace('_', ' ')} and has used "
+              f"{duration(run.meta.get('elapsed_s', 0.0))} of its {duration(run.meta['budget_s'])}; "
+              "--budget 10m adds ten minutes.", file=out)
     run.meta["sittings"] = [*run.meta.get("sittings", []), {
         "resumed": store.now(), "lost_lines": run.meta.get("cut_lines", 0)}]
     return run
@@ -328,7 +396,7 @@ def _summary(sitting: session.Session, status: str, progress: Progress) -> None:
     lines = [sitting.sentence(goal) for goal, verdict, _ in sitting.planner.goals() if verdict != "undecided"]
     total = sitting.planner.goal_count()
     progress.say(f"{status.replace('_', ' ')} after {duration(sitting.elapsed())}: "
-                 f"{len(lines)} of {total} verdicts decided" + (":" if lines else "."))
+                 f"{len(lines)} of {plural(total, 'verdict')} decided" + (":" if lines else "."))
     for line in lines:
         progress.say("  " + line)
 
@@ -339,9 +407,11 @@ def _report(path: pathlib.Path, tools: Tools, out: Any) -> int:
     try:
         page = tools.build_report(path)
     except Exception as error:  # whatever it is, the samples are safe and the reader must know
-        print(f"experiments: the paper could not be written ({type(error).__name__}: {error}); the samples "
-              f"are safe in {path}: try --report-only {path.name}.", file=sys.stderr)
-        return EXIT_WRONG_RESULTS
+        why = (f"{error.filename or path}: {error.strerror}" if isinstance(error, OSError) else
+               str(error).rstrip(".") if type(error).__name__ == "ResultsError" else f"{type(error).__name__}: {error}")
+        print(f"experiments: the paper could not be written ({why}); the samples "
+              f"are as they were, in {path}: see to it and try --report-only {path.name}.", file=Voice(sys.stderr))
+        return EXIT_FAILED
     print(f"paper: {page}", file=out, flush=True)
     return EXIT_OK
 

@@ -41,6 +41,8 @@ def parse(spec: str) -> Contestant:
         tunable = _TUNABLE.fullmatch(part)
         if not tunable:
             raise UserError(f"{part!r} in {spec!r} is not a tunable; write tunable=integer.")
+        if tunable["name"] in dict(tunables):
+            raise UserError(f"{spec!r} gives {tunable['name']} twice; leave one out.")
         tunables.append((tunable["name"], tunable["value"]))
     return Contestant(form["name"], tuple(tunables), form["batch"] is not None, form["reserve"] is not None)
 
@@ -66,6 +68,19 @@ def check(spec: str, strategies: dict[str, dict[str, Any]]) -> None:
         if value != "{}" and not low <= int(value) <= high:
             raise UserError(f"{name}={value} of {contestant.name} is out of range; "
                             f"give {low} to {high}.")
+
+
+def misplaced(spec: str, traits: dict[str, Any], workload: dict[str, Any], regimes: list[str]) -> str | None:
+    """Why @batch or @reserve mean nothing here, or None when they do or are not there."""
+    contestant, unsupported = parse(spec), traits.get("unsupported", ())
+    if contestant.batch and not workload.get("mix", {}).get("store"):
+        return "@batch applies runs of stores together, and nothing is stored here; leave @batch out"
+    if contestant.reserve and all(regime == "stationary" for regime in regimes):
+        return "@reserve makes room in an empty map, and no map starts empty here; leave @reserve out"
+    for asked, op, mode in ((contestant.batch, "store_batch", "@batch"), (contestant.reserve, "reserve", "@reserve")):
+        if asked and op in unsupported:
+            return f"it does not support {op}; leave {mode} out"
+    return None
 
 
 def _loads_of_changing_keys(workload: dict[str, Any]) -> bool:

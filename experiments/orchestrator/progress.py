@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells a person how far a run is: a bar on a terminal, a line now and then elsewhere."""
 
+import contextlib
+import os
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 PLAIN_EVERY_S = 10.0
 _WIDTH = 24
@@ -17,6 +19,46 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+class Voice:
+    """A stream that may break - a pipe whose reader died, a full disk, a terminal that hung up - without harm.
+
+    After the first failure nothing more is written; `broken` says why. What the stream cannot encode is escaped.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self._stream, self.broken = stream, "" if stream else "it is closed"
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.reconfigure(errors="backslashreplace")
+
+    def write(self, text: str) -> None:
+        self._try(lambda: self._stream.write(text))
+
+    def flush(self) -> None:
+        self._try(lambda: self._stream.flush())  # pylint: disable=unnecessary-lambda: there may be no stream
+
+    def isatty(self) -> bool:
+        try:
+            return self._stream.isatty()
+        except (OSError, ValueError, AttributeError):
+            return False
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        if self.broken:
+            return
+        try:
+            action()
+        except (OSError, ValueError, AttributeError) as error:  # closed streams raise ValueError, absent ones are None
+            self.broken = getattr(error, "strerror", None) or "it is closed"
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """What is still in the stream's buffer must not fail again when the interpreter ends."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
 
 
 class Progress:

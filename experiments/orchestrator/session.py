@@ -2,7 +2,6 @@
 """Carries a run out: plans, gates, measures and stores, visit by visit, until the budget is used."""
 
 import dataclasses
-import errno
 import hashlib
 import os
 import signal
@@ -10,14 +9,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import catalogue, environment, evidence, gate, plan, store, threads, topology, validate
-from experiments.orchestrator import visit
+from experiments.orchestrator import (catalogue, environment, evidence, gate, plan, prospect, store, threads, topology,
+                                      validate, visit)
 from experiments.orchestrator.contestants import strategy_of
-from experiments.orchestrator.errors import UserError
+from experiments.orchestrator.errors import DiskError, UserError, plural
 from experiments.orchestrator.evidence import Place
 from experiments.orchestrator.progress import Progress
 from experiments.orchestrator.topology import Machine
+from report import schema
 from report.stats import cells, search
+from report.stats.axis import Axis
 
 REPORT_RESERVE_S = 20.0
 HARNESS = "harness"
@@ -51,6 +52,8 @@ class Stop:
     def install(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
+        # A terminal that hangs up ends what is shown, not what is measured.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _handle(self, number: int, frame: Any) -> None:
         del frame
@@ -102,6 +105,7 @@ class Session:
         self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
         self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
         self._validated: set[tuple] = set()
+        self.failure = ""  # why the run ended before it was done, when nobody asked for that
         traits = native.strategies() if native else {}
         self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"], machine,
                                     len(native.commands) if native else 1)
@@ -128,27 +132,31 @@ class Session:
         usual = sum(took[-10:]) / len(took[-10:]) if took else 0.0
         return self.elapsed() + usual <= self._limits.budget_s - self._reserve()
 
+    def prospect(self) -> str:
+        """What the time cannot decide, in words; "" when it may decide everything."""
+        if not self._native or self._profile["screen_visits"] < search.SCREEN_VISITS:
+            return ""
+        return prospect.sentence(self.planner, self._profile,
+                                 self._limits.budget_s - self._reserve() - self.elapsed())
+
     # The run.
 
     def measure(self) -> str:
         """Makes visits until done. Returns the status for run.json and leaves everything on disk."""
         meta = self._run.meta
         meta.update(status="running", finished=None, note="")
-        self._write_meta()
         status, note = "complete", ""
         try:
+            self._write_meta()
             if self._native:
                 status = self._measure_natively()
             if self._cross and not self._stop():
-                self._validate()
+                status = self._validate(status)
             if self._stop():
                 status, note = "interrupted", "stopped on request"
         except UserError as error:
-            status, note = "interrupted", str(error)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-                raise
-            status, note = "interrupted", f"stopped: writing the samples failed ({error.strerror})"
+            status, note = "interrupted", f"stopped: {str(error).rstrip('.')}"
+            self.failure = str(error)
         if note:
             self._progress.say(note)
             self._note(note[0].upper() + note[1:])
@@ -156,8 +164,9 @@ class Session:
         meta["environment"].update(environment.at_end(meta["environment"]))
         try:
             self._write_meta()
-        except OSError as error:  # the old one is whole, and the samples are what counts
-            self._progress.say(f"run.json could not be brought up to date ({error.strerror}); --resume does it.")
+        except UserError as error:  # the old one is whole, and the samples are what counts
+            self.failure = self.failure or str(error)
+            self._progress.say(f"run.json is not up to date, which --resume mends: {error}")
         return status
 
     def _measure_natively(self) -> str:
@@ -190,10 +199,12 @@ class Session:
         meta["note"] = f"{meta.get('note', '')} {text}.".strip()
 
     def _check_disk(self) -> None:
-        free = self._free_bytes(self._run.path)
+        self._run.check_place()
+        with store.disk(f"{self._run.path} cannot be looked at"):
+            free = self._free_bytes(self._run.path)
         if free < store.FREE_TO_GO_ON:
-            raise UserError(f"stopped: only {free >> 20} MiB are free at {self._run.path}; "
-                                  "free some and continue with --resume")
+            raise DiskError(f"only {free >> 20} MiB are free at {self._run.path}; "
+                            "free some and continue with --resume")
 
     def _visit(self, planned: plan.VisitPlan) -> None:
         """One native visit: gate, worker, disk, evidence."""
@@ -212,7 +223,6 @@ class Session:
             "timed": True,
             "max_blocks": 0,
         }
-        began = self._world.clock()
         passage = self._gate.wait()
         if self._stop():
             return
@@ -223,7 +233,7 @@ class Session:
         head = {"question": asked, "of": place.question, "cell": cell, "baseline": planned.contestants[0],
                 "purpose": planned.purpose, "gate": dataclasses.asdict(passage)}
         outcome = self._run_worker(self._native, head, request, planned.layout)
-        self._took.setdefault(place.question, []).append(self._world.clock() - began)
+        self._took.setdefault(place.question, []).append(passage.waited_s + outcome.seconds + gate.WINDOW_S)
         self._record(planned, outcome)
 
     def _pin(self, count: int) -> list[int]:
@@ -286,8 +296,25 @@ class Session:
             withheld.append({"contestant": spec, "strategy": strategy, "what": what, **more})
         self._progress.say(f"WITHHELD: {strategy} takes no further part: {what}")
 
-    def _validate(self) -> None:
-        """Every question in its smoke form on the other architecture: counted and checked, never timed."""
+    def _validate(self, status: str) -> str:
+        """Every question in its smoke form on the other architecture: counted and checked, never timed.
+
+        Returns the status of the run: that of what was timed, or of this when nothing else was asked.
+        """
+        wanted = len(self._validation)
+        self._validate_all()
+        missing = sum(key not in self._validated for key in (
+            (head["question"], tuple(request["contestants"]), head["cell"]["regime"])
+            for head, request in self._validation))
+        if self._native or self._stop() or (wanted and not missing):
+            return status
+        self.failure = (f"{missing} of {wanted} validating visits to {self._cross.arch} did not end well" if wanted else
+                        f"nothing that was asked can be validated on {self._cross.arch}: no contestant fits there")
+        self._note(self.failure[0].upper() + self.failure[1:])
+        self._progress.say(self.failure)
+        return "incomplete"
+
+    def _validate_all(self) -> None:
         for done, (head, request) in enumerate(self._validation):
             key = (head["question"], tuple(request["contestants"]), head["cell"]["regime"])
             if key in self._validated:
@@ -305,6 +332,8 @@ class Session:
                                   doing=f"{head['question']} on {self._cross.arch}, emulated")
             request = {**request, "pin": self._pin(request["threads"])}
             outcome = self._run_worker(self._cross, {**head, "purpose": "validate", "gate": None}, request)
+            if outcome.status == "ok":
+                self._validated.add(key)
             for c in outcome.culprits if outcome.status == "invalid" else ():
                 self._withhold(strategy_of(request["contestants"][c]), f"on {self._cross.arch}, {outcome.what}",
                                arch=self._cross.arch)
@@ -323,6 +352,7 @@ class Session:
             if question is None:
                 continue
             cell = head["cell"]
+            self._check_place(head, question)
             place = Place(question["name"], head["baseline"], cell["regime"], cell["threads"], cell["axis"],
                           cell["name"])
             names = {catalogue.fill(c, question, cell["axis"]): c
@@ -333,6 +363,18 @@ class Session:
             self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()))
             self._took.setdefault(question["name"], []).append(end["seconds"] + gate.WINDOW_S)
         self._next_visit = self._run.next_visit
+
+    def _check_place(self, head: dict[str, Any], question: dict[str, Any]) -> None:
+        cell, axis = head["cell"], Axis.from_entry(question) if question["kind"] != "cells" else None
+        try:
+            schema.check_place(question, axis, cell)
+            known = (cell["axis"] is not None if axis else
+                     any(cell["name"] == c["name"] for c in question["cells"]))
+            if not known or len(head["contestants"]) < 2:
+                raise schema.Malformed(f"is at no place of the question {question['name']}")
+        except schema.Malformed as error:
+            raise UserError(f"{self._run.path / 'samples.jsonl'}, visit {head['v']}, {error}; restore the file or start "
+                            "a new run.") from None
 
     # Telling.
 

@@ -58,7 +58,7 @@ class Complete(RunTest):
         self.go("--profile", "smoke", "--only", "shards,skew", "--seed", "3")
         meta = support.meta(self.run_path)
         self.assertEqual(meta["command"],
-                         "bazel run //experiments:all -- --profile smoke --only shards,skew --seed 3")
+                         "bazel run //experiments -- --profile smoke --only shards,skew --seed 3")
         self.assertEqual((meta["schema"], meta["profile"], meta["seed"], meta["run"]),
                          (1, "smoke", 3, self.run_path.name))
         self.assertEqual([q["name"] for q in meta["questions"]], ["skew", "shards"])
@@ -226,7 +226,7 @@ class Accidents(RunTest):
                                    {**session.Session.__init__.__kwdefaults__, "free_bytes": store.free_bytes}):
                 code, said = self.go("--only", "read_share", *BUDGET)
         self.assertIn("1 MiB are free", said)
-        self.assertEqual(code, 0)
+        self.assertEqual(code, 1)
         meta = support.meta(self.run_path)
         self.assertEqual(meta["status"], "interrupted")
         self.assertIn("--resume", meta["note"])
@@ -238,12 +238,14 @@ class Accidents(RunTest):
         def append(self, line):
             count.append(1)
             if len(count) > 200:
-                raise OSError(28, "No space left on device")
+                with store.disk(f"{self.path / 'samples.jsonl'} cannot be written"):
+                    raise OSError(28, "No space left on device")
             real(self, line)
 
         def write_meta(self):
             if len(count) > 200:
-                raise OSError(28, "No space left on device")
+                with store.disk(f"{self.path / 'run.json'} cannot be written"):
+                    raise OSError(28, "No space left on device")
             real_meta(self)
 
         for also_meta in (False, True):
@@ -251,8 +253,8 @@ class Accidents(RunTest):
             with mock.patch.object(store.RunStore, "append", append):
                 with mock.patch.object(store.RunStore, "write_meta", write_meta if also_meta else real_meta):
                     code, said = self.go("--only", "read_share", *BUDGET)
-            self.assertEqual(code, 0)
-            self.assertIn("No space left", said)
+            self.assertEqual(code, 1)
+            self.assertIn("samples.jsonl cannot be written (No space left on device); free some space", said)
             self.assertEqual(support.meta(self.run_path)["status"], "running" if also_meta else "interrupted")
         self.assertTrue((self.run_path / "report/index.html").exists())
 

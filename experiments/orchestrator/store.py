@@ -6,6 +6,7 @@ Whatever ends the process - a kill, a full disk, a power cut - loses at most the
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import json
 import os
@@ -14,9 +15,11 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.orchestrator.errors import UserError
+from experiments.orchestrator.errors import DiskError, UserError
+from report import schema
 
-SCHEMA = 1
+SCHEMA = schema.VERSION
+_ANY_RECORD = schema.record({"v": schema.whole()})
 # Below the first, a run does not start; below the second, it stops.
 FREE_TO_START = 256 << 20
 FREE_TO_GO_ON = 64 << 20
@@ -39,16 +42,22 @@ class RunStore:
         """Use create or resume."""
         self.path, self.meta = path, meta
         self.next_visit = 1  # number of the next visit; none is ever used twice
-        self._file = open(path / "samples.jsonl", "ab")
+        self._samples = path / "samples.jsonl"
+        with disk(f"{self._samples} cannot be written"):
+            self._file = open(self._samples, "ab", buffering=0)
         self._lock()
 
     def _lock(self) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._file.close()
             raise UserError(f"{self.path} is being written by another process; "
                             "wait for it or start a new run.") from None
+        except OSError as error:  # a file system without locks: two writers must not be possible unnoticed
+            self._file.close()
+            raise UserError(f"{self._samples} cannot be locked ({error.strerror}); give an --out on another file "
+                            "system.") from None
 
     @classmethod
     def create(cls, results: pathlib.Path, meta: dict[str, Any]) -> "RunStore":
@@ -62,7 +71,7 @@ class RunStore:
             path = _fresh(results)
         except OSError as error:
             raise UserError(f"cannot write to {results} ({error.strerror}); give another --out.") from None
-        store = cls(path, {"schema": SCHEMA, "run": path.name, **meta})
+        store = cls(path, {"schema": SCHEMA, "run": path.name, "visits": 0, **meta})
         store.write_meta()
         _point(results / "latest", path.name)
         return store
@@ -70,32 +79,40 @@ class RunStore:
     @classmethod
     def resume(cls, path: pathlib.Path) -> "RunStore":
         """An existing directory, its cut-off tail removed. Raises UserError."""
-        meta = read_meta(path)
+        meta = read_meta(path, schema.TO_RESUME)
         samples = path / "samples.jsonl"
-        samples.touch()
+        if not samples.exists() and schema.visits_made(meta):
+            raise UserError(schema.shortfall(samples, 0, meta))
+        for q in meta["questions"]:
+            needed = {"cells"} if q["kind"] == "cells" else {"axis", "workload"}
+            if not all(q.get(field) for field in needed) or not all("workload" in c for c in q.get("cells", ())):
+                raise UserError(f"{path / 'run.json'} lacks {' or '.join(sorted(needed))} in the question {q['name']}; "
+                                "restore it or start a new run.")
         store = cls(path, meta)
-        cut = _trim(samples)
+        with disk(f"{samples} cannot be mended"):
+            cut = _trim(samples)
         if cut:
             # The line was never whole, so no sample is lost; run.json records that it happened.
             meta["cut_lines"] = meta.get("cut_lines", 0) + 1
-        _point(path.parent / "latest", path.name)
         return store
 
     def replay(self) -> Iterator[dict[str, Any]]:
         """The complete visits on disk in order, one in memory at a time: {"visit":, "lines":, "end":}.
 
-        Afterwards next_visit is a number that no visit has, complete or cut off. Raises UserError.
+        Afterwards next_visit is a number that no visit has, complete or cut off. Raises UserError, also when there are
+        fewer visits than run.json counts.
         """
-        samples = self.path / "samples.jsonl"
+        samples = self._samples
         current: dict[str, Any] = {}
-        with open(samples, "rb") as file:
+        ended = 0
+        with disk(f"{samples} cannot be read"), open(samples, "rb") as file:
             for number, text in enumerate(file, 1):
                 try:
-                    line = json.loads(text)
-                    v, kind = line["v"], line["t"]
-                except (ValueError, KeyError, TypeError):
-                    raise UserError(f"{samples} line {number} is not a record; restore the file or "
+                    line = _record(text)
+                except schema.Malformed as error:
+                    raise UserError(f"{samples} line {number} {error}; restore the file or "
                                     "start a new run.") from None
+                v, kind = line["v"], line["t"]
                 self.next_visit = max(self.next_visit, v + 1)
                 if kind == "visit":
                     current = {"visit": line, "lines": []}
@@ -103,23 +120,41 @@ class RunStore:
                     raise UserError(f"{samples} line {number} belongs to visit {v}, which never began; "
                                     "restore the file or start a new run.")
                 elif kind == "visit_end":
+                    ended += 1
+                    if any(c >= len(current["visit"]["contestants"]) for c in line.get("culprits", ())):
+                        raise UserError(f"{samples} line {number} has culprits that visit {v} does not have; restore "
+                                        "the file or start a new run.")
                     yield {**current, "end": line}
                     current = {}
                 else:
                     current["lines"].append(line)
+        if ended < schema.visits_made(self.meta):
+            raise UserError(schema.shortfall(samples, ended, self.meta))
+        self.meta["visits"] = ended
 
     def append(self, line: dict[str, Any]) -> None:
-        """One line, given to the system at once; `sync` makes it last."""
-        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
+        """One line, given to the system at once; `sync` makes it last. Raises DiskError."""
+        data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        with disk(f"{self._samples} cannot be written"):
+            while data:  # a disk that is almost full takes a part
+                data = data[self._file.write(data):]
+        self.meta["visits"] = self.meta.get("visits", 0) + (line.get("t") == "visit_end")
 
     def sync(self) -> None:
-        """Waits until everything appended is on the disk."""
-        os.fsync(self._file.fileno())
+        """Waits until everything appended is on the disk. Raises DiskError."""
+        with disk(f"{self._samples} cannot be written"):
+            os.fsync(self._file.fileno())
+
+    def check_place(self) -> None:
+        """Raises DiskError when the files of the run are no longer where they were begun."""
+        with disk(f"{self._samples} is gone"):
+            if not os.path.samestat(os.stat(self._samples), os.fstat(self._file.fileno())):
+                raise FileNotFoundError(errno.ENOENT, "another file is in its place")
 
     def write_meta(self) -> None:
-        """Replaces run.json as a whole: a reader sees the old one or the new one."""
-        write_json(self.path / "run.json", self.meta)
+        """Replaces run.json as a whole: a reader sees the old one or the new one. Raises DiskError."""
+        with disk(f"{self.path / 'run.json'} cannot be written"):
+            write_json(self.path / "run.json", self.meta)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -137,7 +172,8 @@ def write_json(path: pathlib.Path, content: Any) -> None:
             os.fsync(file.fileno())
         os.replace(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def find(results: pathlib.Path, name: str) -> pathlib.Path:
@@ -145,24 +181,57 @@ def find(results: pathlib.Path, name: str) -> pathlib.Path:
     for path in (pathlib.Path(name), results / name):
         if (path / "run.json").is_file():
             return path.resolve()
+    if not name.strip():
+        raise UserError("no run is named; give its time or its folder, or latest.")
     known = sorted(p.parent.name for p in results.glob("*/run.json") if p.parent.name != "latest")
     last = f"the newest is {known[-1]}" if known else f"there is none in {results}"
     raise UserError(f"no run {name!r} was found; {last}.")
 
 
-def read_meta(path: pathlib.Path) -> dict[str, Any]:
+def read_meta(path: pathlib.Path, kind: schema.Record = schema.RUN) -> dict[str, Any]:
     """run.json of a run. Raises UserError for one that cannot be read or is of another schema."""
+    file = path / "run.json"
     try:
-        meta = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path / 'run.json'} cannot be read ({error}); its samples are untouched: "
-                        "restore it or start a new run.") from None
-    found = meta.get("schema") if isinstance(meta, dict) else None
-    if found != SCHEMA:
-        raise UserError(f"{path} has schema {found!r} and this revision works with schema {SCHEMA}; "
-                        f"use revision {meta.get('revision', 'unknown') if isinstance(meta, dict) else 'unknown'}"
-                        " for it, or start a new run.")
+        meta = schema.parse(file.read_bytes())
+        found = meta.get("schema") if isinstance(meta, dict) else None
+        if type(found) is int and found != SCHEMA:
+            raise UserError(f"{path} has schema {schema.cut(str(found))} and this revision works with schema {SCHEMA}; "
+                            f"use revision {schema.cut(str(meta.get('revision', 'unknown')))} for it, or start a new "
+                            "run.")
+        schema.check_run(meta, kind)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}); its samples are untouched: make it readable, or "
+                        "start a new run.") from None
+    except schema.Malformed as error:
+        raise UserError(f"{file} {error}; its samples are untouched: restore it or start a new run.") from None
     return meta
+
+
+@contextlib.contextmanager
+def disk(what: str) -> Iterator[None]:
+    """Turns an error of the system into a DiskError: "`what` (No space left on device); ..."."""
+    try:
+        yield
+    except OSError as error:
+        remedy = ("free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else
+                  "raise the limit (ulimit -f)" if error.errno == errno.EFBIG else
+                  "raise the limit (ulimit -n)" if error.errno in (errno.EMFILE, errno.ENFILE) else
+                  "put it back" if error.errno == errno.ENOENT else
+                  "make it writable for you" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else
+                  "look at the disk")
+        raise DiskError(f"{what} ({error.strerror}); {remedy}, then go on with --resume, or start a new run "
+                        "elsewhere with --out.") from None
+
+
+def _record(text: bytes) -> dict[str, Any]:
+    """A line of samples.jsonl. Raises schema.Malformed."""
+    line = schema.parse(text)
+    if not isinstance(line, dict) or not isinstance(line.get("t"), str):
+        raise schema.Malformed(f"is {schema.shown(line)}, where a record belongs")
+    schema.check(schema.LINES.get(line["t"], _ANY_RECORD), line)
+    if line["t"] == "visit":
+        schema.check(schema.VISIT_TO_RESUME[line["timed"]], line)
+    return line
 
 
 def _fresh(results: pathlib.Path) -> pathlib.Path:

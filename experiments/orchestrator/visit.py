@@ -6,6 +6,7 @@ or no answer at all end the visit with a status; whatever lines it wrote are kep
 """
 
 import collections
+import contextlib
 import ctypes
 import dataclasses
 import json
@@ -36,6 +37,22 @@ class Outcome:
     seconds: float
     lines: list[dict[str, Any]]
     culprits: list[int] = dataclasses.field(default_factory=list)  # of an invalid visit
+
+
+class _Awake:
+    """Counts the time in which this process ran. Stopped (Ctrl-Z), it sees nothing of a worker that goes on."""
+
+    LONGEST_NAP_S = 2.0  # between two looks at the clock, which come ten times a second
+
+    def __init__(self):
+        self._seconds, self._last = 0.0, time.monotonic()
+
+    def seconds(self) -> float:
+        now = time.monotonic()
+        nap = now - self._last
+        self._seconds += nap if nap < self.LONGEST_NAP_S else 0.1
+        self._last = now
+        return self._seconds
 
 
 class Lie(Exception):
@@ -104,19 +121,24 @@ def make(command: list[str], request: dict[str, Any], *, timeout_s: float,
     and the exception passes through). stop is polled about ten times a second; once true, the
     worker is killed and the status is "interrupted".
     """
-    started = time.monotonic()
+    clock = _Awake()
     checker, lines = _Checker(request), []
-    with tempfile.TemporaryFile() as stderr:
-        process = subprocess.Popen(  # its own session: Ctrl-C at the terminal is for us to handle
-            [*command, "--visit=-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
-            start_new_session=True, preexec_fn=_die_with_parent)
+    with contextlib.ExitStack() as opened:
+        try:
+            stderr = opened.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(  # its own session: Ctrl-C at the terminal is for us to handle
+                [*command, "--visit=-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
+                start_new_session=True, preexec_fn=_die_with_parent)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise UserError(f"the worker {command[-1]} cannot be started ({getattr(error, 'strerror', None) or error}); "
+                            "see to that and go on with --resume.") from None
         try:
             _send(process, request)
-            ending = _read(process, checker, lines, on_line, stop, started + timeout_s)
+            ending = _read(process, checker, lines, on_line, stop, clock, timeout_s)
         finally:
             _kill(process)
         code = process.returncode
-        seconds = time.monotonic() - started
+        seconds = clock.seconds()
         stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 2000))
         said = stderr.read().decode(errors="replace").strip().splitlines()
 
@@ -149,13 +171,16 @@ def make(command: list[str], request: dict[str, Any], *, timeout_s: float,
 def _send(process: subprocess.Popen, request: dict[str, Any]) -> None:
     try:
         process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.close()
+        process.stdin.flush()
     except BrokenPipeError:
         pass  # it died first; its exit code says how
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _read(process: subprocess.Popen, checker: _Checker, lines: list, on_line: Callable,
-          stop: Callable[[], bool], deadline: float) -> str:
+          stop: Callable[[], bool], clock: "_Awake", timeout_s: float) -> str:
     """Reads until the output ends. Returns "", "interrupted", "hung" or what is wrong with the output."""
     buffer, fd = b"", process.stdout.fileno()
     with selectors.DefaultSelector() as selector:
@@ -163,7 +188,7 @@ def _read(process: subprocess.Popen, checker: _Checker, lines: list, on_line: Ca
         while True:
             if stop():
                 return "interrupted"
-            if time.monotonic() > deadline:
+            if clock.seconds() > timeout_s:
                 return "hung"
             if not selector.select(0.1):
                 continue
@@ -182,7 +207,7 @@ def _read(process: subprocess.Popen, checker: _Checker, lines: list, on_line: Ca
             except Lie as lie:
                 return str(lie)
     try:
-        process.wait(max(0.1, deadline - time.monotonic()))
+        process.wait(max(0.1, timeout_s - clock.seconds()))
     except subprocess.TimeoutExpired:
         return "hung"
     # A worker that dies in the middle of a line is judged by its exit code.

@@ -13,6 +13,7 @@ namespace cmap::experiments {
 inline constexpr int kExitBadInput = 2;  // the request cannot be meant
 inline constexpr int kExitInvalid = 3;   // a map gave a wrong answer
 inline constexpr int kExitRefused = 4;   // the machine is too small for it
+inline constexpr int kExitNoOutput = 5;  // what was to be said did not arrive
 
 // The request names something that does not exist or does not fit together.
 class InputError : public std::runtime_error {

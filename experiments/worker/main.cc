@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The measuring worker. See --help.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -8,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "experiments/worker/benchmark_mode.h"
@@ -45,7 +51,7 @@ Three ways to use it:
       Other fields: visit (number), seed, warmup_seconds, pin (list of CPUs),
       oversubscribed, timed (false: verify only, no times), max_blocks.
       Exit codes: 0 done, 2 bad request, 3 a map gave a wrong answer,
-      4 too little memory.
+      4 too little memory, 5 standard output could not be written.
 
   worker [--catalogue=FILE] [Google Benchmark flags]
       One benchmark for each strategy and each cell of the catalogue, named
@@ -79,7 +85,24 @@ std::string ReadAll(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// What was said has arrived, or the exit code says that it has not.
+int Said(int code) {
+  std::cout.flush();
+  if (std::cout.good() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0) {
+    return code;
+  }
+  std::cerr << "worker: standard output cannot be written ("
+            << std::generic_category().message(errno)
+            << "), so lines are lost; give it another place\n";
+  return code == 0 ? kExitNoOutput : code;
+}
+
 int Main(int argc, char** argv) {
+  // A file opened later would take its number, and be written.
+  if (fcntl(STDOUT_FILENO, F_GETFD) == -1) {
+    std::cerr << "worker: standard output is closed; give it a place\n";
+    return kExitNoOutput;
+  }
   std::vector<char*> rest = {argv[0]};
   std::string visit;
   std::string catalogue;
@@ -104,6 +127,10 @@ int Main(int argc, char** argv) {
                        std::string(flag) + "=FILE");
     } else if (flag.starts_with("--catalogue=")) {
       catalogue = flag.substr(12);
+      if (catalogue.empty()) {
+        throw InputError("--catalogue= names no file; give one, or leave the "
+                         "flag out");
+      }
     } else if (flag.starts_with("--benchmark_") || flag.starts_with("--v=")) {
       rest.push_back(argv[i]);
     } else {
@@ -131,7 +158,7 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return cmap::experiments::Main(argc, argv);
+    return cmap::experiments::Said(cmap::experiments::Main(argc, argv));
   } catch (const cmap::experiments::InputError& error) {
     std::cerr << "worker: " << error.what() << "\n";
     return cmap::experiments::kExitBadInput;

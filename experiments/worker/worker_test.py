@@ -57,6 +57,25 @@ class WorkerTest(unittest.TestCase):
                               check=True, timeout=60)
         return json.loads(done.stdout)
 
+    # Output that does not arrive.
+
+    def test_lines_that_are_lost_are_no_success(self):
+        small = json.dumps({"visit": 1, "contestants": ["mutex_map"], "workload": STATIONARY, "threads": 1,
+                            "slice_ms": 0.5, "seconds": 0.02, "warmup_seconds": 0.01})
+        for args, given in ((["--help"], ""), (["--describe"], ""), (["--visit=-"], small),
+                            (["--benchmark_list_tests", "--benchmark_filter=^mutex_map/"], "")):
+            with self.subTest(args):
+                with open("/dev/full", "w", encoding="utf-8") as full:
+                    done = subprocess.run([self.worker, *args], input=given, stdout=full, stderr=subprocess.PIPE,
+                                          text=True, check=False, timeout=100)
+                self.assertEqual((done.returncode, done.stderr.splitlines()[-1]), (
+                    5, "worker: standard output cannot be written (No space left on device), so lines are lost; give "
+                    "it another place"))
+                done = subprocess.run(["/bin/sh", "-c", 'exec "$0" "$@" >&-', self.worker, *args], input=given,
+                                      stderr=subprocess.PIPE, text=True, check=False, timeout=100)
+                self.assertEqual((done.returncode, done.stderr),
+                                 (5, "worker: standard output is closed; give it a place\n"))
+
     # Visits.
 
     def test_stationary_blocks_are_randomised_palindromes_of_windows(self):

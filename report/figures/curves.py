@@ -67,7 +67,9 @@ def _draw_series(ax, s: Series, look: style.Look, scale: Scale) -> None:
     place = np.vectorize(scale.place, otypes=[float])
     fill = look.colour if look.filled else "white"
     if len(s.x):
-        ax.plot(place(s.x), s.effect, linestyle="none", marker=look.marker,
+        dots = style.drawn(len(s.x))
+        ax.plot(place([s.x[i] for i in dots]), [s.effect[i] for i in dots],
+                linestyle="none", marker=look.marker,
                 markersize=2.6, markerfacecolor=look.colour,
                 markeredgecolor="none", alpha=0.28, zorder=2)
     if not len(s.grid):

@@ -28,7 +28,8 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
                         color=style.STRIP, linewidth=0, zorder=0)
         # Stacked where they meet, so that no visit hides another.
         step, seen = reach / 60, {}
-        for value in sorted(values):
+        shown = sorted(values)
+        for value in [shown[i] for i in style.drawn(len(shown))]:
             level = seen.get(round(value / step), 0)
             seen[round(value / step)] = level + 1
             ax.plot([value], [row + 0.8 - 0.12 * (level % 6)], marker="o",
@@ -119,7 +120,9 @@ def realised(name: str, title: str, measures: Sequence[Measure],
                             wspace=0.38)
     for column, measure in enumerate(measures):
         ax = fig.add_subplot(grid[0, column])
-        ax.plot([place(x) for x in measure.x], measure.y, linestyle="none",
+        dots = style.drawn(len(measure.x))
+        ax.plot([place(measure.x[i]) for i in dots],
+                [measure.y[i] for i in dots], linestyle="none",
                 marker="o", markersize=2.6, color=style.INK, alpha=0.45,
                 markeredgewidth=0, clip_on=False)
         ax.set_title(measure.title, pad=6)
@@ -151,6 +154,23 @@ _STATUS = {"invalid": ("X", "#c1121f"), "crashed": ("x", "#c1121f"),
            "interrupted": ("|", style.INK), "refused": ("v", style.SOFT)}
 
 
+_CROWD = 2000  # more lines than this are nearer to one another than they are wide
+
+
+def _crowded(ticks: list[Tick]) -> list[Tick]:
+    """The ticks; of very many, the worst of every stretch of time."""
+    if len(ticks) <= _CROWD:
+        return ticks
+    first = min(t.minute for t in ticks)
+    width = (max(t.minute for t in ticks) - first) / (_CROWD // 2) or 1.0
+    worst: dict[int, Tick] = {}
+    for t in ticks:
+        place = int((t.minute - first) / width)
+        if place not in worst or t.rejected > worst[place].rejected:
+            worst[place] = t
+    return list(worst.values())
+
+
 @style.drawing
 def timeline(name: str, title: str, ticks: Sequence[Tick]) -> str:
     """Rejected share of each visit over the run, and what went wrong when."""
@@ -158,19 +178,20 @@ def timeline(name: str, title: str, ticks: Sequence[Tick]) -> str:
     fig = style.new_figure(width, height)
     ax = fig.add_axes((0.6 / width, 0.45 / height, 1 - 1.35 / width,
                        1 - 0.75 / height))
-    good = [t for t in ticks if t.status == "ok"]
+    good = _crowded([t for t in ticks if t.status == "ok"])
     ax.vlines([t.minute for t in good], 0, [t.rejected for t in good],
               color=style.SOFT, linewidth=1)
     ax.plot([t.minute for t in good], [0] * len(good), linestyle="none",
             marker="|", markersize=4, color=style.RULE, zorder=0)
     top = max([0.1] + [t.rejected for t in good]) * 1.15
     seen: dict[str, int] = {}
-    for t in ticks:
-        if t.status != "ok":
-            marker, colour = _STATUS.get(t.status, ("x", "#c1121f"))
-            ax.plot([t.minute], [top], marker=marker, markersize=6,
-                    color=colour, clip_on=False, linestyle="none")
-            seen[t.status] = seen.get(t.status, 0) + 1
+    bad = [t for t in ticks if t.status != "ok"]
+    for t in bad:
+        seen[t.status] = seen.get(t.status, 0) + 1
+    for t in [bad[i] for i in style.drawn(len(bad))]:
+        marker, colour = _STATUS.get(t.status, ("x", "#c1121f"))
+        ax.plot([t.minute], [top], marker=marker, markersize=6,
+                color=colour, clip_on=False, linestyle="none")
     key = "   ".join(f"{_GLYPH.get(_STATUS.get(s, ('x', ''))[0], '×')} {s} "
                      f"({n})" for s, n in sorted(seen.items()))
     if key:

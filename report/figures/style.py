@@ -13,6 +13,7 @@ import functools
 import html
 import io
 import math
+import random
 import re
 from typing import Iterable, Sequence
 
@@ -43,6 +44,7 @@ FONTS = ("'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', "
 RC = {
     "svg.hashsalt": "cmap",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a name with two $ is no formula
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "text.color": INK,
@@ -104,6 +106,16 @@ class Looks:
         return Look(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)],
                     _DASHES[(i // len(_COLOURS)) % len(_DASHES)],
                     name == contestant)
+
+
+MOST_DOTS = 200  # of one contestant in one figure: more hide one another and make the page heavy
+
+
+def drawn(count: int) -> list[int]:
+    """Indices of the visits that are drawn as dots: all, or some of very many, always the same."""
+    if count <= MOST_DOTS:
+        return list(range(count))
+    return sorted(random.Random(count).sample(range(count), MOST_DOTS))
 
 
 def new_figure(width: float, height: float) -> mpl_figure.Figure:

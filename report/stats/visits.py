@@ -11,6 +11,7 @@ Contestants are addressed by their index in the visit, not by name: an A/A visit
 import collections
 import dataclasses
 import math
+import statistics
 
 import numpy as np
 
@@ -33,20 +34,23 @@ class Visit:
 
     def effect(self, a, b):
         """The visit's log ratio e(a, b), positive when a is faster; nan when there is none."""
-        series = self.block_effects(a, b)
-        return float(np.median(series)) if len(series) else math.nan
+        series = self._pairs(a, b)
+        return statistics.median(series) if series else math.nan
 
     def block_effects(self, a, b):
         """The log ratio of every accepted block that has both contestants, in order of time."""
+        return np.array(self._pairs(a, b))
+
+    def _pairs(self, a, b):
         if not self.complete:
-            return np.empty(0)
+            return []
         pairs = [(row[a], row[b]) for _, row in sorted(self.blocks.items())]
-        return np.array([math.log(tb / ta) for ta, tb in pairs if ta > 0 and tb > 0])
+        return [math.log(tb / ta) for ta, tb in pairs if ta > 0 and tb > 0]
 
     def nanoseconds(self, c):
         """Median wall-clock ns per operation of contestant c over accepted blocks: descriptive only; or nan."""
         values = [row[c] for row in self.blocks.values() if row[c] > 0] if self.complete else []
-        return float(np.median(values)) if values else math.nan
+        return statistics.median(values) if values else math.nan
 
 
 def read_visit(records, contestants):
@@ -58,8 +62,8 @@ def read_visit(records, contestants):
     Slices without a time (untimed visits), of warm-up, with a non-positive time or count, or of a rejected block
     contribute nothing.
     """
-    time = collections.defaultdict(lambda: np.zeros(contestants))
-    count = collections.defaultdict(lambda: np.zeros(contestants))
+    time = collections.defaultdict(lambda: [0.0] * contestants)
+    count = collections.defaultdict(lambda: [0.0] * contestants)
     rejected, complete, ended, flagged = {}, False, None, False
     for record in records:
         kind = record.get("t")
@@ -83,8 +87,7 @@ def read_visit(records, contestants):
     blocks = {}
     for b in time:
         if b not in rejected:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                blocks[b] = np.where(count[b] > 0, time[b] / np.where(count[b] > 0, count[b], 1), math.nan)
+            blocks[b] = [ns / n if n > 0 else math.nan for ns, n in zip(time[b], count[b])]
     complete = complete and ended in (None, "ok")
     visit = Visit(contestants, blocks, rejected, complete, flagged)
     if not flagged and any(changepoint(visit.block_effects(c, 0)) for c in range(1, contestants)):

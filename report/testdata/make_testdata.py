@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes small synthetic runs whose answers are known.
 
-    python3 -m report.testdata.make_testdata OUT_DIR [full|partial|empty|threads]
+    python3 -m report.testdata.make_testdata OUT_DIR [full|partial|empty|threads|small|large]
 
 Everything is simulated: no number here was measured, and the runs say so in
 their note. The same seed gives the same bytes. The true effects are in
@@ -11,6 +11,8 @@ their note. The same seed gives the same bytes. The true effects are in
 full      every kind of question, level, verdict and accident
 partial   interrupted during the screen: a cut-off visit, half a last line
 empty     run.json only, nothing measured yet
+small     a sweep and a cell with a few visits of every kind: what is damaged on purpose
+large     full, each visit 49 times: a million slices
 """
 
 from __future__ import annotations
@@ -138,6 +140,7 @@ class Writer:
         self.rng = random.Random(seed)
         self.out: list[str] = []
         self.visits = 0
+        self.repeat = 1  # how often each visit is made
         self.clock = 0.0
         self.cpus = 2
         self.seen: dict[str, int] = {}  # visits of each place
@@ -154,11 +157,16 @@ class Writer:
         minutes, seconds = divmod(int(self.clock), 60)
         return f"2026-01-15T10:{minutes % 60:02d}:{seconds:02d}Z"
 
-    def visit(self, question: str, contestants: list[str], workload: dict, *,
-              axis: float | None = None, name: str | None = None,
-              threads: int = 1, purpose: str = "screen", blocks: int = 6,
-              arch: str = "x86_64", timed: bool = True, fate: str = "ok",
-              sd: float | None = None) -> None:
+    def visit(self, *what, **how) -> None:
+        """A visit, see _visit, `repeat` times."""
+        for _ in range(self.repeat):
+            self._visit(*what, **how)
+
+    def _visit(self, question: str, contestants: list[str], workload: dict, *,
+               axis: float | None = None, name: str | None = None,
+               threads: int = 1, purpose: str = "screen", blocks: int = 6,
+               arch: str = "x86_64", timed: bool = True, fate: str = "ok",
+               sd: float | None = None) -> None:
         """One visit; `fate` is the status it ends with, or "lost"."""
         v = self.visits
         self.visits += 1
@@ -512,6 +520,29 @@ def _measure(w: Writer, question: dict) -> None:
                 w.visit(name, team, work, axis=x, threads=t, purpose=purpose)
 
 
+def _small(w: Writer, record: dict) -> None:
+    sweep, cell = record["questions"][0], record["questions"][5]
+    sweep.update(regimes=["growth"], threads=[1], contestants=["sync_map"])
+    sweep["axis"]["values"] = [0.0, 0.5, 0.99]
+    cell.update(regimes=["reserved"], contestants=["sync_map", "snapshot_map@batch"])
+    record["questions"] = [sweep, cell]
+    record["proof"] = proof()
+    work = dict(cell["cells"][0]["workload"], regime="reserved")
+    for _ in range(3):
+        for x in [*sweep["axis"]["values"], 0.6, 0.64]:
+            w.visit("reuse_threshold", ["mutex_map", "sync_map"], _krr(x, "growth"), axis=x, blocks=3)
+        w.visit("batch_init", ["mutex_map", *cell["contestants"]], work, name="fill_10k", purpose="cell", blocks=3)
+        w.visit("aa", ["mutex_map", "mutex_map"], work, name="fill_10k", purpose="aa", blocks=2)
+    w.visit("harness", ["mutex_map", "null"], work, name="fill_10k", purpose="harness", blocks=2)
+    for fate in ("invalid", "crashed", "hung", "lost"):
+        w.visit("batch_init", ["mutex_map", "sync_map"], work, name="fill_10k", blocks=2, fate=fate)
+    w.visit("batch_init", ["mutex_map", "sync_map"], work, name="fill_10k", arch="aarch64", timed=False,
+            purpose="validate", blocks=1)
+    at = next(i for i, line in enumerate(w.out) if '"t":"end"' in line)
+    w.out.insert(at, json.dumps({"t": "reject", "v": 0, "b": 1, "why": "run_delay", "value": 0.03}))
+    record["visits"] = w.visits - 1
+
+
 def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
     """Writes the run `variant` into `directory` (created)."""
     w = Writer(pathlib.Path(directory), seed)
@@ -528,8 +559,11 @@ def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
                 _krr(0.5, "growth"), axis=0.5, fate="lost")
         w.write(record, tail='{"t":"slice","v":4,"b":3,"p":0,"c":0,"n":600')
         return
-    elif variant == "full":
+    elif variant == "small":
+        _small(w, record)
+    elif variant in ("full", "large"):
         record["proof"] = proof()
+        w.repeat = 49 if variant == "large" else 1
         for question in record["questions"]:
             _measure(w, question)
         session = record["questions"][-1]["cells"][2]["workload"]
@@ -563,14 +597,13 @@ def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
                 w.visit("aa", ["mutex_map", "mutex_map"], _stationary(10000, 90),
                         axis=90, threads=n, purpose="aa", sd=0.004)
     else:
-        raise ValueError(f"unknown variant {variant!r}; full, partial, empty, "
-                         "threads")
+        raise ValueError(f"unknown variant {variant!r}; full, partial, empty, threads, small, large")
     w.write(record)
 
 
 def main(argv: list[str]) -> int:
     if not 2 <= len(argv) <= 3:
-        print("usage: make_testdata OUT_DIR [full|partial|empty|threads]",
+        print("usage: make_testdata OUT_DIR [full|partial|empty|threads|small|large]",
               file=sys.stderr)
         return 2
     make(pathlib.Path(argv[1]), *argv[2:])
