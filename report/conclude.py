@@ -140,7 +140,7 @@ def _rank_all(analysis: Analysis) -> list[Ranked]:
                     setting.question["name"],
                     place if axis is None else axis.format(place),
                     setting.regime, threads, rankings.rank(effects),
-                    any(oversubscribed(v, analysis.cores) for v in visits)))
+                    any(v.oversubscribed for v in visits)))
     return result
 
 

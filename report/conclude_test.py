@@ -19,7 +19,8 @@ class Made:
         self.questions = [{"title": q["name"], "prose": "", "cells": [], "regimes": ["stationary"], "threads": [1],
                            "levels": [], "claims": [], "excludes": [], "axis": None, **q} for q in questions]
         self.meta = {"questions": self.questions, "rules": {"delta": {"1": 0.02, "2": 0.03}}, "withheld": [],
-                     "skipped": [], "environment": {"cores": cores}, "workers": {}, "status": "complete", **meta}
+                     "skipped": [], "environment": {"cores": cores}, "workers": {}, "status": "complete", "threads": {},
+                     "proof": {}, **meta}
         self.visits = []
 
     def visit(self, question, nanoseconds, *, axis=None, name=None, threads=1, noise=1.0, **fields):
@@ -244,10 +245,6 @@ class Pairs(unittest.TestCase):
                            "", {}, False)
         self.assertEqual([analyse.index_of(visit, c) for c in ("sharded:shards={}", "sharded:shards=8", "lock", "x")],
                          [1, 1, 0, None])
-
-    def test_oversubscribed(self):
-        visit = load.Visit(1, "q", 8, None, "stationary", 3, ["lock"], "lock", {}, "", True, "cell", "", {}, False)
-        self.assertEqual([analyse.oversubscribed(visit, cores) for cores in (0, 2, 3, 4)], [False, True, False, False])
 
     def test_numbers_keep_the_digits_their_intervals_bear(self):
         self.assertEqual([conclude.rounded(v) for v in (1.2345678, 1234567.0, 0.0, math.nan, math.inf, None)],

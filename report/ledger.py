@@ -42,9 +42,11 @@ class Ledger:
     recorded: dict[str, int]  # how many tests and lookups, and how many came out wrong
 
 
-def ledger(entries: list[dict[str, Any]], anchors: Mapping[tuple, str], sections: set[str]) -> Ledger:
-    """`anchors`: (question, regime, threads, b) -> figure; `sections`: names of the questions of this paper."""
-    rows = [Row(entry, _links(entry, anchors, sections)) for entry in entries]
+def ledger(entries: list[dict[str, Any]], anchors: Mapping[tuple, str], sections: set[str],
+           thread_names: Mapping[int, str]) -> Ledger:
+    """`anchors`: (question, regime, threads, b) -> figure; `sections`: names of the questions of this paper;
+    `thread_names`: what numbers of threads are called here."""
+    rows = [Row(entry, _links(entry, anchors, sections, thread_names)) for entry in entries]
     kinds = {kind for entry in entries for kind in entry["kind"].split(" and ")}
     verdicts = [v for v in VERDICTS if any(entry["verdict"] == v for entry in entries)]
     records = claims.records()
@@ -57,13 +59,14 @@ def ledger(entries: list[dict[str, Any]], anchors: Mapping[tuple, str], sections
          "wrong": sum(o not in (PASSED, HOLDS) for o in outcomes)})
 
 
-def _links(entry: Mapping[str, Any], anchors: Mapping[tuple, str], sections: set[str]) -> list[tuple[str, str]]:
+def _links(entry: Mapping[str, Any], anchors: Mapping[tuple, str], sections: set[str],
+           thread_names: Mapping[int, str]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for question, regime, threads, a, b in entry["places"]:
         keys = [(question, regime, t, base) for t in (threads, 0) for base in (b, a)]
         href = next((anchors[key] for key in keys if key in anchors), f"q-{question}")
         if href in anchors.values() or question in sections:
-            setting = words.where(regime, threads) if regime or threads else ""
+            setting = words.where(regime, threads, thread_names) if regime or threads else ""
             found.setdefault(href, question + (f" ({setting})" if setting else ""))
     for kind in entry["kind"].split(" and "):
         if kind in _ANCHORS and _ANCHORS[kind]:

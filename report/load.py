@@ -49,7 +49,7 @@ class Visit:
     at: str
     gate: dict[str, Any]
     oversubscribed: bool
-    layout: int | None  # of the worker; None in runs that had no choice
+    layout: int | None = None  # of the worker; None in runs that had no choice
     realised: dict[str, Any] | None = None
     operations: int = 0  # executed, discarded warm-up included
     blocks: frozenset[int] = frozenset()  # those that were not warm-up, rejected ones included

@@ -199,7 +199,7 @@ class Runs(unittest.TestCase):
         run = load.load(self.root / "full")
         run.meta["workers"]["x86_64"]["layouts"] = ["1b" * 32]
         self.assertIn("Every visit ran the same binary", render.render(
-            render.compose(analyse.analyse(run))))
+            render.compose(analyse.analyse(run))).html)
 
     def test_shards_lie_between_tested_values(self):
         row, = [r for r in self.verdicts["crossovers"]

@@ -243,7 +243,7 @@ def render(paper: Paper) -> Page:
     context = {
         "meta": run.meta, "run": run, "paper": paper,
         "ledger": ledger.ledger(claims, paper.anchors,
-                                {q["name"] for q in run.questions}),
+                                {q["name"] for q in run.questions}, analysis.thread_names),
         "summary": summary(paper),
         "findings": words.findings(analysis, paper.anchors, claims),
         "matrices": views.matrices(analysis, paper.anchors),
