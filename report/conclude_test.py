@@ -19,7 +19,7 @@ class Made:
         self.questions = [{"title": q["name"], "prose": "", "cells": [], "regimes": ["stationary"], "threads": [1],
                            "levels": [], "claims": [], "excludes": [], "axis": None, **q} for q in questions]
         self.meta = {"questions": self.questions, "rules": {"delta": {"1": 0.02, "2": 0.03}}, "withheld": [],
-                     "skipped": [], "environment": {"cores": cores}, "workers": {}, "status": "complete", "threads": {},
+                     "skipped": [], "environment": {"cores": cores}, "workers": {}, "status": "complete", "threads": {"1": "", "2": "all cores", "4": ""},
                      "proof": {}, **meta}
         self.visits = []
 
@@ -130,7 +130,8 @@ class Steps(unittest.TestCase):
         made = Made({"name": "q", "kind": "discrete", "baselines": ["lock"], "contestants": ["map"], "axis": {
             "name": "threads", "field": "threads", "scale": "log2", "lo": 1, "hi": 4, "values": [1, 2, 4]}})
         made.everywhere("q", [(1, 1, {"lock": 100, "map": 110}), (2, 2, {"lock": 100, "map": 80}),
-                              (4, 4, {"lock": 100, "map": 300})])
+                              ])
+        made.everywhere("q", [(4, 4, {"lock": 100, "map": 300})], oversubscribed=True)
         cls.analysis = made.analysis()
         cls.found = conclude.conclude(cls.analysis)
 
@@ -140,8 +141,7 @@ class Steps(unittest.TestCase):
                          ("crossover", 1, 2, None, 10, "b"))
         self.assertEqual([(c["axis"], c["verdict"], c["oversubscribed"]) for c in self.found["cells"]],
                          [(1, "slower", False), (2, "faster", False), (4, "slower", True)])
-        self.assertEqual(conclude.axis_visits_loose(self.analysis.settings[0], 2), 4)
-        self.assertIsNone(conclude.axis_visits_loose(self.analysis.settings[0], 8))
+        self.assertEqual(conclude.axis_visits_loose(self.analysis.settings[0]), 4)
 
     def test_each_value_has_an_equal_share(self):
         setting, = self.analysis.settings
@@ -180,9 +180,9 @@ class Cells(unittest.TestCase):
     def test_the_runs_own_delta(self):
         made = self.made(100 * math.exp(-0.024), rules={"delta": {"1": 0.03}})
         self.assertEqual(self.verdicts(made)[0], ("one", "equivalent"))
-        for threads, delta in ((0, 0.04), (1, 0.02), (2, 0.03), (3, 0.03), (4, 0.04), (64, 0.04)):
+        for threads, delta in ((1, 0.02), (2, 0.03), (3, 0.03), (4, 0.04), (64, 0.04)):
             self.assertEqual(analyse.delta_for({"delta": {"1": 0.02, "2": 0.03, "4": 0.04}}, threads), delta)
-        self.assertEqual([analyse.delta_for({}, threads) for threads in (0, 1, 2)], [0.02, 0.02, 0.03])
+        self.assertEqual([analyse.delta_for({}, threads) for threads in (1, 2, 8)], [0.02, 0.03, 0.05])
 
     def test_what_is_withheld_has_no_row(self):
         made = self.made(50, withheld=[{"contestant": "map", "what": "lies"}])

@@ -286,6 +286,14 @@ _PROOF = record({
             "entries": whole(1), "size": or_null(_COUNT), "settled": _NUMBER, "fill_peak": _NUMBER,
             "overwritten": _NUMBER}))}))}))})
 
+_COUNTED = matching("[1-9][0-9]{0,4}", "a number of threads")
+_CPU = whole(0, 65_535)
+_GROUPS = List(_NAME, most=65_536)
+_TOPOLOGY = record({
+    "cores": _COUNT, "hardware_threads": _COUNT, "efficiency_cores": _COUNT, "sockets": _GROUPS, "nodes": _GROUPS,
+    "last_level_caches": _GROUPS, "siblings": _GROUPS, "hidden": text(MOST_TEXT), "offline": text(MOST_TEXT),
+    "quota": or_null(number(0)), "unknown": _GROUPS})
+
 RUN = record({
     "schema": Kind(str(VERSION), lambda v: type(v) is int and v == VERSION), "run?": _NAME,
     "status?": one_of("running", "complete", "out_of_budget", "interrupted", "incomplete", "unknown"), "note?": _TEXT,
@@ -298,12 +306,13 @@ RUN = record({
                              "where?": _TEXT})),
     "withheld?": List(record({"contestant": _NAME, "strategy?": _NAME, "what": _TEXT, "arch?": _NAME})),
     "workers?": Table(_WORKER),
-    "environment?": record({"cpu?": or_null(_TEXT), "cores?": or_null(_COUNT), "smt?": or_null(_FLAG),
+    "threads?": Table(text(MOST_NAME), _COUNTED), "pin?": one_of("compact", "spread"), "cpus?": List(_CPU, most=65_536),
+    "environment?": record({"topology?": _TOPOLOGY, "cpu?": or_null(_TEXT), "cores?": or_null(_COUNT), "smt?": or_null(_FLAG),
                             "hypervisor?": or_null(_TEXT), "memory_bytes?": or_null(_COUNT)}),
-    "rules?": record({"delta?": Table(number(1e-6, 0.5), matching("[1-9][0-9]{0,4}", "a number of threads"))}),
+    "rules?": record({"delta?": Table(number(1e-6, 0.5), _COUNTED)}),
     "proof?": _PROOF,
     "settings?": record({
-        "budget_s": number(0), "seconds": number(0), "warmup_seconds": number(0), 
+        "budget_s": number(0), "seconds": number(0), "warmup_seconds": number(0),
         "slice_ms": record({"doublings": List(number(0), 1, 100), "oversubscribed": number(0)}),
         "screen_visits": whole(0, 1000), "cell_visits": _COUNT, "pair_visits": _COUNT, "level_visits": _COUNT,
         "gate_wait_s": number(0)})})

@@ -21,7 +21,7 @@ class ManyThreads(unittest.TestCase):
             make_testdata.make(pathlib.Path(folder) / "run", "threads")
             cls.analysis = analyse.analyse(load.load(pathlib.Path(folder) / "run"))
         cls.paper = render.compose(cls.analysis)
-        cls.page = render.render(cls.paper)
+        cls.page = render.render(cls.paper).html
 
     def test_the_matrix_keeps_what_belongs_together(self):
         for matrix in views.matrices(self.analysis, {}):

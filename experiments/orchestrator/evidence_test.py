@@ -140,7 +140,7 @@ class Touched(unittest.TestCase):
     def test_a_visit_tells_of_the_goals_at_its_place_and_of_no_others(self):
         asked = support.narrow(only=["skew", "standard_cells", "shards"])
         profile = support.real_catalogue().profiles["default"]
-        planner = plan.Planner(asked.questions, profile, support.DESCRIBED, 1)
+        planner = plan.Planner(asked.questions, profile, support.DESCRIBED, 1, support.TWO_CORES)
         goals = [g for g, _, _ in planner.goals()]
         for here in goals[::3]:
             for x in {here.axis, 1.0} if here.cell is None else {None}:
@@ -197,22 +197,24 @@ class OwnTime(unittest.TestCase):
 
 class Validation(unittest.TestCase):
 
-    def requests(self, cpus, **kwargs):
-        smoke, asked = support.narrow("smoke", **kwargs), support.narrow(**kwargs)
-        return validate.requests(smoke, asked.questions, cpus, support.DESCRIBED)
+    def requests(self, machine=support.TWO_CORES, **kwargs):
+        smoke = support.narrow("smoke", machine=machine, **kwargs)
+        asked = support.narrow(machine=machine, **kwargs)
+        return validate.requests(smoke, asked.questions, machine, support.DESCRIBED)
 
     def test_threads_beyond_the_cpus_are_oversubscribed(self):
-        for cpus in (1, 2, 8):
-            for head, request in self.requests(cpus):
-                self.assertEqual(request["oversubscribed"], request["threads"] > cpus)
+        for name in ("one_core", "cores2", "cores16"):
+            machine = machines.machine(name)
+            for head, request in self.requests(machine):
+                self.assertEqual(request["oversubscribed"], request["threads"] > machine.cpus)
                 self.assertEqual(head["cell"]["oversubscribed"], request["oversubscribed"])
                 self.assertEqual(head["cell"]["threads"], request["threads"])
                 if head["question"] != "threads":
-                    self.assertLessEqual(request["threads"], max(1, cpus))
+                    self.assertLessEqual(request["threads"], machine.cpus)
                 self.assertFalse(request["timed"])
 
     def test_every_contestant_of_the_run_is_checked_in_parties_of_four(self):
-        found = [(h, r) for h, r in self.requests(2, only=["skew"])]
+        found = [(h, r) for h, r in self.requests(only=["skew"])]
         parties = [r["contestants"] for _, r in found]
         self.assertTrue(all(1 <= len(p) <= 4 for p in parties))
         self.assertTrue(all(len(p) == 4 for p in parties[:-1]))

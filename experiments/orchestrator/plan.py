@@ -252,12 +252,12 @@ class Planner:
         rivals = [c for c in rivals if self._usable(place, c)]
         if not rivals:
             return None
-        size = 1 if place.question in self._split else _even(len(rivals), self._rivals_at_once(place))
+        size = 1 if place.question in self._split else _even(len(rivals), self.rivals_at_once(place.threads))
         return VisitPlan(place, (place.baseline, *rivals[:size]), purpose)
 
-    def _rivals_at_once(self, at: Place | Goal) -> int:
-        """How many contestants beside the baseline one visit takes."""
-        return threads.team(self.slice_ms(at.threads)) - 1
+    def rivals_at_once(self, count: int) -> int:
+        """How many contestants beside the baseline one visit of so many threads takes."""
+        return threads.team(self.slice_ms(count)) - 1
 
     def slice_ms(self, count: int) -> float:
         """How long slices of so many threads last."""
@@ -364,7 +364,7 @@ class Planner:
             for goal in goals:
                 if at_one_place(q):
                     wanted = self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False)
-                    left += wanted / self._rivals_at_once(goal)
+                    left += wanted / self.rivals_at_once(goal.threads)
                 elif goal.level is None:
                     left += max(0, self._profile["pair_visits"] - self.evidence.spent(goal)) / 2
         return int(left)

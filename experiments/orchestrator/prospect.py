@@ -28,7 +28,7 @@ def sentence(planner: plan.Planner, settings: dict, seconds: float) -> str:
             g.question, g.baseline, g.regime, g.threads, g.axis, g.cell) == key})
         least = (min(cells.MIN_VISITS, settings["cell_visits"]) if at_one_place(q) else
                  search.SCREEN_VISITS * len(q["axis"]["values"]))
-        costs.append((least * -(-rivals // plan.TEAM), goals))
+        costs.append((least * -(-rivals // planner.rivals_at_once(key[3])), goals))
     total, left, decided = sum(c for c, _ in costs), visits, 0
     for cost, goals in sorted(costs, key=lambda c: c[0] / c[1]):
         if cost <= left:

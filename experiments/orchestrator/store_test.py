@@ -16,7 +16,7 @@ from experiments.orchestrator.errors import DiskError, UserError
 META = {
     "status": "running", "revision": "abc", "profile": "default", "seed": 1, "budget_s": 600, "questions": [],
     "workers": {}, "withheld": [], "skipped": [], "not_asked": [], "environment": {}, "rules": {},
-    "settings": {"budget_s": 600, "seconds": 0.6, "warmup_seconds": 0.2, "slice_ms": {"1": 10}, "screen_visits": 3,
+    "settings": {"budget_s": 600, "seconds": 0.6, "warmup_seconds": 0.2, "slice_ms": {"doublings": [10], "oversubscribed": 200}, "screen_visits": 3,
                  "cell_visits": 60, "pair_visits": 60, "level_visits": 80, "gate_wait_s": 1}}
 VISIT = {"t": "visit", "v": 1, "question": "q", "of": "q", "baseline": "mutex_map", "purpose": "screen", "timed": True,
          "cell": {"axis": 0.5, "threads": 1, "regime": "growth", "name": None}, "workload": {}, "threads": 1,

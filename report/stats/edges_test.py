@@ -30,16 +30,17 @@ class CellRules(unittest.TestCase):
                 self.assertEqual(cells.verdict(estimate(low, high), DELTA), word)
 
     def test_margins(self):
-        self.assertEqual([cells.delta_for(t) for t in (1, 2, 3, 128)], [0.02, 0.03, 0.03, 0.03])
-        self.assertEqual([cells.target_half_width(t) for t in (1, 2, 3, 128)], [0.01, 0.02, 0.02, 0.02])
+        self.assertEqual([cells.delta_for(t) for t in (1, 2, 3, 128)], [0.02, 0.03, 0.03, 0.05])
+        for delta, half in ((0.02, 0.01), (0.03, 0.02), (0.05, 0.04)):
+            self.assertAlmostEqual(cells.target_half_width(delta), half, delta=EPS)
 
     def test_how_many_visits_a_cell_wants(self):
         wide = [0.5, -0.5] * 40
         for have, cap, wanted in ((0, 60, 10), (0, 4, 4), (9, 60, 1), (10, 60, 2), (11, 60, 1), (12, 60, 2), (59, 60, 1),
                                   (60, 60, 0), (61, 60, 0), (10, 11, 1), (11, 11, 0)):
             with self.subTest(have=have, cap=cap):
-                self.assertEqual(cells.more_visits(wide[:have], 1, max_visits=cap), wanted)
-                self.assertEqual(cells.more_visits_if_undecided(wide[:have], 1, max_visits=cap), wanted)
+                self.assertEqual(cells.more_visits(wide[:have], DELTA, max_visits=cap), wanted)
+                self.assertEqual(cells.more_visits_if_undecided(wide[:have], DELTA, max_visits=cap), wanted)
 
     def of_half_width(self, middle, half):
         """Ten effects whose interval is middle +- half."""
@@ -53,13 +54,13 @@ class CellRules(unittest.TestCase):
                 (0.02, 0.0049, 1, 0), (0.005, 0.0199, 2, 0), (0.005, 0.0201, 2, 2), (0.03, 0.0099, 2, 0),
                 (0.03, 0.0101, 2, 2)):
             with self.subTest(middle=middle, half=half, threads=threads):
-                self.assertEqual(cells.more_visits(self.of_half_width(middle, half), threads), wanted)
+                self.assertEqual(cells.more_visits(self.of_half_width(middle, half), cells.delta_for(threads)), wanted)
 
     def test_clear_enough(self):
         # 99.5 % of t with 7 degrees of freedom is 1.706 times as wide as 95 %.
         ratio = robust.t_quantile(0.9975, 7) / robust.t_quantile(0.975, 7)
         for middle, wanted in ((DELTA + 0.05 * ratio * 1.01, 0), (DELTA + 0.05 * ratio * 0.99, 2)):
-            self.assertEqual(cells.more_visits(self.of_half_width(middle, 0.05), 1), wanted)
+            self.assertEqual(cells.more_visits(self.of_half_width(middle, 0.05), DELTA), wanted)
 
 
 class Words(unittest.TestCase):
