@@ -129,10 +129,18 @@ class LookasideMap {
   LookasideMap(const LookasideMap&) = delete;
   LookasideMap& operator=(const LookasideMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  bool Visit(const K& key, F&& f) {
     const Spot spot = Look(key);
-    if (const V* cached = Hit(spot, key)) return *cached;
-    return Ask(spot, key);
+    if (const V* cached = Hit(spot, key)) {
+      f(*cached);
+      return true;
+    }
+    const std::optional<V> found = Ask(spot, key);
+    if (found) f(*found);
+    return found.has_value();
   }
 
   void Store(const K& key, const V& value) {

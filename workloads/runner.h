@@ -4,7 +4,8 @@
 // value that comes back. Nothing else: no random number, no clock, no shared
 // memory, no allocation. Mixes of one operation and of Load with Store have
 // loops of their own, so that the harness costs little more than reading the
-// entry, one multiplication for the key, and the call.
+// entry, one multiplication for the key, and the call. It must cost every map the
+// same, which an innocent change can spoil: loop_code_test looks at the machine code.
 //
 //   Keys<K> keys(tape.universe, spec.key_bytes);
 //   Values<V> values(tape.universe, spec.value_bytes);
@@ -83,8 +84,46 @@ void Prefill(Map& map, const Tape& tape,
 
 namespace internal {
 
-// One thread's view of a slice; kept in registers by the loops below.
-template <class Map>
+// The results that are counted; each operation has one of them, or none.
+enum class Event { kHit, kLoaded, kRemoved, kReplaced, kSwapped };
+inline constexpr std::size_t kEvents = 5;
+
+// What a loop has seen so far. A local variable whose address goes nowhere, so that it
+// can stay in registers: counters in memory would cost a map whose operations contain
+// locked instructions, which wait for stores, more than others. And one word for each
+// event, of which an operation changes one: how often it happened, in the upper bits,
+// and the sum of the check parts of the values that came with it.
+struct Tally {
+  std::uint64_t words[kEvents] = {};
+  std::uint64_t mismatch = 0;
+};
+inline constexpr unsigned kTallyShift = 48;
+// Operations that a Tally has room for: check parts have 32 bits.
+inline constexpr std::size_t kMostTallied = (std::size_t{1} << 16) - 1;
+
+inline void AddTo(SliceResult& result, const Tally& tally, std::size_t ops) {
+  const auto count = [&](Event event) {
+    const std::uint64_t word = tally.words[static_cast<std::size_t>(event)];
+    result.check_sum += word & ((std::uint64_t{1} << kTallyShift) - 1);
+    return word >> kTallyShift;
+  };
+  result.ops += ops;
+  result.hits += count(Event::kHit);
+  result.loaded += count(Event::kLoaded);
+  result.removed += count(Event::kRemoved);
+  result.replaced += count(Event::kReplaced);
+  result.swapped += count(Event::kSwapped);
+  result.mismatch |= tally.mismatch;
+}
+
+// One operation on a map: the call, and what is noted of it. The functions of this
+// class and the loops around them are inlined by force, for every map alike; what
+// the map's own functions become is left to the compiler.
+//
+// Every loop has a Player of its own, named by `Loop`, and so closures of its own: a
+// function of the map that takes one is called at one place, as in a loop written by
+// hand, and compilers judge whether to inline it as they would there.
+template <class Map, class Loop>
 class Player {
  public:
   using K = typename Map::key_type;
@@ -96,112 +135,138 @@ class Player {
   // Performs `op` on the entry's key. Operations the map does not support are
   // compiled out: FirstUnsupported refuses their tapes beforehand.
   template <Op op>
-  [[gnu::always_inline]] void Do(Entry entry, std::size_t position) {
+  [[gnu::always_inline]] void Do(Tally& tally, Entry entry,
+                                 std::size_t position) const {
     const std::uint32_t index = EntryIndex(entry);
     const std::uint64_t version = position & 1;
     if constexpr (op == Op::kLoad) {
-      if (const auto found = map_.Load(keys_(index))) {
-        ++result_.hits;
-        Verify(*found, index);
+      std::uint64_t word = 0;
+      if (map_.Visit(keys_(index),
+                     [&word](const V& value) { word = WordOf(value); })) {
+        Saw<Event::kHit>(tally, true, word, index);
       }
     } else if constexpr (!Supports<Map>(op)) {
     } else if constexpr (op == Op::kStore) {
       map_.Store(keys_(index), values_(index, version));
     } else if constexpr (op == Op::kLoadOrStore) {
       const auto got = map_.LoadOrStore(keys_(index), values_(index, version));
-      result_.loaded += got.loaded;
-      Verify(got.value, index);
+      Saw<Event::kLoaded>(tally, got.loaded, WordOf(got.value), index);
     } else if constexpr (op == Op::kLoadAndDelete) {
       if (const auto found = map_.LoadAndDelete(keys_(index))) {
-        ++result_.removed;
-        Verify(*found, index);
+        Saw<Event::kRemoved>(tally, true, WordOf(*found), index);
       }
     } else if constexpr (op == Op::kDelete) {
-      result_.removed += map_.Delete(keys_(index));
+      Count<Event::kRemoved>(tally, map_.Delete(keys_(index)));
     } else if constexpr (op == Op::kSwap) {
       if (const auto found =
               map_.Swap(keys_(index), values_(index, version))) {
-        ++result_.replaced;
-        Verify(*found, index);
+        Saw<Event::kReplaced>(tally, true, WordOf(*found), index);
       }
     } else if constexpr (op == Op::kCompareAndSwap) {
-      result_.swapped += map_.CompareAndSwap(
-          keys_(index), values_(index, version ^ 1), values_(index, version));
+      Count<Event::kSwapped>(tally, map_.CompareAndSwap(
+                                        keys_(index), values_(index, version ^ 1),
+                                        values_(index, version)));
     } else if constexpr (op == Op::kCompareAndDelete) {
-      result_.removed +=
-          map_.CompareAndDelete(keys_(index), values_(index, version));
+      Count<Event::kRemoved>(
+          tally, map_.CompareAndDelete(keys_(index), values_(index, version)));
     } else if constexpr (op == Op::kLoadOrCompute) {
       const auto got = map_.LoadOrCompute(
-          keys_(index), [&]() -> V { return values_(index, version); });
-      result_.loaded += got.loaded;
-      Verify(got.value, index);
+          keys_(index), [&values = values_, index, version]() -> V {
+            return values(index, version);
+          });
+      Saw<Event::kLoaded>(tally, got.loaded, WordOf(got.value), index);
     }
-  }
-
-  [[gnu::always_inline]] void DoAny(Entry entry, std::size_t position) {
-    switch (EntryOp(entry)) {
-      case Op::kLoad: return Do<Op::kLoad>(entry, position);
-      case Op::kStore: return Do<Op::kStore>(entry, position);
-      case Op::kLoadOrStore: return Do<Op::kLoadOrStore>(entry, position);
-      case Op::kLoadAndDelete: return Do<Op::kLoadAndDelete>(entry, position);
-      case Op::kDelete: return Do<Op::kDelete>(entry, position);
-      case Op::kSwap: return Do<Op::kSwap>(entry, position);
-      case Op::kCompareAndSwap: return Do<Op::kCompareAndSwap>(entry, position);
-      case Op::kCompareAndDelete:
-        return Do<Op::kCompareAndDelete>(entry, position);
-      case Op::kLoadOrCompute: return Do<Op::kLoadOrCompute>(entry, position);
-      default: __builtin_unreachable();  // no such entry is generated
-    }
-  }
-
-  void StoreRun(std::span<const std::pair<K, V>> pairs) {
-    if constexpr (Supports<Map>(Op::kStoreBatch)) map_.StoreBatch(pairs);
-  }
-
-  SliceResult Finish(std::uint64_t ops) {
-    result_.ops = ops;
-    return result_;
   }
 
  private:
-  // Maps that return no results (the null map) invent values: not verified.
-  [[gnu::always_inline]] void Verify(const V& value, std::uint32_t index) {
+  template <Event event>
+  [[gnu::always_inline]] static void Count(Tally& tally, bool happened,
+                                           std::uint64_t check_part = 0) {
+    tally.words[static_cast<std::size_t>(event)] +=
+        (std::uint64_t{happened} << kTallyShift) + check_part;
+  }
+
+  // An event that came with a value. Maps that return no results (the null map)
+  // invent values: not verified. The branch is never taken, so that what does not
+  // happen needs no register.
+  template <Event event>
+  [[gnu::always_inline]] static void Saw(Tally& tally, bool happened,
+                                         std::uint64_t word, std::uint32_t index) {
     if constexpr (Map::kTraits.returns_results) {
-      const std::uint64_t word = WordOf(value);
-      result_.check_sum += CheckPart(word);
-      result_.mismatch |= (word ^ MixIndex(index)) >> 8;
+      Count<event>(tally, happened, CheckPart(word));
+      if (const std::uint64_t wrong = (word ^ MixIndex(index)) >> 8) [[unlikely]] {
+        tally.mismatch |= wrong;
+      }
+    } else {
+      Count<event>(tally, happened);
     }
   }
 
   Map& map_;
   const Keys<K>& keys_;
   const Values<V>& values_;
-  SliceResult result_;
 };
 
-template <Op op, class Map>
-void PlayOnly(Player<Map>& player, std::span<const Entry> entries,
-              std::size_t position) {
-  for (const Entry entry : entries) player.template Do<op>(entry, position++);
-}
-
-template <class Map>
-void PlayLoadStore(Player<Map>& player, std::span<const Entry> entries,
-                   std::size_t position) {
-  for (const Entry entry : entries) {
-    if (EntryOp(entry) == Op::kLoad) {
-      player.template Do<Op::kLoad>(entry, position);
-    } else {
-      player.template Do<Op::kStore>(entry, position);
-    }
-    ++position;
+// Tapes of one operation.
+template <Op op>
+struct OnlyLoop {
+  template <class Player>
+  [[gnu::always_inline]] static void Do(const Player& player, Tally& tally,
+                                        Entry entry, std::size_t position) {
+    player.template Do<op>(tally, entry, position);
   }
-}
+};
 
-template <class Map>
-void PlayAny(Player<Map>& player, std::span<const Entry> entries,
-             std::size_t position) {
-  for (const Entry entry : entries) player.DoAny(entry, position++);
+struct LoadStoreLoop {
+  template <class Player>
+  [[gnu::always_inline]] static void Do(const Player& player, Tally& tally,
+                                        Entry entry, std::size_t position) {
+    if (EntryOp(entry) == Op::kLoad) {
+      player.template Do<Op::kLoad>(tally, entry, position);
+    } else {
+      player.template Do<Op::kStore>(tally, entry, position);
+    }
+  }
+};
+
+struct AnyLoop {
+  template <class Player>
+  [[gnu::always_inline]] static void Do(const Player& player, Tally& tally,
+                                        Entry entry, std::size_t position) {
+    switch (EntryOp(entry)) {
+#define CMAP_CASE(op) \
+  case op: return player.template Do<op>(tally, entry, position)
+      CMAP_CASE(Op::kLoad);
+      CMAP_CASE(Op::kStore);
+      CMAP_CASE(Op::kLoadOrStore);
+      CMAP_CASE(Op::kLoadAndDelete);
+      CMAP_CASE(Op::kDelete);
+      CMAP_CASE(Op::kSwap);
+      CMAP_CASE(Op::kCompareAndSwap);
+      CMAP_CASE(Op::kCompareAndDelete);
+      CMAP_CASE(Op::kLoadOrCompute);
+#undef CMAP_CASE
+      default: __builtin_unreachable();  // no such entry is generated
+    }
+  }
+};
+
+// The loop. A function of its own for each map and kind of tape.
+template <class Loop, class Map>
+[[gnu::noinline]] SliceResult PlayLoop(
+    Map& map, std::span<const Entry> entries, std::size_t position,
+    const Keys<typename Map::key_type>& keys,
+    const Values<typename Map::mapped_type>& values) {
+  const Player<Map, Loop> player(map, keys, values);
+  SliceResult result;
+  while (!entries.empty()) {
+    const auto chunk = entries.first(std::min(entries.size(), kMostTallied));
+    Tally tally;
+    for (const Entry entry : chunk) Loop::Do(player, tally, entry, position++);
+    AddTo(result, tally, chunk.size());
+    entries = entries.subspan(chunk.size());
+  }
+  return result;
 }
 
 }  // namespace internal
@@ -213,19 +278,18 @@ SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
                         std::size_t position, std::uint32_t op_set,
                         const Keys<typename Map::key_type>& keys,
                         const Values<typename Map::mapped_type>& values) {
-  internal::Player<Map> player(map, keys, values);
-  if (op_set == OpBit(Op::kLoad)) {
-    internal::PlayOnly<Op::kLoad>(player, entries, position);
-  } else if (op_set == OpBit(Op::kStore)) {
-    internal::PlayOnly<Op::kStore>(player, entries, position);
-  } else if (op_set == OpBit(Op::kLoadOrStore)) {
-    internal::PlayOnly<Op::kLoadOrStore>(player, entries, position);
-  } else if (op_set == (OpBit(Op::kLoad) | OpBit(Op::kStore))) {
-    internal::PlayLoadStore(player, entries, position);
-  } else {
-    internal::PlayAny(player, entries, position);
+  const auto play = [&]<class Loop>(Loop) {
+    return internal::PlayLoop<Loop>(map, entries, position, keys, values);
+  };
+  if (op_set == OpBit(Op::kLoad)) return play(internal::OnlyLoop<Op::kLoad>());
+  if (op_set == OpBit(Op::kStore)) return play(internal::OnlyLoop<Op::kStore>());
+  if (op_set == OpBit(Op::kLoadOrStore)) {
+    return play(internal::OnlyLoop<Op::kLoadOrStore>());
   }
-  return player.Finish(entries.size());
+  if (op_set == (OpBit(Op::kLoad) | OpBit(Op::kStore))) {
+    return play(internal::LoadStoreLoop());
+  }
+  return play(internal::AnyLoop());
 }
 
 // One thread's part of a slice: n operations from `position` of its tape,
@@ -299,7 +363,7 @@ SliceResult PlayEntriesBatched(
     const Keys<typename Map::key_type>& keys,
     const Values<typename Map::mapped_type>& values,
     const Batches<typename Map::key_type, typename Map::mapped_type>& batches) {
-  internal::Player<Map> player(map, keys, values);
+  SliceResult result;
   const std::size_t begin = position;
   const std::size_t end = position + entries.size();
   std::size_t run = batches.RunAt(begin);
@@ -310,17 +374,19 @@ SliceResult PlayEntriesBatched(
       run_begin = std::clamp(batches.runs()[run].begin, position, end);
       run_end = std::min(batches.runs()[run].end, end);
     }
-    internal::PlayAny(player,
-                      entries.subspan(position - begin, run_begin - position),
-                      position);
+    result += internal::PlayLoop<internal::AnyLoop>(
+        map, entries.subspan(position - begin, run_begin - position), position,
+        keys, values);
     if (run_begin < run_end) {
-      player.StoreRun(
-          batches.pairs(batches.runs()[run], run_begin, run_end));
+      if constexpr (Supports<Map>(Op::kStoreBatch)) {
+        map.StoreBatch(batches.pairs(batches.runs()[run], run_begin, run_end));
+      }
+      result.ops += run_end - run_begin;
     }
     position = run_end;
     ++run;
   }
-  return player.Finish(entries.size());
+  return result;
 }
 
 // PlaySlice with batches of this thread's tape.

@@ -29,11 +29,13 @@ class TestMap {
   using mapped_type = V;
   static constexpr Traits kTraits = {};
 
-  std::optional<V> Load(const K& k) {
+  template <class F>
+  bool Visit(const K& k, F&& f) {
     std::lock_guard lock(mutex_);
     const auto it = map_.find(k);
-    if (it == map_.end()) return std::nullopt;
-    return wrong_value ? map_.begin()->second : it->second;
+    if (it == map_.end()) return false;
+    f(wrong_value ? map_.begin()->second : it->second);
+    return true;
   }
   void Store(const K& k, const V& v) {
     std::lock_guard lock(mutex_);
@@ -204,6 +206,20 @@ TEST(Runner, KrrStreams) {
       }
     }
   }
+}
+
+// The loop counts in fields of a word, which are emptied before they are full.
+TEST(Runner, LongStretchesAreCountedRight) {
+  const Tape tape = GenerateTape(Make({100}), 1, 200'000, 11);
+  const Keys<std::uint64_t> keys;
+  const Values<std::uint64_t> values;
+  TestMap<std::uint64_t, std::uint64_t> map;
+  Prefill(map, tape, keys, values);
+  const std::size_t n = tape.length();
+  ASSERT_GE(n, 200'000u);
+  const SliceResult r = PlaySlice(map, tape, 0, 0, n, keys, values);
+  EXPECT_EQ(r.hits, n);
+  EXPECT_EQ(Simulator(tape).Advance(n).Mismatch(r, map.Size()), "");
 }
 
 TEST(Runner, FaultsAreNoticed) {
