@@ -94,12 +94,19 @@ inline constexpr std::size_t kEvents = 5;
 // event, of which an operation changes one: how often it happened, in the upper bits,
 // and the sum of the check parts of the values that came with it.
 struct Tally {
+  // The result's. In memory, because it is written only when something is wrong.
+  std::uint64_t& mismatch;
   std::uint64_t words[kEvents] = {};
-  std::uint64_t mismatch = 0;
 };
 inline constexpr unsigned kTallyShift = 48;
 // Operations that a Tally has room for: check parts have 32 bits.
 inline constexpr std::size_t kMostTallied = (std::size_t{1} << 16) - 1;
+
+// Out of line, so that what does not happen occupies no register.
+[[gnu::noinline, gnu::cold]] inline void NoteWrong(std::uint64_t& mismatch,
+                                                   std::uint64_t wrong) {
+  mismatch |= wrong;
+}
 
 inline void AddTo(SliceResult& result, const Tally& tally, std::size_t ops) {
   const auto count = [&](Event event) {
@@ -113,7 +120,6 @@ inline void AddTo(SliceResult& result, const Tally& tally, std::size_t ops) {
   result.removed += count(Event::kRemoved);
   result.replaced += count(Event::kReplaced);
   result.swapped += count(Event::kSwapped);
-  result.mismatch |= tally.mismatch;
 }
 
 // One operation on a map: the call, and what is noted of it. The functions of this
@@ -187,15 +193,14 @@ class Player {
   }
 
   // An event that came with a value. Maps that return no results (the null map)
-  // invent values: not verified. The branch is never taken, so that what does not
-  // happen needs no register.
+  // invent values: not verified.
   template <Event event>
   [[gnu::always_inline]] static void Saw(Tally& tally, bool happened,
                                          std::uint64_t word, std::uint32_t index) {
     if constexpr (Map::kTraits.returns_results) {
       Count<event>(tally, happened, CheckPart(word));
       if (const std::uint64_t wrong = (word ^ MixIndex(index)) >> 8) [[unlikely]] {
-        tally.mismatch |= wrong;
+        NoteWrong(tally.mismatch, wrong);
       }
     } else {
       Count<event>(tally, happened);
@@ -261,7 +266,7 @@ template <class Loop, class Map>
   SliceResult result;
   while (!entries.empty()) {
     const auto chunk = entries.first(std::min(entries.size(), kMostTallied));
-    Tally tally;
+    Tally tally{.mismatch = result.mismatch};
     for (const Entry entry : chunk) Loop::Do(player, tally, entry, position++);
     AddTo(result, tally, chunk.size());
     entries = entries.subspan(chunk.size());

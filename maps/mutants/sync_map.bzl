@@ -271,13 +271,13 @@ SYNC_MAP = [
     const ReadOnly* read = indexes_.Read();
     const Entry* entry = internal::FindEntry(*read->index, probe);
     if (entry == nullptr) {
-      if (!read->amended) return std::nullopt;
+      if (!read->amended) return false;
 """,
         """    const Probe probe{Hash{}(key), key};
     const ReadOnly* read = indexes_.Read();
     const Entry* entry = internal::FindEntry(*read->index, probe);
     if (entry == nullptr) {
-      if (!read->amended) return std::nullopt;
+      if (!read->amended) return false;
       Guard guard;
 """,
         "Load reads index, entry and value without a guard.",
