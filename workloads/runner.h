@@ -82,7 +82,18 @@ void Prefill(Map& map, const Tape& tape,
   }
 }
 
+// Whether the map's functions may become part of the loop, as the compiler sees fit,
+// or every operation is one call that it cannot look through, as for readers whose
+// map is in a library of its own.
+enum class Boundary { kInlined, kCalled };
+
 namespace internal {
+
+#if defined(__clang__)
+#define CMAP_OPAQUE [[gnu::noinline]]
+#else
+#define CMAP_OPAQUE [[gnu::noipa]]
+#endif
 
 // The results that are counted; each operation has one of them, or none.
 enum class Event { kHit, kLoaded, kRemoved, kReplaced, kSwapped };
@@ -122,14 +133,72 @@ inline void AddTo(SliceResult& result, const Tally& tally, std::size_t ops) {
   result.swapped += count(Event::kSwapped);
 }
 
-// One operation on a map: the call, and what is noted of it. The functions of this
-// class and the loops around them are inlined by force, for every map alike; what
-// the map's own functions become is left to the compiler.
+// What a call returned, as two words, which functions return in registers: the word
+// of a value, and whether there was one, it was loaded, something was done.
+struct Answer {
+  std::uint64_t word = 0;
+  std::uint64_t yes = 0;
+};
+
+// One operation on the key of `index`. Operations the map does not support are
+// compiled out: FirstUnsupported refuses their tapes beforehand.
 //
-// Every loop has a Player of its own, named by `Loop`, and so closures of its own: a
-// function of the map that takes one is called at one place, as in a loop written by
-// hand, and compilers judge whether to inline it as they would there.
-template <class Map, class Loop>
+// `Loop` names the loop: each has closures of its own, so that a function of the map
+// that takes one is called at one place, as in a loop written by hand, and compilers
+// judge whether to inline it as they would there. What is inlined by force is the
+// harness, for every map alike.
+template <class Loop, Op op, class Map>
+[[gnu::always_inline]] inline Answer Call(
+    Map& map, const Keys<typename Map::key_type>& keys,
+    const Values<typename Map::mapped_type>& values, std::uint32_t index,
+    std::uint64_t version) {
+  using V = typename Map::mapped_type;
+  Answer answer;
+  const auto take = [&answer](const auto& result) {
+    if (result) answer = {WordOf(*result), 1};
+  };
+  if constexpr (op == Op::kLoad) {
+    std::uint64_t word = 0;
+    answer.yes = map.Visit(keys(index),
+                           [&word](const V& value) { word = WordOf(value); });
+    answer.word = word;
+  } else if constexpr (!Supports<Map>(op)) {
+  } else if constexpr (op == Op::kStore) {
+    map.Store(keys(index), values(index, version));
+  } else if constexpr (op == Op::kLoadOrStore) {
+    const auto got = map.LoadOrStore(keys(index), values(index, version));
+    answer = {WordOf(got.value), got.loaded};
+  } else if constexpr (op == Op::kLoadAndDelete) {
+    take(map.LoadAndDelete(keys(index)));
+  } else if constexpr (op == Op::kDelete) {
+    answer.yes = map.Delete(keys(index));
+  } else if constexpr (op == Op::kSwap) {
+    take(map.Swap(keys(index), values(index, version)));
+  } else if constexpr (op == Op::kCompareAndSwap) {
+    answer.yes = map.CompareAndSwap(keys(index), values(index, version ^ 1),
+                                    values(index, version));
+  } else if constexpr (op == Op::kCompareAndDelete) {
+    answer.yes = map.CompareAndDelete(keys(index), values(index, version));
+  } else if constexpr (op == Op::kLoadOrCompute) {
+    const auto got = map.LoadOrCompute(
+        keys(index),
+        [&values, index, version]() -> V { return values(index, version); });
+    answer = {WordOf(got.value), got.loaded};
+  }
+  return answer;
+}
+
+// Call behind a boundary through which no compiler looks.
+template <class Loop, Op op, class Map>
+CMAP_OPAQUE Answer CallOpaquely(Map& map,
+                                const Keys<typename Map::key_type>& keys,
+                                const Values<typename Map::mapped_type>& values,
+                                std::uint32_t index, std::uint64_t version) {
+  return Call<Loop, op>(map, keys, values, index, version);
+}
+
+// Performs entries of a tape on a map, and notes what comes back.
+template <class Loop, Boundary boundary, class Map>
 class Player {
  public:
   using K = typename Map::key_type;
@@ -138,72 +207,50 @@ class Player {
   Player(Map& map, const Keys<K>& keys, const Values<V>& values)
       : map_(map), keys_(keys), values_(values) {}
 
-  // Performs `op` on the entry's key. Operations the map does not support are
-  // compiled out: FirstUnsupported refuses their tapes beforehand.
   template <Op op>
   [[gnu::always_inline]] void Do(Tally& tally, Entry entry,
                                  std::size_t position) const {
     const std::uint32_t index = EntryIndex(entry);
-    const std::uint64_t version = position & 1;
+    Answer answer;
+    if constexpr (boundary == Boundary::kCalled) {
+      answer = CallOpaquely<Loop, op>(map_, keys_, values_, index, position & 1);
+    } else {
+      answer = Call<Loop, op>(map_, keys_, values_, index, position & 1);
+    }
     if constexpr (op == Op::kLoad) {
-      std::uint64_t word = 0;
-      if (map_.Visit(keys_(index),
-                     [&word](const V& value) { word = WordOf(value); })) {
-        Saw<Event::kHit>(tally, true, word, index);
-      }
-    } else if constexpr (!Supports<Map>(op)) {
-    } else if constexpr (op == Op::kStore) {
-      map_.Store(keys_(index), values_(index, version));
-    } else if constexpr (op == Op::kLoadOrStore) {
-      const auto got = map_.LoadOrStore(keys_(index), values_(index, version));
-      Saw<Event::kLoaded>(tally, got.loaded, WordOf(got.value), index);
+      if (answer.yes) Saw<Event::kHit>(tally, answer, index);
+    } else if constexpr (op == Op::kLoadOrStore || op == Op::kLoadOrCompute) {
+      Saw<Event::kLoaded>(tally, answer, index);
     } else if constexpr (op == Op::kLoadAndDelete) {
-      if (const auto found = map_.LoadAndDelete(keys_(index))) {
-        Saw<Event::kRemoved>(tally, true, WordOf(*found), index);
-      }
-    } else if constexpr (op == Op::kDelete) {
-      Count<Event::kRemoved>(tally, map_.Delete(keys_(index)));
+      if (answer.yes) Saw<Event::kRemoved>(tally, answer, index);
+    } else if constexpr (op == Op::kDelete || op == Op::kCompareAndDelete) {
+      Count<Event::kRemoved>(tally, answer.yes);
     } else if constexpr (op == Op::kSwap) {
-      if (const auto found =
-              map_.Swap(keys_(index), values_(index, version))) {
-        Saw<Event::kReplaced>(tally, true, WordOf(*found), index);
-      }
+      if (answer.yes) Saw<Event::kReplaced>(tally, answer, index);
     } else if constexpr (op == Op::kCompareAndSwap) {
-      Count<Event::kSwapped>(tally, map_.CompareAndSwap(
-                                        keys_(index), values_(index, version ^ 1),
-                                        values_(index, version)));
-    } else if constexpr (op == Op::kCompareAndDelete) {
-      Count<Event::kRemoved>(
-          tally, map_.CompareAndDelete(keys_(index), values_(index, version)));
-    } else if constexpr (op == Op::kLoadOrCompute) {
-      const auto got = map_.LoadOrCompute(
-          keys_(index), [&values = values_, index, version]() -> V {
-            return values(index, version);
-          });
-      Saw<Event::kLoaded>(tally, got.loaded, WordOf(got.value), index);
+      Count<Event::kSwapped>(tally, answer.yes);
     }
   }
 
  private:
   template <Event event>
-  [[gnu::always_inline]] static void Count(Tally& tally, bool happened,
+  [[gnu::always_inline]] static void Count(Tally& tally, std::uint64_t happened,
                                            std::uint64_t check_part = 0) {
     tally.words[static_cast<std::size_t>(event)] +=
-        (std::uint64_t{happened} << kTallyShift) + check_part;
+        (happened << kTallyShift) + check_part;
   }
 
   // An event that came with a value. Maps that return no results (the null map)
   // invent values: not verified.
   template <Event event>
-  [[gnu::always_inline]] static void Saw(Tally& tally, bool happened,
-                                         std::uint64_t word, std::uint32_t index) {
+  [[gnu::always_inline]] static void Saw(Tally& tally, const Answer& answer,
+                                         std::uint32_t index) {
     if constexpr (Map::kTraits.returns_results) {
-      Count<event>(tally, happened, CheckPart(word));
-      if (const std::uint64_t wrong = (word ^ MixIndex(index)) >> 8) [[unlikely]] {
-        NoteWrong(tally.mismatch, wrong);
-      }
+      Count<event>(tally, answer.yes, CheckPart(answer.word));
+      const std::uint64_t wrong = (answer.word ^ MixIndex(index)) >> 8;
+      if (wrong != 0) [[unlikely]] NoteWrong(tally.mismatch, wrong);
     } else {
-      Count<event>(tally, happened);
+      Count<event>(tally, answer.yes);
     }
   }
 
@@ -257,12 +304,12 @@ struct AnyLoop {
 };
 
 // The loop. A function of its own for each map and kind of tape.
-template <class Loop, class Map>
+template <class Loop, Boundary boundary, class Map>
 [[gnu::noinline]] SliceResult PlayLoop(
     Map& map, std::span<const Entry> entries, std::size_t position,
     const Keys<typename Map::key_type>& keys,
     const Values<typename Map::mapped_type>& values) {
-  const Player<Map, Loop> player(map, keys, values);
+  const Player<Loop, boundary, Map> player(map, keys, values);
   SliceResult result;
   while (!entries.empty()) {
     const auto chunk = entries.first(std::min(entries.size(), kMostTallied));
@@ -274,17 +321,19 @@ template <class Loop, class Map>
   return result;
 }
 
+#undef CMAP_OPAQUE
+
 }  // namespace internal
 
 // Applies consecutive entries of a tape, the first of which is at `position`.
 // `op_set` (Tape::op_set) may name more operations than occur, not fewer.
-template <class Map>
+template <Boundary boundary = Boundary::kInlined, class Map>
 SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
                         std::size_t position, std::uint32_t op_set,
                         const Keys<typename Map::key_type>& keys,
                         const Values<typename Map::mapped_type>& values) {
   const auto play = [&]<class Loop>(Loop) {
-    return internal::PlayLoop<Loop>(map, entries, position, keys, values);
+    return internal::PlayLoop<Loop, boundary>(map, entries, position, keys, values);
   };
   if (op_set == OpBit(Op::kLoad)) return play(internal::OnlyLoop<Op::kLoad>());
   if (op_set == OpBit(Op::kStore)) return play(internal::OnlyLoop<Op::kStore>());
@@ -379,7 +428,7 @@ SliceResult PlayEntriesBatched(
       run_begin = std::clamp(batches.runs()[run].begin, position, end);
       run_end = std::min(batches.runs()[run].end, end);
     }
-    result += internal::PlayLoop<internal::AnyLoop>(
+    result += internal::PlayLoop<internal::AnyLoop, Boundary::kInlined>(
         map, entries.subspan(position - begin, run_begin - position), position,
         keys, values);
     if (run_begin < run_end) {

@@ -208,6 +208,24 @@ TEST(Runner, KrrStreams) {
   }
 }
 
+// Behind a boundary the same comes out.
+TEST(Runner, CalledIsInlined) {
+  for (const Mix& mix : kMixes) {
+    const Tape tape = GenerateTape(Make(mix), 1, 3000, 11);
+    const Keys<std::string> keys(tape.universe, 20);
+    const Values<std::string> values(tape.universe, 20);
+    TestMap<std::string, std::string> inlined, called;
+    Prefill(inlined, tape, keys, values);
+    Prefill(called, tape, keys, values);
+    const std::span<const Entry> entries(tape.threads[0]);
+    const SliceResult r = PlayEntries<Boundary::kCalled>(called, entries, 0, tape.op_set,
+                                                         keys, values);
+    EXPECT_EQ(r, PlayEntries(inlined, entries, 0, tape.op_set, keys, values));
+    EXPECT_EQ(called.content(), inlined.content());
+    EXPECT_EQ(Simulator(tape).Advance(entries.size()).Mismatch(r, called.Size()), "");
+  }
+}
+
 // The loop counts in fields of a word, which are emptied before they are full.
 TEST(Runner, LongStretchesAreCountedRight) {
   const Tape tape = GenerateTape(Make({100}), 1, 200'000, 11);
