@@ -8,6 +8,7 @@ the code and looks for
 
   - counters in memory: 64-bit words that are read, changed and written, without a lock prefix;
   - failed store forwarding: a store to the stack, and a load that needs more bytes than it wrote;
+  - a visitor that was not inlined, so that the value comes back through memory;
   - of maps whose loads write nothing, any store at all.
 
 Argument: the worker (x86-64, g++).
@@ -118,8 +119,8 @@ def parse(disassembly):
         match = re.match(r"\s*([0-9a-f]+):\s+(.+?)\s*(?:#.*)?$", line)
         if not match:
             continue
-        text = re.sub(r"\s*<.*>$", "", match.group(2))
-        words = text.split(None, 1)
+        text = match.group(2)
+        words = re.sub(r"\s*<.*>$", "", text).split(None, 1)
         locked = words[0] == "lock"
         while words[0] in ("lock", "cs", "rep", "repz", "notrack", "data16", "bnd") and len(words) > 1:
             words = words[1].split(None, 1)
@@ -241,6 +242,8 @@ def faults(loop, stores_nothing):
     found = [f"a counter in memory:        {i.text}" for i in everything if i.counts_in_memory]
     found += [f"failed store forwarding:    {store.text}   then   {load.text}"
               for store, load in failed_forwarding(blocks, edges)]
+    found += [f"a visitor out of line:      {i.text}" for i in everything
+              if i.mnemonic.startswith("call") and re.search(r"<_Z\w*\d(?:Visit|cvisit)I", i.text)]
     if stores_nothing:
         found += [f"a store in the hot loop:    {i.text}" for i in hot if i.stores_to]
     return found
@@ -324,6 +327,11 @@ class ReadingTest(unittest.TestCase):
     def test_stores(self):
         self.assertEqual(self.found("mov    %rax,0x8(%rsp)", stores_nothing=True), ["a store in the hot loop"])
         self.assertEqual(self.found("mov    %rax,0x8(%rsp)"), [])
+
+    def test_visitors_out_of_line(self):
+        self.assertEqual(self.found("call   1e650 <_ZN4cmap3MapImmE5VisitIZNS_4CallEvEUlRKmE_EEbS5_OT_>"),
+                         ["a visitor out of line"])
+        self.assertEqual(self.found("call   2160 <pthread_mutex_unlock@plt>"), [])
 
     def test_what_surrounds_a_seldom_call_is_not_hot(self):
         lines = ["test   %rax,%rax", "je     1040 <f>", "mov    %r9,-0x60(%rbp)", "call   2466 <slow>", "mov    -0x60(%rbp),%r9"]
