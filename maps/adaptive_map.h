@@ -143,7 +143,7 @@ class AdaptiveMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const bool found = Read([&](auto& map) { return map.Visit(key, f); });
     Note(key, true, found, false);
     return found;

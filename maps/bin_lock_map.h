@@ -154,7 +154,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
     const Node* found = Lookup(hash, key);

@@ -138,7 +138,7 @@ class BoundedCacheMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Section section(*this, key);
     auto hit = section.Find();
     ++(hit ? section.segment.hits : section.segment.misses);

@@ -198,7 +198,7 @@ class CacheLineMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     [[maybe_unused]] Guard guard;
     return table_.Find(

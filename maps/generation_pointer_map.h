@@ -140,7 +140,7 @@ class alignas(kCacheLine) GenerationPointerMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const Guard guard;
     return Now().table.Visit(Hash{}(key), key, f);
   }

@@ -132,7 +132,7 @@ class alignas(kCacheLine) GenerationSeqlockMap {
 
   // Repeats while writers interfere, then waits for them.
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const auto word = LoadWord(Hash{}(key), internal::ToWord(key));
     if (!word) return false;
     f(Value(*word));

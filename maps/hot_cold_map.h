@@ -147,7 +147,7 @@ class HotColdMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
     return VisitHashed(guard, hash, key, f);

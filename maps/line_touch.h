@@ -98,7 +98,7 @@ class LineTouch {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&&) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&&) {
     Read(Hash{}(key));
     return false;
   }

@@ -132,7 +132,7 @@ class LookasideMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const Spot spot = Look(key);
     if (const V* cached = Hit(spot, key)) {
       f(*cached);

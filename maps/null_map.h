@@ -52,7 +52,7 @@ class NullMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&&) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&&) {
     Use(key);
     return false;
   }

@@ -140,7 +140,7 @@ class alignas(kCacheLine) PublishedMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     bool found = false;
     if (place_.Read([&](const Table& t) { found = t.Visit(hash, key, f); })) {

@@ -125,7 +125,7 @@ class ShardedMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     return ShardOf(hash).Visit(hash, key, f);
   }

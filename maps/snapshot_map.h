@@ -105,7 +105,7 @@ class alignas(kCacheLine) SnapshotMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Guard guard;
     return snapshot_.Read(guard).Visit(Hash{}(key), key, f);
   }

@@ -163,7 +163,7 @@ class alignas(kCacheLine) SyncMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Guard guard;
     const Probe probe{Hash{}(key), key};
     const ReadOnly* read = indexes_.Read();

@@ -173,7 +173,7 @@ class alignas(kCacheLine) WriteBatchMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     if (waiting_.Waits(hash) && (!kBounded || Overdue())) {
       const std::lock_guard<Lock> guard(lock_);

@@ -146,7 +146,7 @@ struct Answer {
 // of its own: a function of the map that takes one is called at one place, as in a
 // loop written by hand, and compilers judge whether to inline it as they would there.
 // (Boost's cvisit was not, with two places, and cost 4 ns more.) What is inlined by
-// force is the harness, for every map alike.
+// force is the harness and Visit, for every map alike.
 template <class Loop, Boundary boundary, class Map>
 class Player {
  public:

@@ -219,7 +219,7 @@ class LockedMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     return table_.Visit(Hash{}(key), key, f);
   }
 

@@ -98,7 +98,7 @@ class AbslFlatHashMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Shard& shard = ShardOf(key);
     absl::ReaderMutexLock lock(&shard.mutex);
     const auto found = shard.table.find(key);

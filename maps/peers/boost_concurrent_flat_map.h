@@ -102,7 +102,7 @@ class BoostConcurrentFlatMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     return map_.cvisit(key, [&](const auto& entry) { f(entry.second); }) != 0;
   }
 

@@ -296,7 +296,7 @@ class LibcdsMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     peers::LibcdsAttach();
     auto found = table_->Get(key);
     if (!found) return false;

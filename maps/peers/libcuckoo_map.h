@@ -101,7 +101,7 @@ class LibcuckooMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     return map_.find_fn(key, [&](const V& value) { f(value); });
   }
 

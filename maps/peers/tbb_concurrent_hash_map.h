@@ -103,7 +103,7 @@ class TbbConcurrentHashMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     typename Table::const_accessor element;
     if (!map_.find(element, key)) return false;
     f(element->second);

@@ -135,7 +135,7 @@ class UrcuLfhtMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const Guard guard;
     const Node* node = Lookup(Hash{}(key), key).node;
     if (node == nullptr) return false;

@@ -92,7 +92,7 @@ class XeniumHarrisMichaelMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const auto found = map_->find(key);
     if (found == map_->end()) return false;
     f(std::as_const(found->second));

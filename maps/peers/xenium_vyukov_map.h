@@ -107,7 +107,7 @@ class XeniumVyukovMap {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
 
   template <class F>
-  bool Visit(const K& key, F&& f) {
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     typename Table::accessor found;
     if (!map_.try_get_value(key, found)) return false;
     f(*found);
