@@ -150,7 +150,7 @@ class LookasideMap {
     const Spot spot = Look(key);
     if (const V* cached = Hit(spot, key)) return {*cached, true};
     std::optional<V> found;
-    if (Ask(spot, key, [&](const V& value) { found.emplace(value); })) {
+    if (Ask(spot, key, [&](const V& v) { found.emplace(v); })) {
       return {*std::move(found), true};
     }
     const Writing writing(spot.stripe);
@@ -163,7 +163,7 @@ class LookasideMap {
     const Spot spot = Look(key);
     if (const V* cached = Hit(spot, key)) return {*cached, true};
     std::optional<V> found;
-    if (Ask(spot, key, [&](const V& value) { found.emplace(value); })) {
+    if (Ask(spot, key, [&](const V& v) { found.emplace(v); })) {
       return {*std::move(found), true};
     }
     const Writing writing(spot.stripe);
