@@ -140,9 +140,12 @@ class AdaptiveMap {
   AdaptiveMap& operator=(const AdaptiveMap&) = delete;
   ~AdaptiveMap() { delete generation_.load(std::memory_order_acquire); }
 
-  std::optional<V> Load(const K& key) {
-    std::optional<V> found = Read([&](auto& map) { return map.Load(key); });
-    Note(key, true, found.has_value(), false);
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
+    const bool found = Read([&](auto& map) { return map.Visit(key, f); });
+    Note(key, true, found, false);
     return found;
   }
 

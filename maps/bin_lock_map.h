@@ -151,12 +151,16 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
   BinLockMap(const BinLockMap&) = delete;
   BinLockMap& operator=(const BinLockMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
     const Node* found = Lookup(hash, key);
-    if (found == nullptr) return std::nullopt;
-    return found->value.Read();
+    if (found == nullptr) return false;
+    f(found->value.Read());
+    return true;
   }
 
   void Store(const K& key, const V& value) {

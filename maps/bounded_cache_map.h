@@ -135,13 +135,17 @@ class BoundedCacheMap {
   // Bytes that MemoryBytes() never exceeds.
   std::size_t MemoryBound() const { return bound_; }
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Section section(*this, key);
     auto hit = section.Find();
     ++(hit ? section.segment.hits : section.segment.misses);
-    if (!hit) return std::nullopt;
+    if (!hit) return false;
     section.cache().Touch(*hit, section.now);
-    return section.ValueOf(*hit);
+    f(section.ValueOf(*hit));
+    return true;
   }
 
   void Store(const K& key, const V& value) { StoreFor(key, value, ttl_); }

@@ -195,16 +195,22 @@ class CacheLineMap {
     }
   }
 
-  [[gnu::always_inline]] std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     [[maybe_unused]] Guard guard;
     return table_.Find(
         hash, KeyWord(key, hash), Same(key),
-        [](std::uint64_t word) -> std::optional<V> { return ValueOf(word); },
-        []() -> std::optional<V> { return std::nullopt; });
+        [&](std::uint64_t word) {
+          f(ValueOf(word));
+          return true;
+        },
+        [] { return false; });
   }
 
-  [[gnu::always_inline]] void Store(const K& key, const V& value) {
+  void Store(const K& key, const V& value) {
     Replace(key, value, [](const V&) {});
   }
 
@@ -415,7 +421,7 @@ class CacheLineMap {
 
   // Hands the value that is replaced to `on_old`, which may throw.
   template <class OnOld>
-  [[gnu::always_inline]] void Replace(const K& key, const V& value, const OnOld& on_old) {
+  void Replace(const K& key, const V& value, const OnOld& on_old) {
     const std::uint64_t hash = Hash{}(key);
     const std::uint64_t key_word = KeyWord(key, hash);
     Guard guard;

@@ -14,7 +14,9 @@
 // last calls of Store. Every other operation finds them, and once one has on
 // that key, or on the whole map, so does every Load.)
 //
-//   Load(k)                  the value of k, or nothing
+//   Visit(k, f)              calls f(const V&) with the value of k, if there is one;
+//                            whether it did. See below.
+//   Load(k)                  the value of k, or nothing: LoadByVisit
 //   Store(k, v)              k holds v from now on
 //   LoadOrStore(k, v)        {present value, true}, or stores v: {v, false}
 //   LoadAndDelete(k)         removes k; what it held, or nothing
@@ -26,6 +28,16 @@
 //   LoadOrCompute(k, f)      like LoadOrStore(k, f()), but f is called at most
 //                            once per stored value and never when k is present.
 //                            f must not call the map.
+//
+// Visit is the form in which a value leaves a map: nothing is copied unless f does
+// so, and the result need not travel through memory. f is called at most once, with
+// a value that the key held at the moment at which the operation takes effect. It
+// may run under a lock, shared or exclusive, or where reclamation waits for it, so
+// it should be short. The reference ends with the call. f must not call the map, nor
+// change the value. It may throw: Visit then does, and the map is as it was.
+// It is inlined by force, in every map: left to compilers, it is in some and not in
+// others, as they happen to stand in a source file, and where it is not, the value does
+// travel through memory. No other operation is.
 //
 // Whole-map operations.
 //
@@ -85,6 +97,14 @@ struct Loaded {
 
   friend bool operator==(const Loaded&, const Loaded&) = default;
 };
+
+// Load, for whatever has a Visit of the same `key`: one argument, or hash and key.
+template <class V, class M, class... Key>
+[[gnu::always_inline]] inline std::optional<V> LoadByVisit(M& map, const Key&... key) {
+  std::optional<V> found;
+  map.Visit(key..., [&](const V& value) { found.emplace(value); });
+  return found;
+}
 
 enum class Op : std::uint8_t {
   kLoad,
@@ -266,7 +286,7 @@ concept DescribedMap = requires {
 } && std::constructible_from<M, const typename M::Options&> &&
     std::default_initializable<M>;
 
-// An operation is either declared unsupported or has the signature above. Load
+// An operation is either declared unsupported or has the signature above. Visit, Load
 // and one of Store and LoadOrStore, by which a map can be filled, are required.
 template <class M>
 concept ConcurrentMap =
@@ -275,11 +295,13 @@ concept ConcurrentMap =
     requires(M m, const typename M::key_type& k,
              const typename M::mapped_type& v,
              typename M::mapped_type (*make)(),
+             void (*take)(const typename M::mapped_type&),
              bool (*visit)(const typename M::key_type&,
                            const typename M::mapped_type&),
              std::span<const std::pair<typename M::key_type,
                                        typename M::mapped_type>>
                  batch) {
+      { m.Visit(k, take) } -> std::same_as<bool>;
       { m.Load(k) } -> std::same_as<std::optional<typename M::mapped_type>>;
       requires !Supports<M>(Op::kStore) || requires {
         { m.Store(k, v) } -> std::same_as<void>;

@@ -137,9 +137,12 @@ class alignas(kCacheLine) GenerationPointerMap {
     delete &StateOf(word_.load(std::memory_order_acquire));
   }
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const Guard guard;
-    return Now().table.Load(Hash{}(key), key);
+    return Now().table.Visit(Hash{}(key), key, f);
   }
 
   // What Load(key) returns, and the generation in which that is so.

@@ -128,9 +128,15 @@ class alignas(kCacheLine) GenerationSeqlockMap {
   GenerationSeqlockMap(const GenerationSeqlockMap&) = delete;
   GenerationSeqlockMap& operator=(const GenerationSeqlockMap&) = delete;
 
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
   // Repeats while writers interfere, then waits for them.
-  std::optional<V> Load(const K& key) {
-    return Decode(LoadWord(Hash{}(key), internal::ToWord(key)));
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
+    const auto word = LoadWord(Hash{}(key), internal::ToWord(key));
+    if (!word) return false;
+    f(Value(*word));
+    return true;
   }
 
   void Store(const K& key, const V& value) { Swap(key, value); }

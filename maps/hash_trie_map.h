@@ -128,12 +128,16 @@ class HashTrieMap {
   HashTrieMap& operator=(const HashTrieMap&) = delete;
   ~HashTrieMap() { DestroyTree(root_.load(std::memory_order_acquire)); }
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
     const Entry* found = Lookup(Walk(hash).head, hash, key);
-    if (found == nullptr) return std::nullopt;
-    return found->value;
+    if (found == nullptr) return false;
+    f(found->value);
+    return true;
   }
 
   void Store(const K& key, const V& value) {

@@ -144,10 +144,13 @@ class HotColdMap {
   HotColdMap(const HotColdMap&) = delete;
   HotColdMap& operator=(const HotColdMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
-    return LoadHashed(guard, hash, key);
+    return VisitHashed(guard, hash, key, f);
   }
 
   void Store(const K& key, const V& value) {
@@ -297,7 +300,8 @@ class HotColdMap {
 
   enum class Outcome { kNotHot, kRefused, kDone };
 
-  std::optional<V> LoadHashed(Guard& guard, std::uint64_t hash, const K& key) {
+  template <class F>
+  bool VisitHashed(Guard& guard, std::uint64_t hash, const K& key, F&& f) {
     Bucket& bucket = hot_.BucketOf(hash);
     const bool counts = internal::Sampler::Due(period_);
     Entry* hot = nullptr;
@@ -306,23 +310,24 @@ class HotColdMap {
         Raise(hot->heat);
         hot_hits_.fetch_add(1, std::memory_order_relaxed);
       }
-      return hot->value;
+      f(hot->value);
+      return true;
     }
-    std::optional<V> found;
     {
       const ColdShared cold(lock_);
       if (const V* value = cold_.Find(hash, key)) {
-        found.emplace(*value);
+        f(*value);
       } else if (Hot::Find(bucket, hash, key, hot) != nullptr) {
-        return hot->value;  // promoted since we looked
+        f(hot->value);  // promoted since we looked
+        return true;
       } else {
-        return std::nullopt;
+        return false;
       }
     }
     if (counts) [[unlikely]] {
       CountCold(guard, hash, key);
     }
-    return found;
+    return true;
   }
 
   // Absence is decided under the exclusive lock, whatever was seen before.
@@ -330,7 +335,10 @@ class HotColdMap {
   Loaded<V> LoadOrInsert(const K& key, const Insert& insert) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
-    if (auto found = LoadHashed(guard, hash, key)) return {*std::move(found), true};
+    std::optional<V> found;
+    if (VisitHashed(guard, hash, key, [&](const V& value) { found.emplace(value); })) {
+      return {*std::move(found), true};
+    }
     const ColdExclusive cold(lock_);
     Entry* hot = nullptr;
     if (Hot::Find(hot_.BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};

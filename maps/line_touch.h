@@ -95,9 +95,12 @@ class LineTouch {
     }
   }
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&&) {
     Read(Hash{}(key));
-    return std::nullopt;
+    return false;
   }
   void Store(const K& key, const V&) { Write(Hash{}(key)); }
   Loaded<V> LoadOrStore(const K& key, const V& value) {

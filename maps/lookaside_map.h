@@ -129,10 +129,16 @@ class LookasideMap {
   LookasideMap(const LookasideMap&) = delete;
   LookasideMap& operator=(const LookasideMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const Spot spot = Look(key);
-    if (const V* cached = Hit(spot, key)) return *cached;
-    return Ask(spot, key);
+    if (const V* cached = Hit(spot, key)) {
+      f(*cached);
+      return true;
+    }
+    return Ask(spot, key, f);
   }
 
   void Store(const K& key, const V& value) {
@@ -143,7 +149,10 @@ class LookasideMap {
   Loaded<V> LoadOrStore(const K& key, const V& value) {
     const Spot spot = Look(key);
     if (const V* cached = Hit(spot, key)) return {*cached, true};
-    if (auto found = Ask(spot, key)) return {*std::move(found), true};
+    std::optional<V> found;
+    if (Ask(spot, key, [&](const V& v) { found.emplace(v); })) {
+      return {*std::move(found), true};
+    }
     const Writing writing(spot.stripe);
     return inner_.LoadOrStore(key, value);
   }
@@ -153,7 +162,10 @@ class LookasideMap {
   Loaded<V> LoadOrCompute(const K& key, F&& make) {
     const Spot spot = Look(key);
     if (const V* cached = Hit(spot, key)) return {*cached, true};
-    if (auto found = Ask(spot, key)) return {*std::move(found), true};
+    std::optional<V> found;
+    if (Ask(spot, key, [&](const V& v) { found.emplace(v); })) {
+      return {*std::move(found), true};
+    }
     const Writing writing(spot.stripe);
     return inner_.LoadOrCompute(key, std::forward<F>(make));
   }
@@ -366,23 +378,26 @@ class LookasideMap {
     }
   }
 
-  // Asks the inner map, and caches what it says if it is certain.
-  std::optional<V> Ask(const Spot& spot, const K& key) {
+  // Visits the inner map, and caches what it says if it is certain. The copy for the
+  // cache is made where the inner map calls visitors, so perhaps under its lock.
+  template <class F>
+  bool Ask(const Spot& spot, const K& key, F&& f) {
     Bump(spot.cache.misses);
     Slot& slot = spot.slot;
     if (slot.stamp != kNever && slot.stamp != spot.word && slot.entry->first == key) {
       Bump(spot.cache.stale);
     }
-    std::optional<V> found = inner_.Load(key);
-    if (found && (spot.word & kWriters) == 0) {
-      slot.stamp = kNever;
-      try {
-        slot.entry.emplace(key, *found);
-        slot.stamp = spot.word;
-      } catch (...) {  // not cached
+    return inner_.Visit(key, [&](const V& value) {
+      f(value);
+      if ((spot.word & kWriters) == 0) {
+        slot.stamp = kNever;
+        try {
+          slot.entry.emplace(key, value);
+          slot.stamp = spot.word;
+        } catch (...) {  // not cached
+        }
       }
-    }
-    return found;
+    });
   }
 
   static void Bump(Atomic<std::uint64_t>& counter) noexcept {

@@ -47,9 +47,10 @@ struct Inner {
   // (clang 14 does not count the uses in LookasideMap.)
   [[maybe_unused]] static constexpr Traits kTraits = MutexMap<U64, U64>::kTraits;
 
-  std::optional<U64> Load(U64 key) {
+  template <class F>
+  bool Visit(U64 key, F&& f) {
     ++lookups;
-    return map.Load(key);
+    return map.Visit(key, f);
   }
   void Store(U64 key, U64 value) {
     before_write();

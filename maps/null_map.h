@@ -49,9 +49,12 @@ class NullMap {
   NullMap(const NullMap&) = delete;
   NullMap& operator=(const NullMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&&) {
     Use(key);
-    return std::nullopt;
+    return false;
   }
   void Store(const K& key, const V& value) {
     Use(key);

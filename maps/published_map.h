@@ -137,14 +137,17 @@ class alignas(kCacheLine) PublishedMap {
   PublishedMap& operator=(const PublishedMap&) = delete;
 
   // O(1); O(n) with kCopy when it is the read that publishes.
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
-    std::optional<V> found;
-    if (place_.Read([&](const Table& t) { found = t.Load(hash, key); })) {
+    bool found = false;
+    if (place_.Read([&](const Table& t) { found = t.Visit(hash, key, f); })) {
       return found;
     }
     const Lock lock(mu_);
-    found = table_->Load(hash, key);
+    found = table_->Visit(hash, key, f);
     CountRead();
     return found;
   }

@@ -145,12 +145,16 @@ class SegmentMap : public internal::Removals<SegmentMap<K, V, Hash, Atomics>, K,
     for (std::size_t i = 0; i < segment_count_; ++i) delete SegmentAt(i);
   }
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
     const Node* found = Lookup(hash, key);
-    if (found == nullptr) return std::nullopt;
-    return found->value.Read();
+    if (found == nullptr) return false;
+    f(found->value.Read());
+    return true;
   }
 
   void Store(const K& key, const V& value) {

@@ -122,9 +122,12 @@ class ShardedMap {
   ShardedMap(const ShardedMap&) = delete;
   ShardedMap& operator=(const ShardedMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
-    return ShardOf(hash).Load(hash, key);
+    return ShardOf(hash).Visit(hash, key, f);
   }
   void Store(const K& key, const V& value) {
     const std::uint64_t hash = Hash{}(key);

@@ -102,9 +102,12 @@ class alignas(kCacheLine) SnapshotMap {
   SnapshotMap(const SnapshotMap&) = delete;
   SnapshotMap& operator=(const SnapshotMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Guard guard;
-    return snapshot_.Read(guard).Load(Hash{}(key), key);
+    return snapshot_.Read(guard).Visit(Hash{}(key), key, f);
   }
 
   void Store(const K& key, const V& value) {

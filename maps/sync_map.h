@@ -160,19 +160,23 @@ class alignas(kCacheLine) SyncMap {
   SyncMap(const SyncMap&) = delete;
   SyncMap& operator=(const SyncMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Guard guard;
     const Probe probe{Hash{}(key), key};
     const ReadOnly* read = indexes_.Read();
     const Entry* entry = internal::FindEntry(*read->index, probe);
     if (entry == nullptr) {
-      if (!read->amended) return std::nullopt;
+      if (!read->amended) return false;
       entry = indexes_.FindAndCountMiss(probe, guard);
-      if (entry == nullptr) return std::nullopt;
+      if (entry == nullptr) return false;
     }
     const V* value = entry->Value();
-    if (value == nullptr) return std::nullopt;
-    return *value;
+    if (value == nullptr) return false;
+    f(*value);
+    return true;
   }
 
   void Store(const K& key, const V& value) { Replace<false>(key, value); }

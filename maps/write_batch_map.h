@@ -170,15 +170,18 @@ class alignas(kCacheLine) WriteBatchMap {
     }
   }
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     if (waiting_.Waits(hash) && (!kBounded || Overdue())) {
       const std::lock_guard<Lock> guard(lock_);
       Apply(kBounded ? Why::kTime : Why::kNeed);
-      return LoadLocked(hash, key);
+      return VisitLocked(hash, key, f);
     }
     const Shared guard(lock_);
-    return LoadLocked(hash, key);
+    return VisitLocked(hash, key, f);
   }
 
   // Amortised O(1). Does not wait unless a batch is due.
@@ -366,12 +369,14 @@ class alignas(kCacheLine) WriteBatchMap {
     waiting_.EndTurn();
   }
 
-  // What follows: under the lock; exclusively, but for LoadLocked.
+  // What follows: under the lock; exclusively, but for VisitLocked.
 
-  std::optional<V> LoadLocked(std::uint64_t hash, const K& key) const {
+  template <class F>
+  bool VisitLocked(std::uint64_t hash, const K& key, F& f) const {
     const V* found = table_.Value(hash, key);
-    if (found == nullptr) return std::nullopt;
-    return *found;
+    if (found == nullptr) return false;
+    f(*found);
+    return true;
   }
 
   void ApplyFor(std::uint64_t hash) {

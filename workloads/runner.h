@@ -4,7 +4,8 @@
 // value that comes back. Nothing else: no random number, no clock, no shared
 // memory, no allocation. Mixes of one operation and of Load with Store have
 // loops of their own, so that the harness costs little more than reading the
-// entry, one multiplication for the key, and the call.
+// entry, one multiplication for the key, and the call. It must cost every map the
+// same, which an innocent change can spoil: loop_code_test looks at the machine code.
 //
 //   Keys<K> keys(tape.universe, spec.key_bytes);
 //   Values<V> values(tape.universe, spec.value_bytes);
@@ -85,10 +86,72 @@ void Prefill(Map& map, const Tape& tape,
   }
 }
 
+// Whether the map's functions may become part of the loop, as the compiler sees fit,
+// or every operation is one call that it cannot look through, as for readers whose
+// map is in a library of its own.
+enum class Boundary { kInlined, kCalled };
+
 namespace internal {
 
-// One thread's view of a slice; kept in registers by the loops below.
-template <class Map>
+#if defined(__clang__)
+#define CMAP_OPAQUE [[gnu::noinline]]
+#else
+#define CMAP_OPAQUE [[gnu::noipa]]
+#endif
+
+// The results that are counted; each operation has one of them, or none.
+enum class Event { kHit, kLoaded, kRemoved, kReplaced, kSwapped };
+inline constexpr std::size_t kEvents = 5;
+
+// What a loop has seen so far. A local variable whose address goes nowhere, so that it
+// can stay in registers: counters in memory would cost a map whose operations contain
+// locked instructions, which wait for stores, more than others. And one word for each
+// event, of which an operation changes one: how often it happened, in the upper bits,
+// and the sum of the check parts of the values that came with it.
+struct Tally {
+  // The result's. In memory, because it is written only when something is wrong.
+  std::uint64_t& mismatch;
+  std::uint64_t words[kEvents] = {};
+};
+inline constexpr unsigned kTallyShift = 48;
+// Operations that a Tally has room for: check parts have 32 bits.
+inline constexpr std::size_t kMostTallied = (std::size_t{1} << 16) - 1;
+
+// Out of line, so that what does not happen occupies no register.
+[[gnu::noinline, gnu::cold]] inline void NoteWrong(std::uint64_t& mismatch,
+                                                   std::uint64_t wrong) {
+  mismatch |= wrong;
+}
+
+inline void AddTo(SliceResult& result, const Tally& tally, std::size_t ops) {
+  const auto count = [&](Event event) {
+    const std::uint64_t word = tally.words[static_cast<std::size_t>(event)];
+    result.check_sum += word & ((std::uint64_t{1} << kTallyShift) - 1);
+    return word >> kTallyShift;
+  };
+  result.ops += ops;
+  result.hits += count(Event::kHit);
+  result.loaded += count(Event::kLoaded);
+  result.removed += count(Event::kRemoved);
+  result.replaced += count(Event::kReplaced);
+  result.swapped += count(Event::kSwapped);
+}
+
+// What a call returned, as two words, which functions return in registers: the word
+// of a value, and whether there was one, it was loaded, something was done.
+struct Answer {
+  std::uint64_t word = 0;
+  std::uint64_t yes = 0;
+};
+
+// Performs entries of a tape on a map, and notes what comes back.
+//
+// Every loop has a Player of its own, named by `Loop` and `boundary`, and so closures
+// of its own: a function of the map that takes one is called at one place, as in a
+// loop written by hand, and compilers judge whether to inline it as they would there.
+// (Boost's cvisit was not, with two places, and cost 4 ns more.) What is inlined by
+// force is the harness and Visit, for every map alike.
+template <class Loop, Boundary boundary, class Map>
 class Player {
  public:
   using K = typename Map::key_type;
@@ -97,139 +160,190 @@ class Player {
   Player(Map& map, const Keys<K>& keys, const Values<V>& values)
       : map_(map), keys_(keys), values_(values) {}
 
-  // Performs `op` on the entry's key. Operations the map does not support are
+  template <Op op>
+  [[gnu::always_inline]] void Do(Tally& tally, Entry entry,
+                                 std::size_t position) const {
+    const std::uint32_t index = EntryIndex(entry);
+    Answer answer;
+    if constexpr (boundary == Boundary::kCalled) {
+      answer = CallOpaquely<op>(*this, index, position & 1);
+    } else {
+      answer = Call<op>(index, position & 1);
+    }
+    if constexpr (op == Op::kLoad) {
+      if (answer.yes) Saw<Event::kHit>(tally, answer, index);
+    } else if constexpr (op == Op::kLoadOrStore || op == Op::kLoadOrCompute) {
+      Saw<Event::kLoaded>(tally, answer, index);
+    } else if constexpr (op == Op::kLoadAndDelete) {
+      if (answer.yes) Saw<Event::kRemoved>(tally, answer, index);
+    } else if constexpr (op == Op::kDelete || op == Op::kCompareAndDelete) {
+      Count<Event::kRemoved>(tally, answer.yes);
+    } else if constexpr (op == Op::kSwap) {
+      if (answer.yes) Saw<Event::kReplaced>(tally, answer, index);
+    } else if constexpr (op == Op::kCompareAndSwap) {
+      Count<Event::kSwapped>(tally, answer.yes);
+    }
+  }
+
+ private:
+  // One operation on the key of `index`. Operations the map does not support are
   // compiled out: FirstUnsupported refuses their tapes beforehand.
   template <Op op>
-  [[gnu::always_inline]] void Do(Entry entry, std::size_t position) {
-    const std::uint32_t index = EntryIndex(entry);
-    const std::uint64_t version = position & 1;
+  [[gnu::always_inline]] Answer Call(std::uint32_t index, std::uint64_t version) const {
+    Answer answer;
+    const auto take = [&answer](const auto& result) {
+      if (result) answer = {WordOf(*result), 1};
+    };
     if constexpr (op == Op::kLoad) {
-      if (const auto found = map_.Load(keys_(index))) {
-        ++result_.hits;
-        Verify(*found, index);
+      std::uint64_t word = 0;
+      if (map_.Visit(keys_(index),
+                    [&word](const V& value) { word = WordOf(value); })) {
+        answer = {word, 1};
       }
     } else if constexpr (!Supports<Map>(op)) {
     } else if constexpr (op == Op::kStore) {
       map_.Store(keys_(index), values_(index, version));
     } else if constexpr (op == Op::kLoadOrStore) {
       const auto got = map_.LoadOrStore(keys_(index), values_(index, version));
-      result_.loaded += got.loaded;
-      Verify(got.value, index);
+      answer = {WordOf(got.value), got.loaded};
     } else if constexpr (op == Op::kLoadAndDelete) {
-      if (const auto found = map_.LoadAndDelete(keys_(index))) {
-        ++result_.removed;
-        Verify(*found, index);
-      }
+      take(map_.LoadAndDelete(keys_(index)));
     } else if constexpr (op == Op::kDelete) {
-      result_.removed += map_.Delete(keys_(index));
+      answer.yes = map_.Delete(keys_(index));
     } else if constexpr (op == Op::kSwap) {
-      if (const auto found =
-              map_.Swap(keys_(index), values_(index, version))) {
-        ++result_.replaced;
-        Verify(*found, index);
-      }
+      take(map_.Swap(keys_(index), values_(index, version)));
     } else if constexpr (op == Op::kCompareAndSwap) {
-      result_.swapped += map_.CompareAndSwap(
-          keys_(index), values_(index, version ^ 1), values_(index, version));
+      answer.yes = map_.CompareAndSwap(keys_(index), values_(index, version ^ 1),
+                                      values_(index, version));
     } else if constexpr (op == Op::kCompareAndDelete) {
-      result_.removed +=
-          map_.CompareAndDelete(keys_(index), values_(index, version));
+      answer.yes = map_.CompareAndDelete(keys_(index), values_(index, version));
     } else if constexpr (op == Op::kLoadOrCompute) {
       const auto got = map_.LoadOrCompute(
-          keys_(index), [&]() -> V { return values_(index, version); });
-      result_.loaded += got.loaded;
-      Verify(got.value, index);
+          keys_(index),
+          [&values = values_, index, version]() -> V { return values(index, version); });
+      answer = {WordOf(got.value), got.loaded};
     }
+    return answer;
   }
 
-  [[gnu::always_inline]] void DoAny(Entry entry, std::size_t position) {
-    switch (EntryOp(entry)) {
-      case Op::kLoad: return Do<Op::kLoad>(entry, position);
-      case Op::kStore: return Do<Op::kStore>(entry, position);
-      case Op::kLoadOrStore: return Do<Op::kLoadOrStore>(entry, position);
-      case Op::kLoadAndDelete: return Do<Op::kLoadAndDelete>(entry, position);
-      case Op::kDelete: return Do<Op::kDelete>(entry, position);
-      case Op::kSwap: return Do<Op::kSwap>(entry, position);
-      case Op::kCompareAndSwap: return Do<Op::kCompareAndSwap>(entry, position);
-      case Op::kCompareAndDelete:
-        return Do<Op::kCompareAndDelete>(entry, position);
-      case Op::kLoadOrCompute: return Do<Op::kLoadOrCompute>(entry, position);
-      default: __builtin_unreachable();  // no such entry is generated
-    }
+  // Call behind a boundary through which no compiler looks.
+  template <Op op>
+  CMAP_OPAQUE static Answer CallOpaquely(const Player& player, std::uint32_t index,
+                                         std::uint64_t version) {
+    return player.Call<op>(index, version);
   }
 
-  void StoreRun(std::span<const std::pair<K, V>> pairs) {
-    if constexpr (Supports<Map>(Op::kStoreBatch)) map_.StoreBatch(pairs);
+  template <Event event>
+  [[gnu::always_inline]] static void Count(Tally& tally, std::uint64_t happened,
+                                           std::uint64_t check_part = 0) {
+    tally.words[static_cast<std::size_t>(event)] +=
+        (happened << kTallyShift) + check_part;
   }
 
-  SliceResult Finish(std::uint64_t ops) {
-    result_.ops = ops;
-    return result_;
-  }
-
- private:
-  // Maps that return no results (the null map) invent values: not verified.
-  [[gnu::always_inline]] void Verify(const V& value, std::uint32_t index) {
+  // An event that came with a value. Maps that return no results (the null map)
+  // invent values: not verified.
+  template <Event event>
+  [[gnu::always_inline]] static void Saw(Tally& tally, const Answer& answer,
+                                         std::uint32_t index) {
     if constexpr (Map::kTraits.returns_results) {
-      const std::uint64_t word = WordOf(value);
-      result_.check_sum += CheckPart(word);
-      result_.mismatch |= (word ^ MixIndex(index)) >> 8;
+      Count<event>(tally, answer.yes, CheckPart(answer.word));
+      const std::uint64_t wrong = (answer.word ^ MixIndex(index)) >> 8;
+      if (wrong != 0) [[unlikely]] NoteWrong(tally.mismatch, wrong);
+    } else {
+      Count<event>(tally, answer.yes);
     }
   }
 
   Map& map_;
   const Keys<K>& keys_;
   const Values<V>& values_;
-  SliceResult result_;
 };
 
-template <Op op, class Map>
-void PlayOnly(Player<Map>& player, std::span<const Entry> entries,
-              std::size_t position) {
-  for (const Entry entry : entries) player.template Do<op>(entry, position++);
-}
-
-template <class Map>
-void PlayLoadStore(Player<Map>& player, std::span<const Entry> entries,
-                   std::size_t position) {
-  for (const Entry entry : entries) {
-    if (EntryOp(entry) == Op::kLoad) {
-      player.template Do<Op::kLoad>(entry, position);
-    } else {
-      player.template Do<Op::kStore>(entry, position);
-    }
-    ++position;
+// Tapes of one operation.
+template <Op op>
+struct OnlyLoop {
+  template <class Player>
+  [[gnu::always_inline]] static void Do(const Player& player, Tally& tally,
+                                        Entry entry, std::size_t position) {
+    player.template Do<op>(tally, entry, position);
   }
+};
+
+struct LoadStoreLoop {
+  template <class Player>
+  [[gnu::always_inline]] static void Do(const Player& player, Tally& tally,
+                                        Entry entry, std::size_t position) {
+    if (EntryOp(entry) == Op::kLoad) {
+      player.template Do<Op::kLoad>(tally, entry, position);
+    } else {
+      player.template Do<Op::kStore>(tally, entry, position);
+    }
+  }
+};
+
+struct AnyLoop {
+  template <class Player>
+  [[gnu::always_inline]] static void Do(const Player& player, Tally& tally,
+                                        Entry entry, std::size_t position) {
+    switch (EntryOp(entry)) {
+#define CMAP_CASE(op) \
+  case op: return player.template Do<op>(tally, entry, position)
+      CMAP_CASE(Op::kLoad);
+      CMAP_CASE(Op::kStore);
+      CMAP_CASE(Op::kLoadOrStore);
+      CMAP_CASE(Op::kLoadAndDelete);
+      CMAP_CASE(Op::kDelete);
+      CMAP_CASE(Op::kSwap);
+      CMAP_CASE(Op::kCompareAndSwap);
+      CMAP_CASE(Op::kCompareAndDelete);
+      CMAP_CASE(Op::kLoadOrCompute);
+#undef CMAP_CASE
+      default: __builtin_unreachable();  // no such entry is generated
+    }
+  }
+};
+
+// The loop. A function of its own for each map and kind of tape.
+template <class Loop, Boundary boundary, class Map>
+[[gnu::noinline]] SliceResult PlayLoop(
+    Map& map, std::span<const Entry> entries, std::size_t position,
+    const Keys<typename Map::key_type>& keys,
+    const Values<typename Map::mapped_type>& values) {
+  const Player<Loop, boundary, Map> player(map, keys, values);
+  SliceResult result;
+  while (!entries.empty()) {
+    const auto chunk = entries.first(std::min(entries.size(), kMostTallied));
+    Tally tally{.mismatch = result.mismatch};
+    for (const Entry entry : chunk) Loop::Do(player, tally, entry, position++);
+    AddTo(result, tally, chunk.size());
+    entries = entries.subspan(chunk.size());
+  }
+  return result;
 }
 
-template <class Map>
-void PlayAny(Player<Map>& player, std::span<const Entry> entries,
-             std::size_t position) {
-  for (const Entry entry : entries) player.DoAny(entry, position++);
-}
+#undef CMAP_OPAQUE
 
 }  // namespace internal
 
 // Applies consecutive entries of a tape, the first of which is at `position`.
 // `op_set` (Tape::op_set) may name more operations than occur, not fewer.
-template <class Map>
+template <Boundary boundary = Boundary::kInlined, class Map>
 SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
                         std::size_t position, std::uint32_t op_set,
                         const Keys<typename Map::key_type>& keys,
                         const Values<typename Map::mapped_type>& values) {
-  internal::Player<Map> player(map, keys, values);
-  if (op_set == OpBit(Op::kLoad)) {
-    internal::PlayOnly<Op::kLoad>(player, entries, position);
-  } else if (op_set == OpBit(Op::kStore)) {
-    internal::PlayOnly<Op::kStore>(player, entries, position);
-  } else if (op_set == OpBit(Op::kLoadOrStore)) {
-    internal::PlayOnly<Op::kLoadOrStore>(player, entries, position);
-  } else if (op_set == (OpBit(Op::kLoad) | OpBit(Op::kStore))) {
-    internal::PlayLoadStore(player, entries, position);
-  } else {
-    internal::PlayAny(player, entries, position);
+  const auto play = [&]<class Loop>(Loop) {
+    return internal::PlayLoop<Loop, boundary>(map, entries, position, keys, values);
+  };
+  if (op_set == OpBit(Op::kLoad)) return play(internal::OnlyLoop<Op::kLoad>());
+  if (op_set == OpBit(Op::kStore)) return play(internal::OnlyLoop<Op::kStore>());
+  if (op_set == OpBit(Op::kLoadOrStore)) {
+    return play(internal::OnlyLoop<Op::kLoadOrStore>());
   }
-  return player.Finish(entries.size());
+  if (op_set == (OpBit(Op::kLoad) | OpBit(Op::kStore))) {
+    return play(internal::LoadStoreLoop());
+  }
+  return play(internal::AnyLoop());
 }
 
 // n operations from `position` of one sequence of the tape, cyclically.
@@ -316,7 +430,7 @@ SliceResult PlayEntriesBatched(
     const Keys<typename Map::key_type>& keys,
     const Values<typename Map::mapped_type>& values,
     const Batches<typename Map::key_type, typename Map::mapped_type>& batches) {
-  internal::Player<Map> player(map, keys, values);
+  SliceResult result;
   const std::size_t begin = position;
   const std::size_t end = position + entries.size();
   std::size_t run = batches.RunAt(begin);
@@ -327,17 +441,19 @@ SliceResult PlayEntriesBatched(
       run_begin = std::clamp(batches.runs()[run].begin, position, end);
       run_end = std::min(batches.runs()[run].end, end);
     }
-    internal::PlayAny(player,
-                      entries.subspan(position - begin, run_begin - position),
-                      position);
+    result += internal::PlayLoop<internal::AnyLoop, Boundary::kInlined>(
+        map, entries.subspan(position - begin, run_begin - position), position,
+        keys, values);
     if (run_begin < run_end) {
-      player.StoreRun(
-          batches.pairs(batches.runs()[run], run_begin, run_end));
+      if constexpr (Supports<Map>(Op::kStoreBatch)) {
+        map.StoreBatch(batches.pairs(batches.runs()[run], run_begin, run_end));
+      }
+      result.ops += run_end - run_begin;
     }
     position = run_end;
     ++run;
   }
-  return player.Finish(entries.size());
+  return result;
 }
 
 // PlaySlice with batches of this sequence.

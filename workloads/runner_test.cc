@@ -29,11 +29,13 @@ class TestMap {
   using mapped_type = V;
   static constexpr Traits kTraits = {};
 
-  std::optional<V> Load(const K& k) {
+  template <class F>
+  bool Visit(const K& k, F&& f) {
     std::lock_guard lock(mutex_);
     const auto it = map_.find(k);
-    if (it == map_.end()) return std::nullopt;
-    return wrong_value ? map_.begin()->second : it->second;
+    if (it == map_.end()) return false;
+    f(wrong_value ? map_.begin()->second : it->second);
+    return true;
   }
   void Store(const K& k, const V& v) {
     std::lock_guard lock(mutex_);
@@ -203,6 +205,38 @@ TEST(Runner, KrrStreams) {
       }
     }
   }
+}
+
+// Behind a boundary the same comes out.
+TEST(Runner, CalledIsInlined) {
+  for (const Mix& mix : kMixes) {
+    const Tape tape = GenerateTape(Make(mix), 1, 3000, 11);
+    const Keys<std::string> keys(tape.universe, 20);
+    const Values<std::string> values(tape.universe, 20);
+    TestMap<std::string, std::string> inlined, called;
+    Prefill(inlined, tape, keys, values);
+    Prefill(called, tape, keys, values);
+    const std::span<const Entry> entries(tape.threads[0]);
+    const SliceResult r = PlayEntries<Boundary::kCalled>(called, entries, 0, tape.op_set,
+                                                         keys, values);
+    EXPECT_EQ(r, PlayEntries(inlined, entries, 0, tape.op_set, keys, values));
+    EXPECT_EQ(called.content(), inlined.content());
+    EXPECT_EQ(Simulator(tape).Advance(entries.size()).Mismatch(r, called.Size()), "");
+  }
+}
+
+// The loop counts in fields of a word, which are emptied before they are full.
+TEST(Runner, LongStretchesAreCountedRight) {
+  const Tape tape = GenerateTape(Make({100}), 1, 200'000, 11);
+  const Keys<std::uint64_t> keys;
+  const Values<std::uint64_t> values;
+  TestMap<std::uint64_t, std::uint64_t> map;
+  Prefill(map, tape, keys, values);
+  const std::size_t n = tape.length();
+  ASSERT_GE(n, 200'000u);
+  const SliceResult r = PlaySlice(map, tape, 0, 0, n, keys, values);
+  EXPECT_EQ(r.hits, n);
+  EXPECT_EQ(Simulator(tape).Advance(n).Mismatch(r, map.Size()), "");
 }
 
 TEST(Runner, FaultsAreNoticed) {

@@ -16,8 +16,8 @@ import time
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import environment, store
-from experiments.testing import support
+from experiments.orchestrator import session, store
+from experiments.testing import machines, support
 
 EMPTY = "is empty; give a name, or leave the option out"
 # (arguments, part of the sentence); the exit code is 2 and nothing is written.

@@ -10,7 +10,7 @@ import unittest
 
 from experiments.orchestrator import gate, plan, validate
 from experiments.orchestrator.evidence import Evidence, Goal, Place, at_one_place, effects
-from experiments.testing import support
+from experiments.testing import machines, support
 
 SWEEP = {"name": "q", "kind": "sweep", "levels": [{"speedup": 2.0}],
          "axis": {"name": "share", "field": "share", "lo": 0.0, "hi": 1.0, "values": [0.0, 0.5, 1.0]}}

@@ -63,10 +63,12 @@ template <class K, class V>
 class WrongValue : public AlmostCorrect<K, V> {
  public:
   using AlmostCorrect<K, V>::AlmostCorrect;
-  std::optional<V> Load(const K& key) {
-    std::optional<V> value = Correct<K, V>::Load(key);
-    if (value && this->Fails()) *value += V{1} << 20;
-    return value;
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+  template <class F>
+  bool Visit(const K& key, F&& f) {
+    return Correct<K, V>::Visit(key, [&](const V& value) {
+      f(this->Fails() ? value + (V{1} << 20) : value);
+    });
   }
 };
 
@@ -106,10 +108,12 @@ template <class K, class V, int Factor>
 class Uneven : public AlmostCorrect<K, V> {
  public:
   using AlmostCorrect<K, V>::AlmostCorrect;
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+  template <class F>
+  bool Visit(const K& key, F&& f) {
     const int work = Ordinal() % 2 == 0 ? 200 : 200 * Factor;
     for (int i = 0; i < work; ++i) asm volatile("");
-    return Correct<K, V>::Load(key);
+    return Correct<K, V>::Visit(key, f);
   }
 };
 template <class K, class V>
@@ -122,11 +126,13 @@ template <class K, class V>
 class Stuck : public AlmostCorrect<K, V> {
  public:
   using AlmostCorrect<K, V>::AlmostCorrect;
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+  template <class F>
+  bool Visit(const K& key, F&& f) {
     if (loads_.fetch_add(1, std::memory_order_relaxed) % 200'000 == 100'000) {
       std::this_thread::sleep_for(std::chrono::milliseconds(30));
     }
-    return Correct<K, V>::Load(key);
+    return Correct<K, V>::Visit(key, f);
   }
 
  private:

@@ -98,9 +98,15 @@ class BucketTable {
   BucketTable& operator=(const BucketTable&) = delete;
 
   std::optional<V> Load(std::uint64_t hash, const K& key) const {
+    return LoadByVisit<V>(*this, hash, key);
+  }
+
+  template <class F>
+  bool Visit(std::uint64_t hash, const K& key, F&& f) const {
     const Place place = Find(hash, key);
-    if (place.bucket == nullptr) return std::nullopt;
-    return ValueAt(place);
+    if (place.bucket == nullptr) return false;
+    f(ValueAt(place));
+    return true;
   }
 
   void Store(std::uint64_t hash, const K& key, const V& value) {

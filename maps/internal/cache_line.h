@@ -115,13 +115,11 @@ class Home {
   Word& state() const { return words_[1]; }
   Word* slot(unsigned i) const { return words_ + 2 + 2 * std::size_t{i}; }
 
-  // To be called before the state is read: both lines of the home are then under
+  // To be prefetched before the state is read: both lines of the home are then under
   // way at once, not one after the other where the key is in the second (which a
-  // processor that waits for the first cannot know).
-  // (Inlined by force: g++ drops calls of functions that only prefetch.)
-  [[gnu::always_inline]] void Fetch() const {
-    __builtin_prefetch(words_ + kCacheLine / sizeof(std::uint64_t));
-  }
+  // processor that waits for the first cannot know). (By the caller: g++ drops calls
+  // of functions that only prefetch.)
+  const Word* second_line() const { return words_ + kCacheLine / sizeof(std::uint64_t); }
 
  private:
   Word* words_ = nullptr;

@@ -98,7 +98,7 @@ class CacheLineTable {
     Owner(CacheLineTable& map, std::uint64_t hash)
         : map_(map), hash_(hash), table_(map.tables_.Now()) {
       home_ = table_->HomeOf(hash);
-      home_.Fetch();
+      __builtin_prefetch(home_.second_line());
       state_ = home_.state().load(std::memory_order_relaxed);
       if (!Ops::TryLock(home_, state_)) [[unlikely]]
         LockSlowly();
@@ -214,15 +214,15 @@ class CacheLineTable {
 
   // hit(the value word of the entry with this key word whose value word is
   // `same`), or miss(). Lock-free; reads one or two adjacent lines unless the
-  // home has more than seven entries. Inline, and with a path of its own for
+  // home has more than seven entries. With a path of its own for
   // what hits at once, because a processor that waits for a line gets only so
   // far ahead as it has room for instructions: a dozen less, and one more line
   // is under way.
   template <class Same, class Hit, class Miss>
-  [[gnu::always_inline]] auto Find(std::uint64_t hash, std::uint64_t key, Same same, const Hit& hit,
+  auto Find(std::uint64_t hash, std::uint64_t key, Same same, const Hit& hit,
                                    const Miss& miss) const {
     const H home = tables_.Now()->HomeOf(hash);
-    home.Fetch();
+    __builtin_prefetch(home.second_line());
     const std::uint64_t state = home.state().load(std::memory_order_acquire);  // (1)
     const std::uint64_t tags = home.tags().load(std::memory_order_acquire);    // (2)
     const TagSet matches = MatchTags(tags, LineTag(hash));
@@ -242,7 +242,7 @@ class CacheLineTable {
     return found ? hit(found.value) : miss();
   }
   template <class Same>
-  [[gnu::always_inline]] Found Find(std::uint64_t hash, std::uint64_t key, Same same) const {
+  Found Find(std::uint64_t hash, std::uint64_t key, Same same) const {
     return Find(
         hash, key, same,
         [](std::uint64_t value) {

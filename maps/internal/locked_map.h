@@ -59,8 +59,13 @@ class LockedTable {
   explicit LockedTable(const LockOptions& options) : lock_(options) {}
 
   std::optional<V> Load(std::uint64_t hash, const K& key) {
+    return LoadByVisit<V>(*this, hash, key);
+  }
+
+  template <class F>
+  bool Visit(std::uint64_t hash, const K& key, F&& f) {
     Shared guard(lock_);
-    return table_.Load(hash, key);
+    return table_.Visit(hash, key, f);
   }
 
   void Store(std::uint64_t hash, const K& key, const V& value) {
@@ -211,7 +216,12 @@ class LockedMap {
   LockedMap(const LockedMap&) = delete;
   LockedMap& operator=(const LockedMap&) = delete;
 
-  std::optional<V> Load(const K& key) { return table_.Load(Hash{}(key), key); }
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
+    return table_.Visit(Hash{}(key), key, f);
+  }
 
   void Store(const K& key, const V& value) {
     table_.Store(Hash{}(key), key, value);

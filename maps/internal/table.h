@@ -93,9 +93,15 @@ class Table {
       "doubles at load factor 1, all at once, under the lock";
 
   std::optional<V> Load(std::uint64_t hash, const K& key) const {
+    return LoadByVisit<V>(*this, hash, key);
+  }
+
+  template <class F>
+  bool Visit(std::uint64_t hash, const K& key, F&& f) const {
     const auto it = map_.find(KeyRef{hash, key});
-    if (it == map_.end()) return std::nullopt;
-    return Value(it->second);
+    if (it == map_.end()) return false;
+    f(Value(it->second));
+    return true;
   }
 
   // The value in place, or null. Valid until the table changes.

@@ -15,7 +15,8 @@ HOT_COLD_MAP = [
     _mutant(
         "load_looks_hot_once",
         """      } else if (Hot::Find(bucket, hash, key, hot) != nullptr) {
-        return hot->value;  // promoted since we looked
+        f(hot->value);  // promoted since we looked
+        return true;
       } else {
 """,
         "      } else {\n",

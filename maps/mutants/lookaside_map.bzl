@@ -35,8 +35,8 @@ LOOKASIDE_MAP = [
     ),
     _mutant(
         "writers_at_work_unseen",
-        "    if (found && (spot.word & kWriters) == 0) {\n",
-        "    if (found) {\n",
+        "      if ((spot.word & kWriters) == 0) {\n",
+        "      {\n",
         "What is read while a write is at work is cached as if it were certain.",
         "lives",
     ),

@@ -74,8 +74,8 @@ SNAPSHOT_MAP = [
     ),
     _mutant(
         "load_without_guard",
-        "    return snapshot_.Read(guard).Load(Hash{}(key), key);\n",
-        "    return snapshot_.Now().Load(Hash{}(key), key);\n",
+        "    return snapshot_.Read(guard).Visit(Hash{}(key), key, f);\n",
+        "    return snapshot_.Now().Visit(Hash{}(key), key, f);\n",
         "Load reads the table without protection.",
         "tsan",
     ),

@@ -271,17 +271,16 @@ SYNC_MAP = [
     const ReadOnly* read = indexes_.Read();
     const Entry* entry = internal::FindEntry(*read->index, probe);
     if (entry == nullptr) {
-      if (!read->amended) return std::nullopt;
+      if (!read->amended) return false;
 """,
         """    const Probe probe{Hash{}(key), key};
     const ReadOnly* read = indexes_.Read();
     const Entry* entry = internal::FindEntry(*read->index, probe);
     if (entry == nullptr) {
-      if (!read->amended) return std::nullopt;
+      if (!read->amended) return false;
       Guard guard;
 """,
         "Load reads index, entry and value without a guard.",
-        survives = "What a Load reads without the mutex is freed three epochs later: it would have to be stopped between " +
-                   "two of its loads for as long. No run had that, not even with a disturbance at every access",
+        "threads",
     ),
 ]

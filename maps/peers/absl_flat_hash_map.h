@@ -95,12 +95,16 @@ class AbslFlatHashMap {
   AbslFlatHashMap(const AbslFlatHashMap&) = delete;
   AbslFlatHashMap& operator=(const AbslFlatHashMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     Shard& shard = ShardOf(key);
     absl::ReaderMutexLock lock(&shard.mutex);
     const auto found = shard.table.find(key);
-    if (found == shard.table.end()) return std::nullopt;
-    return found->second;
+    if (found == shard.table.end()) return false;
+    f(std::as_const(found->second));
+    return true;
   }
 
   void Store(const K& key, const V& value) {

@@ -14,7 +14,7 @@
 //
 // How operations are translated. A visitor runs under the group's lock, shared
 // for cvisit and exclusive for the others, so what it does is atomic:
-//   Load               cvisit
+//   Visit              cvisit
 //   Store              insert_or_assign
 //   LoadOrStore        try_emplace_or_cvisit
 //   LoadOrCompute      the same with a value that is computed by being converted:
@@ -99,10 +99,11 @@ class BoostConcurrentFlatMap {
   BoostConcurrentFlatMap(const BoostConcurrentFlatMap&) = delete;
   BoostConcurrentFlatMap& operator=(const BoostConcurrentFlatMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
-    std::optional<V> found;
-    map_.cvisit(key, [&](const auto& entry) { found.emplace(entry.second); });
-    return found;
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
+    return map_.cvisit(key, [&](const auto& entry) { f(entry.second); }) != 0;
   }
 
   void Store(const K& key, const V& value) { map_.insert_or_assign(key, value); }

@@ -293,11 +293,15 @@ class LibcdsMap {
   LibcdsMap(const LibcdsMap&) = delete;
   LibcdsMap& operator=(const LibcdsMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     peers::LibcdsAttach();
     auto found = table_->Get(key);
-    if (!found) return std::nullopt;
-    return found->value;
+    if (!found) return false;
+    f(std::as_const(found->value));
+    return true;
   }
 
   void Store(const K& key, const V& value) {

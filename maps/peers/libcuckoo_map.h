@@ -98,10 +98,11 @@ class LibcuckooMap {
   LibcuckooMap(const LibcuckooMap&) = delete;
   LibcuckooMap& operator=(const LibcuckooMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
-    std::optional<V> found;
-    map_.find_fn(key, [&](const V& value) { found.emplace(value); });
-    return found;
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
+    return map_.find_fn(key, [&](const V& value) { f(value); });
   }
 
   void Store(const K& key, const V& value) { map_.insert_or_assign(key, value); }

@@ -100,10 +100,14 @@ class TbbConcurrentHashMap {
   TbbConcurrentHashMap(const TbbConcurrentHashMap&) = delete;
   TbbConcurrentHashMap& operator=(const TbbConcurrentHashMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     typename Table::const_accessor element;
-    if (!map_.find(element, key)) return std::nullopt;
-    return element->second;
+    if (!map_.find(element, key)) return false;
+    f(element->second);
+    return true;
   }
 
   void Store(const K& key, const V& value) {

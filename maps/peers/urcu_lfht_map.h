@@ -132,11 +132,15 @@ class UrcuLfhtMap {
   UrcuLfhtMap(const UrcuLfhtMap&) = delete;
   UrcuLfhtMap& operator=(const UrcuLfhtMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const Guard guard;
     const Node* node = Lookup(Hash{}(key), key).node;
-    if (node == nullptr) return std::nullopt;
-    return node->value;
+    if (node == nullptr) return false;
+    f(node->value);
+    return true;
   }
 
   void Store(const K& key, const V& value) {

@@ -9,7 +9,7 @@
 // element takes it out, and epochs reclaim it. The table never grows: chains do.
 //
 // How operations are translated:
-//   Load               find
+//   Visit              find
 //   LoadOrStore        get_or_emplace
 //   Delete             erase(key)
 //   Range, Size, Clear the iterator; Range copies and visits afterwards, and
@@ -89,10 +89,14 @@ class XeniumHarrisMichaelMap {
   XeniumHarrisMichaelMap(const XeniumHarrisMichaelMap&) = delete;
   XeniumHarrisMichaelMap& operator=(const XeniumHarrisMichaelMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const auto found = map_->find(key);
-    if (found == map_->end()) return std::nullopt;
-    return found->second;
+    if (found == map_->end()) return false;
+    f(std::as_const(found->second));
+    return true;
   }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {

@@ -11,7 +11,7 @@
 // many; readers go on in the old block, which epochs reclaim.
 //
 // How operations are translated:
-//   Load               try_get_value
+//   Visit              try_get_value
 //   LoadOrStore, LoadOrCompute   get_or_emplace_lazy: the factory runs under the
 //                      bucket's lock, once, after the key was not found
 //   Delete, LoadAndDelete        erase, extract
@@ -104,10 +104,14 @@ class XeniumVyukovMap {
   XeniumVyukovMap(const XeniumVyukovMap&) = delete;
   XeniumVyukovMap& operator=(const XeniumVyukovMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     typename Table::accessor found;
-    if (!map_.try_get_value(key, found)) return std::nullopt;
-    return *found;
+    if (!map_.try_get_value(key, found)) return false;
+    f(*found);
+    return true;
   }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {

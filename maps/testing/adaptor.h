@@ -118,6 +118,10 @@ class MapAdaptor final : public AnyMap {
   std::optional<Number> Load(Number key) override {
     return Decode(map_.Load(KeyCode::Encode(key)));
   }
+  bool Visit(Number key, const std::function<void(Number)>& f) override {
+    return map_.Visit(KeyCode::Encode(key),
+                      [&](const V& value) { f(ValueCode::Decode(value)); });
+  }
   void Store(Number key, Number value) override {
     if constexpr (Supports<Map>(Op::kStore)) {
       map_.Store(KeyCode::Encode(key), ValueCode::Encode(value));

@@ -31,6 +31,7 @@ class AnyMap {
 
   virtual ~AnyMap() = default;
   virtual std::optional<Number> Load(Number key) = 0;
+  virtual bool Visit(Number key, const std::function<void(Number)>& f) = 0;
   virtual void Store(Number key, Number value) = 0;
   virtual Loaded<Number> LoadOrStore(Number key, Number value) = 0;
   virtual std::optional<Number> LoadAndDelete(Number key) = 0;

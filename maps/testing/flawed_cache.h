@@ -48,9 +48,12 @@ class FlawedCache : public FlawedCacheBase {
   std::size_t MemoryBytes() { return 256 + Base::Size() * 64; }
 
   std::optional<std::uint64_t> Load(std::uint64_t key) {
-    const auto found = Base::Load(key);
-    if (kFlaw == CacheFlaw::kMixesUpValues && !found) return Base::Load(key + 1);
-    return found;
+    return LoadByVisit<std::uint64_t>(*this, key);
+  }
+  template <class F>
+  bool Visit(std::uint64_t key, F&& f) {
+    if (Base::Visit(key, f)) return true;
+    return kFlaw == CacheFlaw::kMixesUpValues && Base::Visit(key + 1, f);
   }
   void Store(std::uint64_t key, std::uint64_t value) {
     const std::lock_guard lock(order_mutex_);

@@ -32,6 +32,11 @@ namespace cmap::testing {
 
 enum class Flaw {
   kNone,
+  kVisitsTwice,            // Visit calls its function again
+  kVisitsAbsent,           // Visit of an absent key hands out the default value
+  kVisitSaysAbsent,        // Visit calls its function and returns false
+  kVisitSwallows,          // Visit swallows what its function throws
+  kVisitKeepsLockOnThrow,  // a function that throws leaves the mutex locked
   kSplitCompareAndSwap,    // compares, then stores, in two sections
   kSplitLoadOrStore,       // looks, then stores, in two sections
   kSplitLoadAndDelete,     // loads, then deletes, in two sections
@@ -111,10 +116,28 @@ class FlawedMap {
   FlawedMap(const FlawedMap&) = delete;
   FlawedMap& operator=(const FlawedMap&) = delete;
 
-  std::optional<V> Load(const K& key) {
+  std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
+
+  template <class F>
+  bool Visit(const K& key, F&& f) {
+    // The next to come is told so, where it would wait for ever.
+    if (held_) throw std::logic_error("the lock is never released");
     Guard guard(mutex_);
-    if (kFlaw == Flaw::kTunableBreaks && level_ == 9) return std::nullopt;
-    return Find(key);
+    if (kFlaw == Flaw::kTunableBreaks && level_ == 9) return false;
+    const auto it = map_.find(key);
+    if (it == map_.end()) {
+      if constexpr (kFlaw == Flaw::kVisitsAbsent) f(V());
+      return false;
+    }
+    if constexpr (kFlaw == Flaw::kVisitKeepsLockOnThrow) held_ = true;
+    try {
+      f(std::as_const(it->second));
+    } catch (...) {
+      if constexpr (kFlaw != Flaw::kVisitSwallows) throw;
+    }
+    if constexpr (kFlaw == Flaw::kVisitKeepsLockOnThrow) held_ = false;
+    if constexpr (kFlaw == Flaw::kVisitsTwice) f(std::as_const(it->second));
+    return kFlaw != Flaw::kVisitSaysAbsent;
   }
 
   void Store(const K& key, const V& value) {

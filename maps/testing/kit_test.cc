@@ -90,6 +90,14 @@ TEST(KitTest, AFlawlessMapPassesEverything) {
   ExpectFlawless<FaultyKey, LifeCounted>();
 }
 
+TEST(KitTest, Visit) {
+  ExpectCaught<Flaw::kVisitsTwice>("visit");
+  ExpectCaught<Flaw::kVisitsAbsent>("visit");
+  ExpectCaught<Flaw::kVisitSaysAbsent>("visit");
+  ExpectCaught<Flaw::kVisitSwallows>("visit");
+  ExpectCaught<Flaw::kVisitKeepsLockOnThrow>("visit");
+}
+
 TEST(KitTest, SplitCompareAndSwap) {
   ExpectCaught<Flaw::kSplitCompareAndSwap>("shared_compare_and_swap");
   ExpectCaught<Flaw::kSplitCompareAndSwap>("transfers_keep_the_sum");

@@ -35,6 +35,7 @@ void EveryOperationCallable(const Context& context) {
   const auto map = context.Make();
   for (Number key = 0; key < context.Keys(16); ++key) {
     map->Load(key);
+    map->Visit(key, [](Number) {});
     if (map->Has(Op::kStore)) map->Store(key, key + 1);
     if (map->Has(Op::kLoadOrStore)) map->LoadOrStore(key, key + 2);
     if (map->Has(Op::kDelete)) map->Delete(key);
@@ -67,6 +68,47 @@ void LoadEmpty(const Context& context) {
     Expect(!map->Delete(key), "Delete(", key, ") of an empty map is true");
   }
   ExpectSize(*map, 0u, " of an empty map");
+}
+
+// Visit calls its function once with what the key holds, or not at all, and lets
+// through what it throws.
+void Visit(const Context& context) {
+  const auto map = context.Make();
+  const Number keys = context.Keys(100);
+  struct Failed : std::exception {};
+  const auto expect = [&](Number key, std::optional<Number> value) {
+    int calls = 0;
+    const bool found = map->Visit(key, [&](Number seen) {
+      ++calls;
+      ExpectEq(std::optional<Number>(seen), value, "what Visit(", key, ") hands out");
+    });
+    ExpectEq(found, value.has_value(), "Visit(", key, ")");
+    ExpectEq(calls, value ? 1 : 0, "calls of the function of Visit(", key, ")");
+    bool thrown = false;
+    try {
+      map->Visit(key, [&](Number) { throw Failed(); });
+    } catch (const Failed&) {
+      thrown = true;
+    }
+    ExpectEq(thrown, value.has_value(), "whether Visit(", key, ") throws what its function does");
+  };
+  for (Number key = 0; key < keys; ++key) {
+    expect(key, std::nullopt);
+    map->Put(key, Value(key));
+    expect(key, Value(key));
+    if (map->Has(Op::kStore)) {  // no lock is left behind
+      map->Store(key, Value(key, 1));
+      expect(key, Value(key, 1));
+    }
+    if (map->Has(Op::kDelete) && key % 3 == 0) {
+      Expect(map->Delete(key), "Delete of present ", key, " is false");
+      expect(key, std::nullopt);
+    }
+  }
+  for (Number key = 0; key < keys; ++key) {
+    if (map->Has(Op::kDelete) && key % 3 == 0) continue;
+    expect(key, Value(key, map->Has(Op::kStore) ? 1 : 0));
+  }
 }
 
 void StoreOverwrites(const Context& context) {
@@ -370,6 +412,7 @@ constexpr Check kChecks[] = {
      {.every_key = false, .results = false, .linearizable = false},
      &EveryOperationCallable},
     {"load_empty", {.every_key = false, .linearizable = false}, &LoadEmpty},
+    {"visit", {.fits_a_cache = true}, &Visit},
     {"store_overwrites", {.ops = OpSet(Op::kStore), .fits_a_cache = true}, &StoreOverwrites},
     {"load_or_store", {.ops = OpSet(Op::kLoadOrStore), .fits_a_cache = true}, &LoadOrStore},
     {"load_or_compute", {.ops = OpSet(Op::kLoadOrCompute), .fits_a_cache = true}, &LoadOrCompute},

@@ -75,6 +75,12 @@ class SmallControl {
     return traits;
   }
 
+  template <class F>
+  bool Visit(std::uint64_t key, F&& f) {
+    const std::optional<std::uint64_t> found = static_cast<Derived*>(this)->Load(key);
+    if (found) f(*found);
+    return found.has_value();
+  }
   void Clear() {}
   std::size_t Size() { return 0; }
   void Reserve(std::size_t) {}

@@ -61,8 +61,12 @@ class StaleSizeMap : public LockedControl {
   explicit StaleSizeMap(const Options&) {}
 
   std::optional<std::uint64_t> Load(std::uint64_t key) {
+    return LoadByVisit<std::uint64_t>(*this, key);
+  }
+  template <class F>
+  bool Visit(std::uint64_t key, F&& f) {
     running_.fetch_add(1, std::memory_order_relaxed);
-    const auto found = LockedMap::Load(key);
+    const bool found = LockedMap::Visit(key, f);
     running_.fetch_sub(1, std::memory_order_relaxed);
     return found;
   }
