@@ -313,8 +313,8 @@ class TraceRecorder {
 
   // The threads' way to their Threads: a small cache, and what says that a thread has ended.
   struct Cached {
-    std::uint64_t recorder = 0;
-    Thread* thread = nullptr;
+    std::uint64_t recorder;
+    Thread* thread;
   };
   struct Registrations {
     std::vector<std::pair<std::uint64_t, std::shared_ptr<Thread>>> of;
