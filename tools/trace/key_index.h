@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace cmap::trace {
@@ -24,6 +25,17 @@ class KeyIndex {
     hashes_.push_back(hash);
     slots_[at] = static_cast<std::uint32_t>(hashes_.size());
     return slots_[at] - 1;
+  }
+
+  // The number of a hash that has one.
+  std::optional<std::uint32_t> Find(std::uint64_t hash) const {
+    if (slots_.empty()) return std::nullopt;
+    std::size_t at = Home(hash);
+    while (slots_[at] != 0) {
+      if (hashes_[slots_[at] - 1] == hash) return slots_[at] - 1;
+      at = (at + 1) & (slots_.size() - 1);
+    }
+    return std::nullopt;
   }
 
   std::size_t size() const { return hashes_.size(); }

@@ -40,7 +40,10 @@ void Profile::Add(const Record& record, std::uint64_t key_hash) {
   if (record.key_bytes) key_sizes_.Add(*record.key_bytes);
   if (record.value_bytes) value_sizes_.Add(*record.value_bytes);
   found_told_ += record.found && IsLookup(record.op);
-  if (rate_ < 1) AddToAllKeys(key_hash, 1);
+  if (rate_ < 1) {
+    AddToAllKeys(key_hash, 1);
+    AddEarly(record, key_hash);
+  }
   if (Followed(key_hash)) {
     const std::size_t known = index_.size();
     const std::uint32_t key = index_.Number(key_hash);
@@ -55,7 +58,7 @@ void Profile::Add(const Record& record, std::uint64_t key_hash) {
 }
 
 void Profile::AddKey(std::uint32_t number, const Record& record, bool known) {
-  const std::size_t group = GroupOf(number);
+  const std::size_t group = GroupOf(index_.hash(number));
   if (known) {
     // Followed keys stand for 1 / rate_ keys each, also in the stack.
     const double distance = stack_.Depth(number) / rate_;
@@ -68,16 +71,28 @@ void Profile::AddKey(std::uint32_t number, const Record& record, bool known) {
     stack_.Push();
   }
   Key& key = keys_[number];
-  ++key.requests;
   ++requests_[group];
-  const workloads::SetStep& step = workloads::ApplyToStates(record.op, ops_ & 1, key.state);
-  if (IsLookup(record.op)) {
-    ++lookups_[group];
-    key.misses += !record.found.value_or(step.certain);
-  }
+  lookups_[group] += IsLookup(record.op);
   present_ -= key.state != workloads::kAbsent;
-  key.state = step.after;
+  Apply(key, record);
   present_ += key.state != workloads::kAbsent;
+}
+
+void Profile::Apply(Key& key, const Record& record) const {
+  const workloads::SetStep& step = workloads::ApplyToStates(record.op, ops_ & 1, key.state);
+  key.misses += IsLookup(record.op) && !record.found.value_or(step.certain);
+  key.state = step.after;
+  ++key.requests;
+}
+
+void Profile::AddEarly(const Record& record, std::uint64_t hash) {
+  if (early_index_.size() < kEarlyKeys) {
+    const std::uint32_t number = early_index_.Number(hash);
+    if (number == early_keys_.size()) early_keys_.push_back({.state = workloads::kAbsent});
+    Apply(early_keys_[number], record);
+  } else if (const auto number = early_index_.Find(hash)) {
+    Apply(early_keys_[*number], record);
+  }
 }
 
 void Profile::AddToAllKeys(std::uint64_t hash, std::uint64_t count) {
@@ -95,6 +110,9 @@ void Profile::BeginSampling() {
   buckets_.resize(kHashings);
   for (std::uint32_t i = 0; i < keys_.size(); ++i) {
     AddToAllKeys(index_.hash(i), keys_[i].requests);
+    if (i >= kEarlyKeys) continue;
+    early_index_.Number(index_.hash(i));
+    early_keys_.push_back(keys_[i]);
   }
 }
 

@@ -60,6 +60,7 @@ class Profile {
   static constexpr std::size_t kDistances = 64;
   static constexpr std::size_t kHashings = 8;
   static constexpr std::size_t kBuckets = 1024;
+  static constexpr std::size_t kEarlyKeys = 16'384;
 
   struct Key {
     // Look-ups that did not find: as the trace says, otherwise as a map that was empty before
@@ -76,11 +77,11 @@ class Profile {
   // A total over the followed keys, by groups of keys.
   using Grouped = std::array<double, kGroups>;
 
-  std::size_t GroupOf(std::uint32_t number) const {
-    return (index_.hash(number) >> 8) % kGroups;
-  }
+  static std::size_t GroupOf(std::uint64_t hash) { return (hash >> 8) % kGroups; }
   bool Followed(std::uint64_t hash) const { return hash <= threshold_; }
   void AddKey(std::uint32_t number, const Record& record, bool known);
+  void Apply(Key& key, const Record& record) const;
+  void AddEarly(const Record& record, std::uint64_t hash);
   void AddToAllKeys(std::uint64_t hash, std::uint64_t count);
   void NoteGrowth();
   void BeginSampling();
@@ -90,11 +91,13 @@ class Profile {
   struct Basis;
   Basis BasisOf(const Recording& recording) const;
   Grouped FirstRequests() const;
-  Grouped Misses() const;
+  Grouped Misses(bool of_early_keys) const;
+  Estimate HitRate(const Basis& basis) const;
   Estimate Distinct(const Basis& basis) const;
-  // The share that `part`, a total over the followed keys, is of all requests or look-ups.
+  // The share that `part`, a total over the followed keys, and `certain`, a total that is known,
+  // are of all requests or look-ups.
   Estimate ShareOf(const Grouped& part, const Grouped& whole, std::optional<double> all,
-                   const Basis& basis) const;
+                   const Basis& basis, double certain = 0) const;
   Estimate Entropy(const Basis& basis) const;
   Estimate Top100(const Basis& basis) const;
   nlohmann::json Operations() const;
@@ -121,7 +124,12 @@ class Profile {
   SizeHistogram key_sizes_;
   SizeHistogram value_sizes_;
 
-  // Only while sampling: what can be had of all keys without following them.
+  // Only while sampling. The first keys of the trace, whose look-ups are followed whatever their
+  // hash: popular keys are among them nearly always, and which of those a sample holds
+  // would otherwise decide the estimate of the misses.
+  KeyIndex early_index_;
+  std::vector<Key> early_keys_;
+  // And what can be had of all keys without following them.
   std::optional<FrequentKeys> frequent_;
   std::vector<std::array<std::uint64_t, kBuckets>> buckets_;  // by hashing
 

@@ -81,14 +81,15 @@ Profile::Basis Profile::BasisOf(const Recording& recording) const {
 
 Profile::Grouped Profile::FirstRequests() const {
   Grouped first{};
-  for (std::uint32_t i = 0; i < keys_.size(); ++i) ++first[GroupOf(i)];
+  for (std::uint32_t i = 0; i < keys_.size(); ++i) ++first[GroupOf(index_.hash(i))];
   return first;
 }
 
-Profile::Grouped Profile::Misses() const {
+Profile::Grouped Profile::Misses(bool of_early_keys) const {
   Grouped misses{};
   for (std::uint32_t i = 0; i < keys_.size(); ++i) {
-    misses[GroupOf(i)] += keys_[i].misses;
+    const std::uint64_t hash = index_.hash(i);
+    if (of_early_keys || !early_index_.Find(hash)) misses[GroupOf(hash)] += keys_[i].misses;
   }
   return misses;
 }
@@ -107,11 +108,11 @@ Estimate Profile::Distinct(const Basis& basis) const {
 // another sample. `part` is chosen to be the one that popular keys add little to (misses, not
 // hits), as whether the most popular key is in the sample is the greatest uncertainty.
 Estimate Profile::ShareOf(const Grouped& part, const Grouped& whole, std::optional<double> all,
-                          const Basis& basis) const {
+                          const Basis& basis, double certain) const {
   const double sum = Sum(part);
   const double total = all ? *all * basis.rate : Sum(whole);
   if (total == 0) return Exact(0);
-  const double share = sum / total;
+  const double share = (sum + certain * basis.rate) / total;
   // Without the whole, what counts is by how much the parts differ from their share of it.
   const double slope = all ? 0 : share;
   const double mean = (sum - slope * Sum(whole)) / kGroups;
@@ -122,6 +123,16 @@ Estimate Profile::ShareOf(const Grouped& part, const Grouped& whole, std::option
   }
   const double variance = (1 - basis.rate) * squares * kGroups / (kGroups - 1);
   return Share(share, kTwoSigma * std::sqrt(variance) / total);
+}
+
+Estimate Profile::HitRate(const Basis& basis) const {
+  // In a recording of some keys the early ones are a sample as well.
+  if (basis.rate < rate_) {
+    return OneMinus(ShareOf(Misses(true), lookups_, basis.lookups, basis));
+  }
+  double early = 0;
+  for (const Key& key : early_keys_) early += key.misses;
+  return OneMinus(ShareOf(Misses(false), lookups_, basis.lookups, basis, early));
 }
 
 Estimate Profile::Entropy(const Basis& basis) const {
@@ -245,8 +256,7 @@ json Profile::ToJson(const Description& description, const Recording& recording)
   } else if (Sum(lookups_) == 0 && basis.lookups.value_or(0) == 0) {
     figures["hit_rate"] = Unknown("the trace looks nothing up");
   } else {
-    figures["hit_rate"] =
-        AsJson(OneMinus(ShareOf(Misses(), lookups_, basis.lookups, basis)));
+    figures["hit_rate"] = AsJson(HitRate(basis));
     figures["hit_rate"]["told"] = found_told_ != 0;
   }
   figures["entropy_1024"] = keys_sampled ? Unknown(kNotFromKeys) : AsJson(Entropy(basis));
