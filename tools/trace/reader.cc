@@ -93,6 +93,9 @@ std::string_view Recognise(Input& input, const ReadOptions& options) {
   if (head.starts_with("<")) {
     throw TraceError(path + " is a page of HTML or XML, not a trace; was the download refused?");
   }
+  if (head.find('\r') != std::string_view::npos && head.find('\n') == std::string_view::npos) {
+    throw TraceError(path + " ends its lines with carriage returns; convert it first: tr '\\r' '\\n'");
+  }
   if (IsText(head)) {
     const std::string_view name = RecogniseText(head);
     if (!name.empty()) return name;

@@ -22,13 +22,13 @@ class TraceError : public std::runtime_error {
 
 struct Record {
   // The bytes that identify the key; valid until the next record is read.
-  std::string_view key;
+  std::string_view key = {};
   Op op = Op::kLoadOrStore;
   std::uint64_t time_ns = 0;  // non-decreasing; 0 where the format has no times
   std::uint64_t client = 0;   // equal for the same client or thread
-  std::optional<std::uint64_t> key_bytes;
-  std::optional<std::uint64_t> value_bytes;
-  std::optional<bool> found;  // as the traced program saw it
+  std::optional<std::uint64_t> key_bytes = {};
+  std::optional<std::uint64_t> value_bytes = {};
+  std::optional<bool> found = {};  // as the traced program saw it
 };
 
 // Which part of the program's operations is in the file.
@@ -57,7 +57,7 @@ struct Recording {
 
 // What a file was taken for, and what it tells.
 struct Description {
-  std::string format;
+  std::string format = {};
   bool has_operations = true;  // otherwise every request is a LoadOrStore
   bool has_times = true;
   bool has_clients = true;

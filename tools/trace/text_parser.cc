@@ -161,7 +161,7 @@ void SplitFields(std::string_view line, char separator, std::vector<std::string_
 std::string Quoted(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text.substr(0, 40)) {
-    quoted += c < ' ' && c >= 0 ? '?' : c;
+    quoted += static_cast<unsigned char>(c) < ' ' ? '?' : c;
   }
   return quoted + (text.size() > 40 ? "...'" : "'");
 }
