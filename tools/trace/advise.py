@@ -119,7 +119,7 @@ def _growth_line(growth):
             f"{_number(last['present'])}, at most {_number(peak)}")
 
 
-def _arrival_lines(arrivals):
+def _arrival_lines(arrivals, recorded):
     if "unknown" in arrivals:
         return [f"not known: {arrivals['unknown']}"]
     windows = arrivals["windows"]
@@ -129,7 +129,8 @@ def _arrival_lines(arrivals):
     chosen = sorted({0, len(windows) // 2, len(windows) - 1})
     parts = [f"{windows[i]['index_of_dispersion']:.3g} in windows of {_seconds(windows[i]['seconds'])}" for i in chosen]
     return [f"{_seconds(arrivals['seconds'])}; index of dispersion {', '.join(parts)}",
-            "(1: independent arrivals; above: bursts; below: evenly spaced)"]
+            "(1: independent arrivals; above: bursts; below: evenly spaced)" +
+            ("; of the recorded part, whose distance from 1 is smaller than the whole's" if recorded else "")]
 
 
 def describe(traces, result):
@@ -153,7 +154,7 @@ def describe(traces, result):
         ("locality (LRU)", _cache_line(figures["locality"])),
         ("growth", _growth_line(figures["growth"])),
     ]
-    for i, line in enumerate(_arrival_lines(figures["arrivals"])):
+    for i, line in enumerate(_arrival_lines(figures["arrivals"], result["recorded"])):
         rows.append(("arrivals" if i == 0 else "", line))
     rows += [("key bytes", _bytes(figures["key_bytes"])), ("value bytes", _bytes(figures["value_bytes"]))]
     lines += [f"  {name:<20} {text}" for name, text in rows]

@@ -204,12 +204,22 @@ json Profile::Operations() const {
 json Profile::Locality(const Basis& basis) const {
   json curve = json::array();
   Grouped misses = FirstRequests();
+  const double total = basis.ops ? *basis.ops * basis.rate : Sum(requests_);
   std::size_t last = kDistances;
   while (last > 0 && Sum(again_[last - 1]) == 0) --last;
   // From the largest distance that occurs down.
   for (std::size_t k = last; k-- > 0;) {
-    const Estimate hits = OneMinus(ShareOf(misses, requests_, basis.ops, basis));
-    curve.push_back({{"entries", std::ldexp(1.0, static_cast<int>(k))}, {"hit_rate", AsJson(hits)}});
+    const double entries = std::ldexp(1.0, static_cast<int>(k));
+    Estimate hits = OneMinus(ShareOf(misses, requests_, basis.ops, basis));
+    // Distances are counts of followed keys, binomial themselves: the size of the cache is known
+    // to a factor of 1 + this, within which lies this part of the requests on either side.
+    const double factor = kTwoSigma * std::sqrt((1 - basis.rate) / (entries * basis.rate));
+    const double beyond = k + 1 < kDistances ? Sum(again_[k + 1]) : 0;
+    const double up = std::log2(1 + factor) * Ratio(beyond, total);
+    const double down = std::log2(1 + factor) * Ratio(Sum(again_[k]), total);
+    hits = {hits.value, std::max(0.0, hits.value - std::hypot(hits.value - hits.low, down)),
+            std::min(1.0, hits.value + std::hypot(hits.high - hits.value, up))};
+    curve.push_back({{"entries", entries}, {"hit_rate", AsJson(hits)}});
     for (std::size_t g = 0; g < kGroups; ++g) misses[g] += again_[k][g];
   }
   std::reverse(curve.begin(), curve.end());

@@ -17,7 +17,7 @@
 // probably not in it: for that, record Sampled::kOperations for a while.
 //
 // Guarantees. Any number of threads. Lines are in the order of their times, over all threads.
-// Memory: buffer_bytes for each thread, twice that while they are written. Disk: max_files of
+// Memory: buffer_bytes for each thread, and three times as much again for writing. Disk: max_files of
 // rotate_bytes; then the oldest is removed. Nothing is lost when the program ends by returning
 // from main or by std::exit, as far as operations are over by then; after a crash, _exit or kill -9
 // what threads had in their buffers is missing: the last flush_interval, or what was recorded
@@ -791,14 +791,14 @@ class SampledMap {
   mapped_type& at(const key_type& key)
     requires requires(Map& m) { m.at(key); }
   {
-    Found(map_, key);
-    return map_.at(key);
+    const auto at = Found(map_, key);
+    return at == map_.end() ? map_.at(key) : at->second;
   }
   const mapped_type& at(const key_type& key) const
     requires requires(const Map& m) { m.at(key); }
   {
-    Found(map_, key);
-    return map_.at(key);
+    const auto at = Found(map_, key);
+    return at == map_.end() ? map_.at(key) : at->second;
   }
   mapped_type& operator[](const key_type& key)
     requires requires(Map& m) { m[key]; m.try_emplace(key); }
