@@ -217,8 +217,8 @@ json Profile::Locality(const Basis& basis) const {
     const double beyond = k + 1 < kDistances ? Sum(again_[k + 1]) : 0;
     const double up = std::log2(1 + factor) * Ratio(beyond, total);
     const double down = std::log2(1 + factor) * Ratio(Sum(again_[k]), total);
-    hits = {hits.value, std::max(0.0, hits.value - std::hypot(hits.value - hits.low, down)),
-            std::min(1.0, hits.value + std::hypot(hits.high - hits.value, up))};
+    // (Both errors come from which keys are followed, and may well have the same sign.)
+    hits = {hits.value, std::max(0.0, hits.low - down), std::min(1.0, hits.high + up)};
     curve.push_back({{"entries", entries}, {"hit_rate", AsJson(hits)}});
     for (std::size_t g = 0; g < kGroups; ++g) misses[g] += again_[k][g];
   }

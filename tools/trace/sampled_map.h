@@ -102,19 +102,30 @@ constexpr std::uint64_t Mix(std::uint64_t x) {  // finaliser of MurmurHash3
   return x ^ (x >> 33);
 }
 
-inline std::uint64_t HashBytes(std::string_view bytes, std::uint64_t seed) {
-  std::uint64_t hash = seed + bytes.size();
-  const char* at = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= 8; left -= 8, at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-    hash ^= hash >> 32;
-  }
+inline std::uint64_t Word(const char* from, std::size_t bytes) {
   std::uint64_t word = 0;
-  for (; left > 0; --left) word = word << 8 | static_cast<unsigned char>(at[left - 1]);
-  return Mix(hash ^ word);
+  std::memcpy(&word, from, bytes);
+  return word;
+}
+
+// Short texts are read in few loads, which overlap: this is most of what recording costs.
+inline std::uint64_t HashBytes(std::string_view text, std::uint64_t seed) {
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15ULL;
+  const char* at = text.data();
+  const std::size_t n = text.size();
+  std::uint64_t hash = seed + n;
+  if (n >= 8) {
+    for (const char* const last = at + n - 8; at < last; at += 8) {
+      hash = (hash ^ Word(at, 8)) * kOdd;
+      hash ^= hash >> 32;
+    }
+    hash ^= Word(text.data() + n - 8, 8);
+  } else if (n >= 4) {
+    hash ^= Word(at, 4) << 32 | Word(at + n - 4, 4);
+  } else if (n > 0) {
+    hash ^= Word(at, 1) << 32 | Word(at + n / 2, 1) << 16 | Word(at + n - 1, 1);
+  }
+  return Mix(hash * kOdd);
 }
 
 template <class K>
