@@ -63,6 +63,8 @@ const BadTrace kBadTraces[] = {
     {"time_not_a_number", "1,1,get,a\nnoon,1,get,b\n", "the time 'noon'"},
     {"time_negative", "1,1,get,a\n-2,1,get,b\n", "the time '-2'"},
     {"time_overflows", "99999999999999999,1,get,b\n", "more than 2^64 nanoseconds"},
+    {"time_infinite", "1e400,1,get,b\n", "the time '1e400'"},
+    {"time_with_letters", "1.5s,1,get,b\n", "the time '1.5s' is not a number"},
     {"time_backwards", "2,1,get,a\n1.5,1,get,b\n", "operation 2, read as own CSV: the clock runs backwards, by 500000000 ns"},
     {"empty_key", "1,1,get,\n", "the key is empty"},
     {"size_negative", "1,1,set,a,-4\n", "the size '-4'"},

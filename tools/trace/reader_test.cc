@@ -60,6 +60,13 @@ TEST(OwnCsv, WithHeaderInAnyOrderAndUnknownColumns) {
   EXPECT_FALSE(trace.description.has_clients);
 }
 
+TEST(OwnCsv, Times) {
+  const auto trace = ReadText("0,1,get,a\n1e-06,1,get,a\n2.5E-3,1,get,a\n1700000000.123456789,1,get,a\n");
+  std::vector<std::uint64_t> times;
+  for (const auto& record : trace.records) times.push_back(record.record.time_ns);
+  EXPECT_EQ(times, (std::vector<std::uint64_t>{0, 1000, 2'500'000, 1'700'000'000'123'456'789}));
+}
+
 TEST(OwnCsv, NotesOfTheRecorder) {
   const auto trace = ReadText(
       "#trace recorded=keys rate=0.25\n#from operations=10 lookups=5\ntime_ns,thread,op,key\n1,1,get,a\n"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <unordered_map>
 #include <utility>
@@ -49,6 +50,22 @@ constexpr std::pair<std::string_view, Op> kWords[] = {
 constexpr std::size_t kLongestWord = 18;
 
 constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+[[noreturn]] void ThrowTimeTooLarge(std::string_view text) {
+  throw BadLine("the time " + Quoted(text) + " is more than 2^64 nanoseconds");
+}
+
+// Times as programs write small or large floating-point numbers: 1e-06.
+std::uint64_t ParseExponent(std::string_view text, std::uint64_t unit_ns) {
+  double units = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), units);
+  if (error != std::errc() || end != text.data() + text.size() || !(units >= 0)) {
+    throw BadLine("the time " + Quoted(text) + " is not a number");
+  }
+  const double ns = units * static_cast<double>(unit_ns);
+  if (ns >= 1e19) ThrowTimeTooLarge(text);
+  return static_cast<std::uint64_t>(std::nearbyint(ns));
+}
 
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
@@ -115,18 +132,18 @@ std::uint64_t ParseNumber(std::string_view text, std::string_view field) {
 }
 
 std::uint64_t ParseTime(std::string_view text, std::uint64_t unit_ns) {
-  const std::size_t point = std::min(text.find('.'), text.size());
+  // To the nanosecond, which a double could not tell in times since 1970.
+  const std::size_t point = text.find_first_of(".eE");
+  if (point != std::string_view::npos && text[point] != '.') return ParseExponent(text, unit_ns);
   const std::uint64_t whole = ParseNumber(text.substr(0, point), "time");
-  if (whole > std::numeric_limits<std::uint64_t>::max() / unit_ns - 1) {
-    throw BadLine("the time " + Quoted(text) + " is more than 2^64 nanoseconds");
-  }
+  if (whole > std::numeric_limits<std::uint64_t>::max() / unit_ns - 1) ThrowTimeTooLarge(text);
   std::uint64_t ns = whole * unit_ns;
-  for (std::size_t i = point + 1; i < text.size(); ++i) {
-    if (text[i] < '0' || text[i] > '9') {
-      throw BadLine("the time " + Quoted(text) + " is not a number");
-    }
-    unit_ns /= 10;
-    ns += unit_ns * static_cast<std::uint64_t>(text[i] - '0');
+  if (point == std::string_view::npos) return ns;
+  std::uint64_t place_ns = unit_ns;
+  for (const char digit : text.substr(point + 1)) {
+    if (digit < '0' || digit > '9') return ParseExponent(text, unit_ns);
+    place_ns /= 10;
+    ns += place_ns * static_cast<std::uint64_t>(digit - '0');
   }
   return ns;
 }
