@@ -236,7 +236,8 @@ bool LooksLikeTwitter(std::string_view line) {
 
 bool LooksLikeYcsb(std::string_view line) {
   const std::string_view op = TakeWord(line);
-  const bool known = op == "READ" || op == "INSERT" || op == "UPDATE" || op == "DELETE" || op == "SCAN";
+  const bool known =
+      op == "READ" || op == "INSERT" || op == "UPDATE" || op == "DELETE" || op == "SCAN";
   return known && !TakeWord(line).empty() && !TakeWord(line).empty();
 }
 

@@ -109,8 +109,8 @@ class ColumnsCsv final : public LineParser {
 
   std::string_view Field(std::size_t column) const {
     if (column > fields_.size()) {
-      throw BadLine("has " + std::to_string(fields_.size()) + " fields, --columns asks for number " +
-                    std::to_string(column));
+      throw BadLine("has " + std::to_string(fields_.size()) +
+                    " fields, --columns asks for number " + std::to_string(column));
     }
     return fields_[column - 1];
   }
@@ -190,11 +190,26 @@ std::vector<Place> Layout(std::string_view format, std::size_t& length) {
   for (const char c : format.substr(1)) {
     std::size_t bytes = 0;
     switch (c) {
-      case 'b': case 'B': bytes = 1; break;
-      case 'h': case 'H': bytes = 2; break;
-      case 'i': case 'I': case 'l': case 'L': bytes = 4; break;
-      case 'q': case 'Q': bytes = 8; break;
-      default: Refuse(std::string("format has the letter '") + c + "', which is none of bBhHiIlLqQ");
+      case 'b':
+      case 'B':
+        bytes = 1;
+        break;
+      case 'h':
+      case 'H':
+        bytes = 2;
+        break;
+      case 'i':
+      case 'I':
+      case 'l':
+      case 'L':
+        bytes = 4;
+        break;
+      case 'q':
+      case 'Q':
+        bytes = 8;
+        break;
+      default:
+        Refuse(std::string("format has the letter '") + c + "', which is none of bBhHiIlLqQ");
     }
     places.push_back({length, bytes});
     length += bytes;

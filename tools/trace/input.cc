@@ -208,10 +208,12 @@ std::unique_ptr<ByteSource> OpenSource(const std::string& path) {
     return std::make_unique<ZstdSource>(path, CompressedBytes(std::move(file), std::move(head)));
   }
   const auto refuse = [&](const char* what, const char* program) {
-    throw TraceError(path + " is compressed with " + what + ", which is not read; unpack it first: " +
-                     program);
+    throw TraceError(path + " is compressed with " + what +
+                     ", which is not read; unpack it first: " + program);
   };
-  if (head.starts_with("\xfd" "7zXZ"sv)) refuse("xz", "xz -d");
+  if (head.starts_with("\xfd"
+                       "7zXZ"sv))
+    refuse("xz", "xz -d");
   if (head.starts_with("BZh"sv)) refuse("bzip2", "bzip2 -d");
   if (head.starts_with("PK\x03\x04"sv)) refuse("zip", "unzip");
   if (head.starts_with("\x04\x22\x4d\x18"sv)) refuse("lz4", "lz4 -d");
@@ -220,7 +222,8 @@ std::unique_ptr<ByteSource> OpenSource(const std::string& path) {
 
 }  // namespace
 
-Input::Input(const std::string& path) : path_(path), source_(OpenSource(path)), buffer_(2 * kChunk) {}
+Input::Input(const std::string& path)
+    : path_(path), source_(OpenSource(path)), buffer_(2 * kChunk) {}
 
 Input::~Input() = default;
 
@@ -261,8 +264,8 @@ bool Input::Line(std::string_view& line) {
   for (;;) {
     const char* from = buffer_.data() + begin_;
     const std::size_t there = end_ - begin_;
-    const void* end = there == searched ? nullptr
-                                        : std::memchr(from + searched, '\n', there - searched);
+    const void* end =
+        there == searched ? nullptr : std::memchr(from + searched, '\n', there - searched);
     if (end != nullptr) {
       line = {from, static_cast<std::size_t>(static_cast<const char*>(end) - from)};
       begin_ += line.size() + 1;

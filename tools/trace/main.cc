@@ -37,8 +37,8 @@ Number ParseFlag(std::string_view name, std::string_view text, Number least, Num
   if (error != std::errc() || end != text.data() + text.size() || !(number > least) ||
       !(number <= most)) {
     throw TraceError(std::string(name) + '=' + std::string(text) +
-                     " is out of range; it is a number above " + std::to_string(least) + " and up to " +
-                     std::to_string(most));
+                     " is out of range; it is a number above " + std::to_string(least) +
+                     " and up to " + std::to_string(most));
   }
   return number;
 }

@@ -111,8 +111,8 @@ class MetricsPort {
   static void Send(int client, const char* status, const std::string& body) {
     const std::string answer = std::string("HTTP/1.1 ") + status +
                                "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8"
-                               "\r\nContent-Length: " + std::to_string(body.size()) +
-                               "\r\nConnection: close\r\n\r\n" + body;
+                               "\r\nContent-Length: " +
+                               std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
     for (std::size_t sent = 0; sent < answer.size();) {
       const ssize_t n = send(client, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
       if (n <= 0) return;

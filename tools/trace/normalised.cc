@@ -93,8 +93,9 @@ void NormalisedWriter::Add(const Record& record, std::uint64_t key_hash) {
   const std::uint32_t key = keys_.Number(key_hash);
   const std::uint32_t client = clients_.Number(record.client);
   if (key >= kMostKeys) {
-    throw TraceError("the trace has more than 2^28 keys, which the compact form cannot number; "
-                     "take a sample of the keys: --sample 0.1");
+    throw TraceError(
+        "the trace has more than 2^28 keys, which the compact form cannot number; "
+        "take a sample of the keys: --sample 0.1");
   }
   const std::uint64_t value_bytes = record.value_bytes ? *record.value_bytes + 1 : 0;
   unsigned first = static_cast<unsigned>(record.op);
@@ -239,7 +240,9 @@ bool NormalisedReader::Next(Step& step) { return state_->Next(step); }
 std::uint64_t NormalisedReader::ops() const { return state_->header.ops; }
 std::uint64_t NormalisedReader::keys() const { return state_->header.keys; }
 std::uint64_t NormalisedReader::clients() const { return state_->header.clients; }
-bool NormalisedReader::has_operations() const { return (state_->header.flags & kHasOperations) != 0; }
+bool NormalisedReader::has_operations() const {
+  return (state_->header.flags & kHasOperations) != 0;
+}
 bool NormalisedReader::has_times() const { return (state_->header.flags & kHasTimes) != 0; }
 bool NormalisedReader::has_clients() const { return (state_->header.flags & kHasClients) != 0; }
 

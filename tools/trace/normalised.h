@@ -19,9 +19,9 @@ namespace cmap::trace {
 // One operation of the compact form.
 struct Step {
   Op op;
-  std::uint32_t key;     // numbered in the order in which keys are first asked for
-  std::uint32_t client;  // likewise
-  std::uint64_t time_ns;  // since the first operation
+  std::uint32_t key;          // numbered in the order in which keys are first asked for
+  std::uint32_t client;       // likewise
+  std::uint64_t time_ns;      // since the first operation
   std::uint64_t value_bytes;  // 0: unknown
   std::uint64_t key_bytes;    // of the key, 0: unknown
 };

@@ -25,12 +25,12 @@ struct NamedField {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr NamedField kFields[] = {
-    {"time", Field::kTime, kSecond},    {"time_ns", Field::kTime, 1},
-    {"time_us", Field::kTime, 1000},    {"time_ms", Field::kTime, 1'000'000},
-    {"thread", Field::kThread, 0},      {"client", Field::kThread, 0},
-    {"operation", Field::kOp, 0},       {"op", Field::kOp, 0},
-    {"key", Field::kKey, 0},            {"size", Field::kSize, 0},
-    {"value_size", Field::kSize, 0},    {"key_size", Field::kKeySize, 0},
+    {"time", Field::kTime, kSecond}, {"time_ns", Field::kTime, 1},
+    {"time_us", Field::kTime, 1000}, {"time_ms", Field::kTime, 1'000'000},
+    {"thread", Field::kThread, 0},   {"client", Field::kThread, 0},
+    {"operation", Field::kOp, 0},    {"op", Field::kOp, 0},
+    {"key", Field::kKey, 0},         {"size", Field::kSize, 0},
+    {"value_size", Field::kSize, 0}, {"key_size", Field::kKeySize, 0},
     {"found", Field::kFound, 0},
 };
 
@@ -47,10 +47,18 @@ constexpr std::array<std::string_view, 5> kPlainColumns = {"time", "thread", "op
 
 void SetField(const NamedField& field, std::string_view text, Record& record) {
   switch (field.field) {
-    case Field::kTime: record.time_ns = ParseTime(text, field.unit_ns); break;
-    case Field::kThread: record.client = ClientNumber(text); break;
-    case Field::kOp: record.op = ParseOp(text); break;
-    case Field::kKey: record.key = text; break;
+    case Field::kTime:
+      record.time_ns = ParseTime(text, field.unit_ns);
+      break;
+    case Field::kThread:
+      record.client = ClientNumber(text);
+      break;
+    case Field::kOp:
+      record.op = ParseOp(text);
+      break;
+    case Field::kKey:
+      record.key = text;
+      break;
     case Field::kSize:
       if (!text.empty()) record.value_bytes = ParseNumber(text, "size");
       break;
@@ -113,8 +121,7 @@ class OwnCsv final : public LineParser {
     if (fields_.size() != columns_.size() &&
         !(size_may_lack_ && fields_.size() + 1 == columns_.size())) {
       throw BadLine("has " + std::to_string(fields_.size()) + " fields instead of " +
-                    std::to_string(columns_.size()) +
-                    " (a comma within a key is written %2C)");
+                    std::to_string(columns_.size()) + " (a comma within a key is written %2C)");
     }
     record = Record();
     for (std::size_t i = 0; i < fields_.size(); ++i) {
@@ -167,9 +174,7 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool string(string_t& text) override { return Scalar(text); }
-  bool number_unsigned(number_unsigned_t number) override {
-    return Scalar(std::to_string(number));
-  }
+  bool number_unsigned(number_unsigned_t number) override { return Scalar(std::to_string(number)); }
   bool number_integer(number_integer_t number) override { return Scalar(std::to_string(number)); }
   // The text is what the file says, without the rounding of a double.
   bool number_float(number_float_t, const string_t& text) override { return Scalar(text); }
@@ -208,11 +213,20 @@ class ObjectReader : public nlohmann::json_sax<nlohmann::json> {
   bool Scalar(const std::string& text) {
     if (field_ == nullptr || depth_ != 1) return true;
     switch (field_->field) {
-      case Field::kOp: has_op = true; break;
-      case Field::kTime: has_time = true; break;
-      case Field::kThread: has_thread = true; break;
-      case Field::kKeySize: has_key_size = true; break;
-      default: break;
+      case Field::kOp:
+        has_op = true;
+        break;
+      case Field::kTime:
+        has_time = true;
+        break;
+      case Field::kThread:
+        has_thread = true;
+        break;
+      case Field::kKeySize:
+        has_key_size = true;
+        break;
+      default:
+        break;
     }
     try {
       if (field_->field == Field::kKey) {
@@ -253,8 +267,9 @@ class JsonLines final : public LineParser {
       first_ = false;
     } else if (description_.has_operations != reader_.has_op ||
                description_.has_times != reader_.has_time) {
-      throw BadLine("has other fields than the first line (time and operation on all lines, or "
-                    "on none)");
+      throw BadLine(
+          "has other fields than the first line (time and operation on all lines, or "
+          "on none)");
     }
     Complete(record, reader_.has_key_size);
     return 1;

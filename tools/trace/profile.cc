@@ -62,8 +62,8 @@ void Profile::AddKey(std::uint32_t number, const Record& record, bool known) {
   if (known) {
     // Followed keys stand for 1 / rate_ keys each, also in the stack.
     const double distance = stack_.Depth(number) / rate_;
-    const auto bin = static_cast<std::size_t>(std::bit_width(
-        static_cast<std::uint64_t>(std::ceil(distance)) - 1));
+    const auto bin = static_cast<std::size_t>(
+        std::bit_width(static_cast<std::uint64_t>(std::ceil(distance)) - 1));
     ++again_[bin][group];
     stack_.Touch(number);
   } else {
@@ -145,8 +145,8 @@ void Profile::Halve() {
 }
 
 void Profile::NoteGrowth() {
-  growth_.push_back({ops_, static_cast<double>(index_.size()) / rate_,
-                     static_cast<double>(present_) / rate_});
+  growth_.push_back(
+      {ops_, static_cast<double>(index_.size()) / rate_, static_cast<double>(present_) / rate_});
   if (growth_.size() < kGrowthPoints) return;
   // Every second point is enough from now on.
   for (std::size_t i = 0; i < kGrowthPoints / 2; ++i) growth_[i] = growth_[2 * i + 1];

@@ -23,9 +23,7 @@ constexpr double kTwoSigma = 2;
 
 double Ratio(double part, double whole) { return whole == 0 ? 0 : part / whole; }
 
-double Sum(const auto& numbers) {
-  return std::accumulate(numbers.begin(), numbers.end(), 0.0);
-}
+double Sum(const auto& numbers) { return std::accumulate(numbers.begin(), numbers.end(), 0.0); }
 
 Estimate Exact(double value) { return {value, value, value}; }
 
@@ -154,8 +152,7 @@ Estimate Profile::Entropy(const Basis& basis) const {
   double squares = 0;
   for (const double b : bits) squares += (b - mean) * (b - mean);
   constexpr double kStudent7 = 2.365;  // 97.5 % point, 7 degrees of freedom
-  const double error =
-      kStudent7 * std::sqrt(squares / (kHashings - 1) * (1 + 1.0 / kHashings));
+  const double error = kStudent7 * std::sqrt(squares / (kHashings - 1) * (1 + 1.0 / kHashings));
   return {mean, std::max(mean - error, 0.0), mean + error};
 }
 
@@ -173,8 +170,8 @@ Estimate Profile::Top100(const Basis& basis) const {
   // The keys that a sample shows most often are partly those that it shows by chance: a count
   // of a million may be five sigmas too high.
   const std::size_t top = std::min(kTop, counts.size());
-  std::partial_sort(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(top),
-                    counts.end(), std::greater<>());
+  std::partial_sort(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(top), counts.end(),
+                    std::greater<>());
   double low = 0;
   for (std::size_t i = 0; i < top; ++i) {
     low += std::max(0.0, counts[i] - 5 * std::sqrt(static_cast<double>(counts[i])));
@@ -254,10 +251,10 @@ json Profile::ToJson(const Description& description, const Recording& recording)
     // The number of keys is known better than the groups tell.
     const Estimate distinct = Distinct(basis);
     figures["distinct"] = AsJson(distinct);
-    figures["reuse_rate"] = AsJson(
-        basis.ops ? OneMinus(Share(distinct.value / *basis.ops,
-                                   (distinct.high - distinct.value) / *basis.ops))
-                  : reuse);
+    figures["reuse_rate"] =
+        AsJson(basis.ops ? OneMinus(Share(distinct.value / *basis.ops,
+                                          (distinct.high - distinct.value) / *basis.ops))
+                         : reuse);
     figures["locality"] = Locality(basis);
     figures["growth"] = GrowthJson(basis);
   }

@@ -134,7 +134,8 @@ struct Stream {
 void CountCovered(const json& exact, const json& estimated, std::map<std::string, int>& covered) {
   const auto count = [&](const std::string& name, const json& truth, const json& interval) {
     const double value = truth["value"];
-    covered[name] += interval["low"] <= value + 1e-9 && value <= interval["high"].get<double>() + 1e-9;
+    covered[name] +=
+        interval["low"] <= value + 1e-9 && value <= interval["high"].get<double>() + 1e-9;
   };
   for (const char* name : {"reuse_rate", "distinct", "hit_rate", "entropy_1024", "top100_share"}) {
     count(name, exact[name], estimated[name]);
@@ -189,8 +190,9 @@ TEST(Sample, OfOneHundredthIsPrecise) {
   const json figures = FiguresOf(estimated);
   const double reuse = FiguresOf(exact)["reuse_rate"]["value"];
   EXPECT_NEAR(figures["reuse_rate"]["value"], reuse, 0.01);
-  EXPECT_LT(figures["reuse_rate"]["high"].get<double>() -
-                figures["reuse_rate"]["low"].get<double>(), 0.02);
+  EXPECT_LT(
+      figures["reuse_rate"]["high"].get<double>() - figures["reuse_rate"]["low"].get<double>(),
+      0.02);
   EXPECT_NE(figures["reuse_rate"]["high"], figures["reuse_rate"]["low"]);
 }
 
@@ -220,7 +222,8 @@ TEST(Recorded, KeysAreScaledUp) {
     EXPECT_TRUE(narrow["top100_share"].contains("unknown"));
     for (const char* name : {"reuse_rate", "hit_rate"}) {
       const double value = truth[name]["value"];
-      covered[std::string(name) + " wide"] += wide[name]["low"] <= value && value <= wide[name]["high"];
+      covered[std::string(name) + " wide"] +=
+          wide[name]["low"] <= value && value <= wide[name]["high"];
       covered[std::string(name) + " narrow"] +=
           narrow[name]["low"] <= value && value <= narrow[name]["high"];
     }
@@ -291,7 +294,8 @@ TEST(ArrivalsTest, ClockworkAndBursts) {
   Arrivals bursts;
   for (std::uint64_t i = 0; i < 100'000; ++i) {
     clockwork.Add(i * 1'000'000);
-    bursts.Add(i / 1000 * 1'000'000'000 + i % 1000 * 1'000);  // 1000 within a millisecond, each second
+    bursts.Add(i / 1000 * 1'000'000'000 +
+               i % 1000 * 1'000);  // 1000 within a millisecond, each second
   }
   EXPECT_NEAR(Dispersion(clockwork, 0.001 * 64), 0, 1e-9);
   EXPECT_NEAR(Dispersion(bursts, 1e-6 * 1024 * 64), 1000 * (1 - 0.065), 30);

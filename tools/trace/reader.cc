@@ -94,7 +94,8 @@ std::string_view Recognise(Input& input, const ReadOptions& options) {
     throw TraceError(path + " is a page of HTML or XML, not a trace; was the download refused?");
   }
   if (head.find('\r') != std::string_view::npos && head.find('\n') == std::string_view::npos) {
-    throw TraceError(path + " ends its lines with carriage returns; convert it first: tr '\\r' '\\n'");
+    throw TraceError(path +
+                     " ends its lines with carriage returns; convert it first: tr '\\r' '\\n'");
   }
   if (IsText(head)) {
     const std::string_view name = RecogniseText(head);
@@ -113,7 +114,8 @@ std::string_view Recognise(Input& input, const ReadOptions& options) {
     const std::string_view name = RecogniseText(head.substr(0, first_line));
     if (!name.empty()) return name;
   }
-  throw TraceError(path + " is binary data in none of the known formats; name its --format, or "
+  throw TraceError(path +
+                   " is binary data in none of the known formats; name its --format, or "
                    "its layout: --columns 'format=<IQI,time-col=1,obj-id-col=2'");
 }
 

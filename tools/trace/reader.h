@@ -28,8 +28,8 @@ struct ReadOptions {
 
 // As --format knows them.
 inline constexpr std::array<std::string_view, 11> kFormatNames = {
-    "own_csv", "json_lines", "twitter", "cachelib", "oracle_general", "csv",
-    "binary",  "txt",        "arc",     "lirs",     "ycsb"};
+    "own_csv", "json_lines", "twitter", "cachelib", "oracle_general", "csv", "binary",
+    "txt",     "arc",        "lirs",    "ycsb"};
 
 // Recognises and opens one file. Throws TraceError.
 std::unique_ptr<Parser> OpenTrace(const std::string& path, const ReadOptions& options);

@@ -50,8 +50,8 @@ TEST(OwnCsv, WithoutHeader) {
 }
 
 TEST(OwnCsv, WithHeaderInAnyOrderAndUnknownColumns) {
-  const auto trace = ReadText(
-      "key,colour,op,time_us,key_size,found\nx,red,get,7,100,1\ny,blue,set,8,200,\n");
+  const auto trace =
+      ReadText("key,colour,op,time_us,key_size,found\nx,red,get,7,100,1\ny,blue,set,8,200,\n");
   EXPECT_EQ(Keys(trace), (Strings{"x", "y"}));
   EXPECT_EQ(trace.records[1].record.time_ns, 8000u);
   EXPECT_EQ(trace.records[0].record.key_bytes, 100u);
@@ -61,7 +61,8 @@ TEST(OwnCsv, WithHeaderInAnyOrderAndUnknownColumns) {
 }
 
 TEST(OwnCsv, Times) {
-  const auto trace = ReadText("0,1,get,a\n1e-06,1,get,a\n2.5E-3,1,get,a\n1700000000.123456789,1,get,a\n");
+  const auto trace =
+      ReadText("0,1,get,a\n1e-06,1,get,a\n2.5E-3,1,get,a\n1700000000.123456789,1,get,a\n");
   std::vector<std::uint64_t> times;
   for (const auto& record : trace.records) times.push_back(record.record.time_ns);
   EXPECT_EQ(times, (std::vector<std::uint64_t>{0, 1000, 2'500'000, 1'700'000'000'123'456'789}));
@@ -69,7 +70,8 @@ TEST(OwnCsv, Times) {
 
 TEST(OwnCsv, NotesOfTheRecorder) {
   const auto trace = ReadText(
-      "#trace recorded=keys rate=0.25\n#from operations=10 lookups=5\ntime_ns,thread,op,key\n1,1,get,a\n"
+      "#trace recorded=keys rate=0.25\n#from operations=10 "
+      "lookups=5\ntime_ns,thread,op,key\n1,1,get,a\n"
       "#total operations=40 lookups=30\n2,1,get,b\n#total operations=80 lookups=60\n# hello\n");
   EXPECT_EQ(trace.records.size(), 2u);
   EXPECT_EQ(trace.recording.of, Recording::Of::kKeys);
@@ -91,7 +93,8 @@ TEST(JsonLines, FlatAndNested) {
 }
 
 TEST(Twitter, KeysWithCommas) {
-  const auto trace = ReadText("0,k,1,2,17,get,0\n5,a,b,,c,6,100,18,cas,3600\n5,k,1,0,17,delete,0\n");
+  const auto trace =
+      ReadText("0,k,1,2,17,get,0\n5,a,b,,c,6,100,18,cas,3600\n5,k,1,0,17,delete,0\n");
   EXPECT_EQ(trace.description.format, "Twitter cache trace");
   EXPECT_EQ(Keys(trace), (Strings{"k", "a,b,,c", "k"}));
   EXPECT_EQ(Ops(trace), (OpList{Op::kLoad, Op::kCompareAndSwap, Op::kDelete}));
@@ -146,7 +149,8 @@ TEST(OracleGeneral, IsRecognised) {
 
 TEST(Columns, Csv) {
   ReadOptions options;
-  options.columns = "time-col=2,obj-id-col=3,obj-size-col=1,obj-id-is-num=true,delimiter=;,has-header";
+  options.columns =
+      "time-col=2,obj-id-col=3,obj-size-col=1,obj-id-is-num=true,delimiter=;,has-header";
   const auto trace = ReadText("size;t;id\n10;1;007\n20;2;7\n", options);
   ASSERT_EQ(trace.records.size(), 2u);
   EXPECT_EQ(trace.records[0].key, trace.records[1].key);  // as numbers they are equal
@@ -188,7 +192,8 @@ TEST(Ycsb, BetweenItsOtherOutput) {
 }
 
 TEST(Input, LineEndsAndByteOrderMark) {
-  EXPECT_EQ(Keys(ReadText("\xef\xbb\xbf" "1,1,get,a\r\n2,1,get,b\n3,1,get,c")),
+  EXPECT_EQ(Keys(ReadText("\xef\xbb\xbf"
+                          "1,1,get,a\r\n2,1,get,b\n3,1,get,c")),
             (Strings{"a", "b", "c"}));
 }
 

@@ -45,7 +45,9 @@ struct Recording {
   Count from;
   Count until;
   std::optional<std::uint64_t> total_ops() const { return Between(from.ops, until.ops); }
-  std::optional<std::uint64_t> total_lookups() const { return Between(from.lookups, until.lookups); }
+  std::optional<std::uint64_t> total_lookups() const {
+    return Between(from.lookups, until.lookups);
+  }
 
  private:
   static std::optional<std::uint64_t> Between(std::optional<std::uint64_t> a,

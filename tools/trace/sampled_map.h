@@ -17,8 +17,8 @@
 // probably not in it: for that, record Sampled::kOperations for a while.
 //
 // Guarantees. Any number of threads. Lines are in the order of their times, over all threads.
-// Memory: buffer_bytes for each thread, and three times as much again for writing. Disk: max_files of
-// rotate_bytes; then the oldest is removed. Nothing is lost when the program ends by returning
+// Memory: buffer_bytes for each thread, and three times as much again for writing. Disk: max_files
+// of rotate_bytes; then the oldest is removed. Nothing is lost when the program ends by returning
 // from main or by std::exit, as far as operations are over by then; after a crash, _exit or kill -9
 // what threads had in their buffers is missing: the last flush_interval, or what was recorded
 // since the last write if no operation was recorded in all that time. When the files cannot be
@@ -63,7 +63,7 @@ namespace cmap::trace {
 enum class Sampled { kKeys, kOperations };
 
 struct RecorderOptions {
-  std::string path;  // of the files: PATH.000001.csv, PATH.000002.csv, ...
+  std::string path;          // of the files: PATH.000001.csv, PATH.000002.csv, ...
   std::string name = "map";  // in the counters
   Sampled sampled = Sampled::kKeys;
   double rate = 0.01;  // in (0, 1]
@@ -89,8 +89,9 @@ enum class MapOp : std::uint8_t {
   kLoadOrCompute,
 };
 inline constexpr std::array<std::string_view, 9> kMapOpNames = {
-    "load", "store", "load_or_store", "load_and_delete", "delete",
-    "swap", "compare_and_swap", "compare_and_delete", "load_or_compute"};
+    "load",           "store", "load_or_store",    "load_and_delete",
+    "delete",         "swap",  "compare_and_swap", "compare_and_delete",
+    "load_or_compute"};
 
 constexpr bool IsLookup(MapOp op) {
   return op == MapOp::kLoad || op == MapOp::kLoadOrStore || op == MapOp::kLoadOrCompute;
@@ -157,7 +158,11 @@ template <class T>
 std::optional<std::uint64_t> ContentBytes(const T& object) {
   if constexpr (TextKey<T>) {
     return std::string_view(object).size();
-  } else if constexpr (requires { typename T::value_type; object.data(); object.size(); }) {
+  } else if constexpr (requires {
+                         typename T::value_type;
+                         object.data();
+                         object.size();
+                       }) {
     return object.size() * sizeof(typename T::value_type);
   } else if constexpr (std::is_trivially_copyable_v<T>) {
     return sizeof(T);
@@ -189,7 +194,8 @@ class TraceRecorder {
       throw std::invalid_argument("the sampling rate is a number in (0, 1]");
     }
     if (options_.buffer_bytes < 4096 || options_.rotate_bytes < 4096 || options_.max_files == 0) {
-      throw std::invalid_argument("buffers and files hold 4096 bytes or more, and there is one file");
+      throw std::invalid_argument(
+          "buffers and files hold 4096 bytes or more, and there is one file");
     }
     if (options_.hash_keys) {
       std::random_device random;
@@ -218,7 +224,8 @@ class TraceRecorder {
     mine.Count(op, found.value_or(false));
     const bool due = options_.sampled == Sampled::kKeys ? internal::KeyBits(key) <= threshold_
                                                         : mine.Due(period_);
-    if (due) [[unlikely]] Record(mine, op, key, found, value());
+    if (due) [[unlikely]]
+      Record(mine, op, key, found, value());
   }
 
   // Writes what is recorded. Wait-free for nobody; called when a buffer fills, or is old.
@@ -315,7 +322,8 @@ class TraceRecorder {
     }
     // One operation in `period`, at random distances: equal ones could be in step with loops.
     bool Due(std::uint32_t period) noexcept {
-      if (--left != 0) [[likely]] return false;
+      if (--left != 0) [[likely]]
+        return false;
       random = random * 6364136223846793005 + 1442695040888963407;
       left = 1 + static_cast<std::uint32_t>((random >> 33) % (2 * period - 1));
       return true;
@@ -341,7 +349,8 @@ class TraceRecorder {
 
   Thread& Mine() noexcept {
     const Cached& cached = cached_[id_ % kCached];
-    if (cached.recorder == id_) [[likely]] return *cached.thread;
+    if (cached.recorder == id_) [[likely]]
+      return *cached.thread;
     return Register();
   }
 
@@ -388,7 +397,8 @@ class TraceRecorder {
     } else {
       entry.hashed = options_.hash_keys;
       entry.key = internal::NumberOf(key);
-      if (entry.hashed) entry.key = internal::Mix(internal::Mix(entry.key ^ hash_seed_) + hash_seed_);
+      if (entry.hashed)
+        entry.key = internal::Mix(internal::Mix(entry.key ^ hash_seed_) + hash_seed_);
     }
     entry.text_bytes = static_cast<std::uint32_t>(text.size());
     entry.value_bytes = value_bytes.value_or(kNoBytes);
@@ -397,12 +407,14 @@ class TraceRecorder {
     entry.thread = mine.number;
     for (;;) {
       switch (Append(mine, entry, text)) {
-        case Appended::kYes: return;
+        case Appended::kYes:
+          return;
         case Appended::kYesAndDue:
           // There is room still: nobody has to wait while another thread writes.
           if (std::unique_lock lock(files_mutex_, std::try_to_lock); lock) WriteBuffers();
           return;
-        case Appended::kFull: Flush();
+        case Appended::kFull:
+          Flush();
       }
     }
   }
@@ -421,8 +433,9 @@ class TraceRecorder {
     mine.buffer.insert(mine.buffer.end(), bytes, bytes + sizeof entry);
     mine.buffer.insert(mine.buffer.end(), text.begin(), text.end());
     // Another thread may have written since, at a later time than this one.
-    const std::uint64_t due = last_write_ns_.load(std::memory_order_relaxed) +
-                              static_cast<std::uint64_t>(options_.flush_interval.count()) * 1'000'000;
+    const std::uint64_t due =
+        last_write_ns_.load(std::memory_order_relaxed) +
+        static_cast<std::uint64_t>(options_.flush_interval.count()) * 1'000'000;
     const bool half_full = mine.buffer.size() >= options_.buffer_bytes / 2;
     return half_full || entry.time_ns > due ? Appended::kYesAndDue : Appended::kYes;
   }
@@ -589,8 +602,8 @@ class TraceRecorder {
     std::array<char, 32> rate;
     const auto end = std::to_chars(rate.begin(), rate.end(), options_.rate).ptr;
     lines_ = std::string("#trace recorded=") +
-             (options_.sampled == Sampled::kKeys ? "keys" : "operations") + " rate=" +
-             std::string(rate.begin(), end) + '\n';
+             (options_.sampled == Sampled::kKeys ? "keys" : "operations") +
+             " rate=" + std::string(rate.begin(), end) + '\n';
     AppendTotals("#from");
     lines_ += "time_ns,thread,operation,key,value_size,key_size,found\n";
     WriteLines();
@@ -682,64 +695,69 @@ class SampledMap {
 
   // The operations of maps/concurrent_map.h.
 
-  auto Load(const key_type& key)
-    requires requires(Map& m) { m.Load(key); }
+  auto Load(const key_type& key) requires requires(Map& m) { m.Load(key); }
   {
     auto value = map_.Load(key);
     recorder_->Note(MapOp::kLoad, key, value.has_value(), [&] { return BytesOf(value); });
     return value;
   }
-  void Store(const key_type& key, const mapped_type& value)
-    requires requires(Map& m) { m.Store(key, value); }
+  void Store(const key_type& key, const mapped_type& value) requires requires(Map& m) {
+    m.Store(key, value);
+  }
   {
     map_.Store(key, value);
     recorder_->Note(MapOp::kStore, key, std::nullopt, ValueBytes(value));
   }
-  auto LoadOrStore(const key_type& key, const mapped_type& value)
-    requires requires(Map& m) { m.LoadOrStore(key, value); }
+  auto LoadOrStore(const key_type& key, const mapped_type& value) requires requires(Map& m) {
+    m.LoadOrStore(key, value);
+  }
   {
     auto result = map_.LoadOrStore(key, value);
     recorder_->Note(MapOp::kLoadOrStore, key, result.loaded, ValueBytes(result.value));
     return result;
   }
   template <class Make>
-  auto LoadOrCompute(const key_type& key, Make&& make)
-    requires requires(Map& m) { m.LoadOrCompute(key, std::forward<Make>(make)); }
+  auto LoadOrCompute(const key_type& key, Make&& make) requires requires(Map& m) {
+    m.LoadOrCompute(key, std::forward<Make>(make));
+  }
   {
     auto result = map_.LoadOrCompute(key, std::forward<Make>(make));
     recorder_->Note(MapOp::kLoadOrCompute, key, result.loaded, ValueBytes(result.value));
     return result;
   }
-  auto LoadAndDelete(const key_type& key)
-    requires requires(Map& m) { m.LoadAndDelete(key); }
+  auto LoadAndDelete(const key_type& key) requires requires(Map& m) { m.LoadAndDelete(key); }
   {
     auto value = map_.LoadAndDelete(key);
     recorder_->Note(MapOp::kLoadAndDelete, key, value.has_value(), [&] { return BytesOf(value); });
     return value;
   }
-  bool Delete(const key_type& key)
-    requires requires(Map& m) { m.Delete(key); }
+  bool Delete(const key_type& key) requires requires(Map& m) { m.Delete(key); }
   {
     const bool deleted = map_.Delete(key);
     recorder_->Note(MapOp::kDelete, key, deleted, NoValue);
     return deleted;
   }
-  auto Swap(const key_type& key, const mapped_type& value)
-    requires requires(Map& m) { m.Swap(key, value); }
+  auto Swap(const key_type& key, const mapped_type& value) requires requires(Map& m) {
+    m.Swap(key, value);
+  }
   {
     auto before = map_.Swap(key, value);
     recorder_->Note(MapOp::kSwap, key, before.has_value(), ValueBytes(value));
     return before;
   }
-  bool CompareAndSwap(const key_type& key, const mapped_type& expected, const mapped_type& value)
-    requires requires(Map& m) { m.CompareAndSwap(key, expected, value); }
+  bool CompareAndSwap(const key_type& key, const mapped_type& expected,
+                      const mapped_type& value) requires requires(Map& m) {
+    m.CompareAndSwap(key, expected, value);
+  }
   {
     const bool swapped = map_.CompareAndSwap(key, expected, value);
     recorder_->Note(MapOp::kCompareAndSwap, key, swapped, ValueBytes(value));
     return swapped;
   }
-  bool CompareAndDelete(const key_type& key, const mapped_type& expected)
-    requires requires(Map& m) { m.CompareAndDelete(key, expected); }
+  bool CompareAndDelete(const key_type& key, const mapped_type& expected) requires
+      requires(Map& m) {
+    m.CompareAndDelete(key, expected);
+  }
   {
     const bool deleted = map_.CompareAndDelete(key, expected);
     recorder_->Note(MapOp::kCompareAndDelete, key, deleted, NoValue);
@@ -747,29 +765,20 @@ class SampledMap {
   }
   // Of the whole map; a trace has no room for them.
   template <class Visit>
-  void Range(Visit&& visit)
-    requires requires(Map& m) { m.Range(std::forward<Visit>(visit)); }
-  {
-    map_.Range(std::forward<Visit>(visit));
+  void Range(Visit&& visit) requires requires(Map& m) {
+    m.Range(std::forward<Visit>(visit));
   }
-  void Clear()
-    requires requires(Map& m) { m.Clear(); }
-  {
-    map_.Clear();
-  }
-  std::size_t Size()
-    requires requires(Map& m) { m.Size(); }
-  {
-    return map_.Size();
-  }
-  void Reserve(std::size_t n)
-    requires requires(Map& m) { m.Reserve(n); }
-  {
-    map_.Reserve(n);
-  }
+  { map_.Range(std::forward<Visit>(visit)); }
+  void Clear() requires requires(Map& m) { m.Clear(); }
+  { map_.Clear(); }
+  std::size_t Size() requires requires(Map& m) { m.Size(); }
+  { return map_.Size(); }
+  void Reserve(std::size_t n) requires requires(Map& m) { m.Reserve(n); }
+  { map_.Reserve(n); }
   template <class Batch>
-  void StoreBatch(const Batch& batch)
-    requires requires(Map& m) { m.StoreBatch(batch); }
+  void StoreBatch(const Batch& batch) requires requires(Map& m) {
+    m.StoreBatch(batch);
+  }
   {
     map_.StoreBatch(batch);
     for (const auto& [key, value] : batch) {
@@ -779,96 +788,92 @@ class SampledMap {
 
   // The operations of std::unordered_map.
 
-  auto find(const key_type& key)
-    requires requires(Map& m) { m.find(key) == m.end(); }
-  {
-    return Found(map_, key);
+  auto find(const key_type& key) requires requires(Map& m) { m.find(key) == m.end(); }
+  { return Found(map_, key); }
+  auto find(const key_type& key) const requires requires(const Map& m) { m.find(key) == m.end(); }
+  { return Found(map_, key); }
+  std::size_t count(const key_type& key) const requires requires(const Map& m) {
+    m.find(key)->second;
   }
-  auto find(const key_type& key) const
-    requires requires(const Map& m) { m.find(key) == m.end(); }
-  {
-    return Found(map_, key);
-  }
-  std::size_t count(const key_type& key) const
-    requires requires(const Map& m) { m.find(key)->second; }
-  {
-    return Found(map_, key) != map_.end() ? 1 : 0;
-  }
-  bool contains(const key_type& key) const
-    requires requires(const Map& m) { m.find(key)->second; }
-  {
-    return Found(map_, key) != map_.end();
-  }
-  mapped_type& at(const key_type& key)
-    requires requires(Map& m) { m.at(key); }
+  { return Found(map_, key) != map_.end() ? 1 : 0; }
+  bool contains(const key_type& key) const requires requires(const Map& m) { m.find(key)->second; }
+  { return Found(map_, key) != map_.end(); }
+  mapped_type& at(const key_type& key) requires requires(Map& m) { m.at(key); }
   {
     const auto at = Found(map_, key);
     return at == map_.end() ? map_.at(key) : at->second;
   }
-  const mapped_type& at(const key_type& key) const
-    requires requires(const Map& m) { m.at(key); }
+  const mapped_type& at(const key_type& key) const requires requires(const Map& m) { m.at(key); }
   {
     const auto at = Found(map_, key);
     return at == map_.end() ? map_.at(key) : at->second;
   }
-  mapped_type& operator[](const key_type& key)
-    requires requires(Map& m) { m[key]; m.try_emplace(key); }
-  {
-    return try_emplace(key).first->second;
+  mapped_type& operator[](const key_type& key) requires requires(Map& m) {
+    m[key];
+    m.try_emplace(key);
   }
+  { return try_emplace(key).first->second; }
   template <class... Arguments>
-  auto try_emplace(const key_type& key, Arguments&&... arguments)
-    requires requires(Map& m) { m.try_emplace(key, std::forward<Arguments>(arguments)...); }
-  {
-    return Inserted(map_.try_emplace(key, std::forward<Arguments>(arguments)...));
+  auto try_emplace(const key_type& key, Arguments&&... arguments) requires requires(Map& m) {
+    m.try_emplace(key, std::forward<Arguments>(arguments)...);
   }
+  { return Inserted(map_.try_emplace(key, std::forward<Arguments>(arguments)...)); }
   template <class... Arguments>
-  auto emplace(Arguments&&... arguments)
-    requires requires(Map& m) { m.emplace(std::forward<Arguments>(arguments)...).first->second; }
-  {
-    return Inserted(map_.emplace(std::forward<Arguments>(arguments)...));
+  auto emplace(Arguments&&... arguments) requires requires(Map& m) {
+    m.emplace(std::forward<Arguments>(arguments)...).first->second;
   }
+  { return Inserted(map_.emplace(std::forward<Arguments>(arguments)...)); }
   template <class Pair>
-  auto insert(Pair&& pair)
-    requires requires(Map& m) { m.insert(std::forward<Pair>(pair)).first->second; }
-  {
-    return Inserted(map_.insert(std::forward<Pair>(pair)));
+  auto insert(Pair&& pair) requires requires(Map& m) {
+    m.insert(std::forward<Pair>(pair)).first->second;
   }
-  auto insert(const std::pair<const key_type, mapped_type>& pair)
-    requires requires(Map& m) { m.insert(pair).first->second; }
-  {
-    return Inserted(map_.insert(pair));
+  { return Inserted(map_.insert(std::forward<Pair>(pair))); }
+  auto insert(const std::pair<const key_type, mapped_type>& pair) requires requires(Map& m) {
+    m.insert(pair).first->second;
   }
+  { return Inserted(map_.insert(pair)); }
   template <class Value>
-  auto insert_or_assign(const key_type& key, Value&& value)
-    requires requires(Map& m) { m.insert_or_assign(key, std::forward<Value>(value)); }
+  auto insert_or_assign(const key_type& key, Value&& value) requires requires(Map& m) {
+    m.insert_or_assign(key, std::forward<Value>(value));
+  }
   {
     auto result = map_.insert_or_assign(key, std::forward<Value>(value));
     recorder_->Note(MapOp::kStore, key, !result.second, ValueBytes(result.first->second));
     return result;
   }
-  std::size_t erase(const key_type& key)
-    requires requires(Map& m) { { m.erase(key) } -> std::convertible_to<std::size_t>; }
+  std::size_t erase(const key_type& key) requires requires(Map& m) {
+    { m.erase(key) } -> std::convertible_to<std::size_t>;
+  }
   {
     const std::size_t erased = map_.erase(key);
     recorder_->Note(MapOp::kDelete, key, erased != 0, NoValue);
     return erased;
   }
   template <class Iterator>
-  auto erase(Iterator at)
-    requires requires(Map& m) { m.erase(at); at->first; }
+  auto erase(Iterator at) requires requires(Map& m) {
+    m.erase(at);
+    at->first;
+  }
   {
     recorder_->Note(MapOp::kDelete, at->first, true, NoValue);
     return map_.erase(at);
   }
-  auto begin() requires requires(Map& m) { m.begin(); } { return map_.begin(); }
-  auto end() requires requires(Map& m) { m.end(); } { return map_.end(); }
-  auto begin() const requires requires(const Map& m) { m.begin(); } { return map_.begin(); }
-  auto end() const requires requires(const Map& m) { m.end(); } { return map_.end(); }
-  std::size_t size() const requires requires(const Map& m) { m.size(); } { return map_.size(); }
-  bool empty() const requires requires(const Map& m) { m.empty(); } { return map_.empty(); }
-  void clear() requires requires(Map& m) { m.clear(); } { map_.clear(); }
-  void reserve(std::size_t n) requires requires(Map& m) { m.reserve(n); } { map_.reserve(n); }
+  auto begin() requires requires(Map& m) { m.begin(); }
+  { return map_.begin(); }
+  auto end() requires requires(Map& m) { m.end(); }
+  { return map_.end(); }
+  auto begin() const requires requires(const Map& m) { m.begin(); }
+  { return map_.begin(); }
+  auto end() const requires requires(const Map& m) { m.end(); }
+  { return map_.end(); }
+  std::size_t size() const requires requires(const Map& m) { m.size(); }
+  { return map_.size(); }
+  bool empty() const requires requires(const Map& m) { m.empty(); }
+  { return map_.empty(); }
+  void clear() requires requires(Map& m) { m.clear(); }
+  { map_.clear(); }
+  void reserve(std::size_t n) requires requires(Map& m) { m.reserve(n); }
+  { map_.reserve(n); }
 
  private:
   static std::optional<std::uint64_t> NoValue() { return std::nullopt; }
@@ -882,9 +887,8 @@ class SampledMap {
   auto Found(auto& map, const key_type& key) const {
     auto at = map.find(key);
     const bool found = at != map.end();
-    recorder_->Note(MapOp::kLoad, key, found, [&] {
-      return found ? internal::ContentBytes(at->second) : std::nullopt;
-    });
+    recorder_->Note(MapOp::kLoad, key, found,
+                    [&] { return found ? internal::ContentBytes(at->second) : std::nullopt; });
     return at;
   }
   auto Inserted(auto result) {

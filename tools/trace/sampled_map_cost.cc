@@ -78,10 +78,10 @@ void Compare(const char* name, Sampled sampled, double rate, const std::string& 
   }
   std::sort(without.begin(), without.end());
   std::sort(differences.begin(), differences.end());
-  std::printf("%-34s %-10s %5.2f %%  %6.2f ns plain  %+6.2f ns recorded  (middle half %+.2f to %+.2f)\n",
-              name, sampled == Sampled::kKeys ? "keys" : "operations", 100 * rate,
-              without[kRounds / 2], differences[kRounds / 2], differences[kRounds / 4],
-              differences[kRounds * 3 / 4]);
+  std::printf(
+      "%-34s %-10s %5.2f %%  %6.2f ns plain  %+6.2f ns recorded  (middle half %+.2f to %+.2f)\n",
+      name, sampled == Sampled::kKeys ? "keys" : "operations", 100 * rate, without[kRounds / 2],
+      differences[kRounds / 2], differences[kRounds / 4], differences[kRounds * 3 / 4]);
 }
 
 }  // namespace
@@ -101,8 +101,8 @@ int main(int argc, char** argv) {
       Compare<ArrayMap<std::string>>("array, string of 22", sampled, rate, folder, texts);
       Compare<std::unordered_map<std::uint64_t, std::uint64_t>>("unordered_map<u64>", sampled, rate,
                                                                 folder, numbers);
-      Compare<std::unordered_map<std::string, std::uint64_t>>("unordered_map<string of 22>", sampled,
-                                                              rate, folder, texts);
+      Compare<std::unordered_map<std::string, std::uint64_t>>("unordered_map<string of 22>",
+                                                              sampled, rate, folder, texts);
     }
   }
   return 0;

@@ -75,11 +75,14 @@ void Work(cmap::trace::SampledMap<Sessions>& sessions, std::uint64_t operations,
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fputs("name the path of the trace: sampled_map_demo PATH [operations] [threads] [rate] [port]\n",
-               stderr);
+    std::fputs(
+        "name the path of the trace: sampled_map_demo PATH [operations] [threads] [rate] [port]\n",
+        stderr);
     return EXIT_FAILURE;
   }
-  const auto number = [&](int i, double otherwise) { return argc > i ? std::atof(argv[i]) : otherwise; };
+  const auto number = [&](int i, double otherwise) {
+    return argc > i ? std::atof(argv[i]) : otherwise;
+  };
   const auto operations = static_cast<std::uint64_t>(number(2, 2e6));
   const auto threads = static_cast<unsigned>(number(3, 2));
   try {

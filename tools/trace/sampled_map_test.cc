@@ -82,12 +82,16 @@ TEST(SampledMap, OperationsOfTheConcept) {
     EXPECT_FALSE(map.Delete("b"));
     EXPECT_EQ(map.Size(), 1u);
   }
-  const std::vector<Line> expected = {
-      {Op::kStore, "a", std::nullopt, 5},        {Op::kLoad, "a", true, 5},
-      {Op::kLoad, "b", false, std::nullopt},     {Op::kLoadOrStore, "b", false, 1},
-      {Op::kSwap, "b", true, 2},                 {Op::kCompareAndSwap, "b", true, 3},
-      {Op::kCompareAndDelete, "b", false, std::nullopt}, {Op::kLoadOrCompute, "b", true, 3},
-      {Op::kLoadAndDelete, "b", true, 3},        {Op::kDelete, "b", false, std::nullopt}};
+  const std::vector<Line> expected = {{Op::kStore, "a", std::nullopt, 5},
+                                      {Op::kLoad, "a", true, 5},
+                                      {Op::kLoad, "b", false, std::nullopt},
+                                      {Op::kLoadOrStore, "b", false, 1},
+                                      {Op::kSwap, "b", true, 2},
+                                      {Op::kCompareAndSwap, "b", true, 3},
+                                      {Op::kCompareAndDelete, "b", false, std::nullopt},
+                                      {Op::kLoadOrCompute, "b", true, 3},
+                                      {Op::kLoadAndDelete, "b", true, 3},
+                                      {Op::kDelete, "b", false, std::nullopt}};
   EXPECT_EQ(LinesOf(Recorded(path)), expected);
 }
 
@@ -110,21 +114,30 @@ TEST(SampledMap, OperationsOfStandardMaps) {
     EXPECT_TRUE(map.empty());
     EXPECT_TRUE(map.begin() == map.end());
   }
-  const std::vector<Line> expected = {
-      {Op::kLoadOrStore, "7", false, 8}, {Op::kLoad, "7", true, 8},
-      {Op::kLoad, "8", false, std::nullopt}, {Op::kLoad, "7", true, 8},
-      {Op::kLoadOrStore, "8", false, 8}, {Op::kLoadOrStore, "8", true, 8},
-      {Op::kStore, "8", true, 8},        {Op::kLoad, "8", true, 8},
-      {Op::kLoad, "9", false, std::nullopt}, {Op::kDelete, "8", true, std::nullopt},
-      {Op::kLoad, "7", true, 8},         {Op::kDelete, "7", true, std::nullopt}};
+  const std::vector<Line> expected = {{Op::kLoadOrStore, "7", false, 8},
+                                      {Op::kLoad, "7", true, 8},
+                                      {Op::kLoad, "8", false, std::nullopt},
+                                      {Op::kLoad, "7", true, 8},
+                                      {Op::kLoadOrStore, "8", false, 8},
+                                      {Op::kLoadOrStore, "8", true, 8},
+                                      {Op::kStore, "8", true, 8},
+                                      {Op::kLoad, "8", true, 8},
+                                      {Op::kLoad, "9", false, std::nullopt},
+                                      {Op::kDelete, "8", true, std::nullopt},
+                                      {Op::kLoad, "7", true, 8},
+                                      {Op::kDelete, "7", true, std::nullopt}};
   EXPECT_EQ(LinesOf(Recorded(path)), expected);
 }
 
 // An operation is there when the map has it.
 template <class M>
-concept HasStore = requires(M m) { m.Store(1, 1); };
+concept HasStore = requires(M m) {
+  m.Store(1, 1);
+};
 template <class M>
-concept HasFind = requires(M m) { m.find(1); };
+concept HasFind = requires(M m) {
+  m.find(1);
+};
 static_assert(HasStore<SampledMap<MutexMap<int, int>>> && !HasFind<SampledMap<MutexMap<int, int>>>);
 static_assert(!HasStore<SampledMap<std::map<int, int>>> && HasFind<SampledMap<std::map<int, int>>>);
 
@@ -159,7 +172,10 @@ TEST(SampledMap, OperationsAtRandomDistances) {
     SampledMap<std::unordered_map<int, int>> map(recorder);
     // Reads and writes in turn: equal distances would see one kind only.
     for (int i = 0; i < kOps; ++i) {
-      if (i % 2 == 0) map.find(i); else map[i % 100] = i;
+      if (i % 2 == 0)
+        map.find(i);
+      else
+        map[i % 100] = i;
     }
   }
   const ReadTrace trace = Recorded(path);
@@ -179,7 +195,9 @@ TEST(SampledMap, ManyThreads) {
   constexpr int kGenerations = 20;
   constexpr int kOps = 2000;
   {
-    TraceRecorder recorder({.path = path, .rate = 1, .buffer_bytes = 4096,
+    TraceRecorder recorder({.path = path,
+                            .rate = 1,
+                            .buffer_bytes = 4096,
                             .flush_interval = std::chrono::milliseconds(1)});
     SampledMap<MutexMap<int, int>> map(recorder);
     for (int generation = 0; generation < kGenerations; ++generation) {
@@ -271,8 +289,17 @@ TEST(SampledMap, FilesAreRotatedAndTheOldestRemoved) {
 
 TEST(SampledMap, KeysOfAnyBytes) {
   const std::string path = NewPath();
-  const std::vector<std::string> keys = {"",      "a,b",  "a\nb", "100%",  "%25", " #x", std::string("\0z", 2),
-                                         "\"q\"", "grün", "a b",  std::string(5000, 'k')};
+  const std::vector<std::string> keys = {"",
+                                         "a,b",
+                                         "a\nb",
+                                         "100%",
+                                         "%25",
+                                         " #x",
+                                         std::string("\0z", 2),
+                                         "\"q\"",
+                                         "grün",
+                                         "a b",
+                                         std::string(5000, 'k')};
   {
     TraceRecorder recorder({.path = path, .rate = 1});
     SampledMap<std::map<std::string, std::string>> map(recorder);
@@ -318,8 +345,10 @@ std::size_t RecordedBefore(End end, bool long_ago = false) {
   const pid_t child = fork();
   if (child == 0) {
     // Never destroyed, as objects of main are not by std::exit.
-    auto& recorder = *new TraceRecorder({.path = path, .rate = 1,
-                                         .flush_interval = std::chrono::milliseconds(long_ago ? 10 : 10'000)});
+    auto& recorder =
+        *new TraceRecorder({.path = path,
+                            .rate = 1,
+                            .flush_interval = std::chrono::milliseconds(long_ago ? 10 : 10'000)});
     auto& map = *new SampledMap<MutexMap<int, int>>(recorder);
     for (int i = 0; i < 100; ++i) map.Load(i);
     if (long_ago) {
@@ -354,7 +383,8 @@ TEST(SampledMap, TheProgramGoesOnWhenNothingCanBeWritten) {
   recorder.Flush();
   EXPECT_EQ(map.Size(), 10'000u);
   EXPECT_NE(recorder.error().find("cannot be made"), std::string::npos) << recorder.error();
-  EXPECT_EQ(recorder.PrometheusText().find("sampled_map_lost_total{map=\"map\"} 0\n"), std::string::npos);
+  EXPECT_EQ(recorder.PrometheusText().find("sampled_map_lost_total{map=\"map\"} 0\n"),
+            std::string::npos);
 }
 
 TEST(SampledMap, OptionsThatMakeNoSense) {
@@ -374,9 +404,11 @@ TEST(Counters, AsPrometheusText) {
   const std::string text = ReadFile(file);
   EXPECT_NE(text.find("# TYPE sampled_map_operations_total counter\n"), std::string::npos);
   EXPECT_NE(text.find("sampled_map_operations_total{map=\"a\\\"b\\\\\",operation=\"store\"} 10\n"),
-            std::string::npos) << text;
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("operation=\"load\"} 30\n"), std::string::npos);
-  EXPECT_NE(text.find("sampled_map_lookups_found_total{map=\"a\\\"b\\\\\"} 10\n"), std::string::npos);
+  EXPECT_NE(text.find("sampled_map_lookups_found_total{map=\"a\\\"b\\\\\"} 10\n"),
+            std::string::npos);
   EXPECT_FALSE(recorder.WritePrometheus("/nonexistent/folder/metrics.prom"));
 }
 
@@ -390,7 +422,8 @@ std::string Ask(std::uint16_t port, const std::string& request) {
   EXPECT_EQ(send(client, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
   std::string answer;
   char part[1000];
-  for (ssize_t n; (n = recv(client, part, sizeof part, 0)) > 0;) answer.append(part, static_cast<std::size_t>(n));
+  for (ssize_t n; (n = recv(client, part, sizeof part, 0)) > 0;)
+    answer.append(part, static_cast<std::size_t>(n));
   close(client);
   return answer;
 }

@@ -89,7 +89,8 @@ bool LineParser::Next(Record& record) {
       const std::string where = input_->path() + ", line " + std::to_string(input_->line_number()) +
                                 ", read as " + description_.format + ": " + bad.what();
       if (input_->line_was_cut()) {
-        throw TraceError(where + "; it is the last line and does not end: the file is truncated, "
+        throw TraceError(where +
+                         "; it is the last line and does not end: the file is truncated, "
                          "leave this line out with: head -n -1");
       }
       throw TraceError(where + "; mend or remove this line, or name another --format");
