@@ -83,7 +83,8 @@ INSTANTIATE_TEST_SUITE_P(
             "population":5000})",
         R"({"keys":{"stream":"uniform"},"mix":{"load":50,"store":30,"compare_and_delete":10,
             "compare_and_swap":10},"population":20000})",
-        R"({"keys":{"stream":"krr","reuse":0.83},"mix":{"load_or_store":100},"regime":"growth","ops":50000})",
+        R"({"keys":{"stream":"krr","reuse":0.83},"mix":{"load_or_store":100},"regime":"growth",
+            "ops":50000})",
         R"({"keys":{"stream":"sequential_new"},"mix":{"store":100},"regime":"growth","ops":50000})",
         R"({"keys":{"stream":"hot_set","hot_fraction":0.01,"hot_share":0.9},
             "mix":{"load_or_compute":60,"swap":20,"load_and_delete":20},"population":3000})"));
