@@ -66,6 +66,15 @@ std::uint32_t LruStack::At(std::uint32_t depth) const {
                 static_cast<std::size_t>(SelectBit(bits_[word], rank))];
 }
 
+std::uint32_t LruStack::Depth(std::uint32_t id) const {
+  const std::uint32_t slot = slot_of_[id];
+  // This one and the older ones: those of its word, then those of the words before.
+  const std::uint64_t older = bits_[slot / 64] << (63 - slot % 64);
+  auto rank = static_cast<std::uint32_t>(std::popcount(older));
+  for (std::size_t i = slot / 64; i != 0; i &= i - 1) rank += tree_[i];
+  return size() - rank + 1;
+}
+
 void LruStack::Place(std::uint32_t id) {
   const std::size_t slot = next_++;
   slot_of_[id] = static_cast<std::uint32_t>(slot);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A least-recently-used stack with access by depth: which key was the d-th
-// most recently asked for? Stack distance (R. Mattson et al., IBM Systems
-// Journal 9(2), 1970) is this depth.
+// most recently asked for, and how deep is a key? Stack distance (R. Mattson et
+// al., IBM Systems Journal 9(2), 1970) is this depth.
 //
 // Every key holds one bit in a line of time slots; the newest slot is at the
 // end. A Fenwick tree (P. Fenwick, 1994) over the 64-bit words of the line
@@ -26,6 +26,8 @@ class LruStack {
   void Touch(std::uint32_t id);
   // The id at depth d; 1 is the top. Requires 1 <= d <= size(). O(log n).
   std::uint32_t At(std::uint32_t depth) const;
+  // The depth of an id: At(Depth(id)) == id. Requires id < size(). O(log n).
+  std::uint32_t Depth(std::uint32_t id) const;
   std::uint32_t size() const {
     return static_cast<std::uint32_t>(slot_of_.size());
   }

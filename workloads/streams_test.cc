@@ -133,6 +133,7 @@ TEST(LruStack, MatchesAList) {
     }
     const std::uint32_t depth = 1 + rng.Below(stack.size());
     ASSERT_EQ(stack.At(depth), *std::next(list.begin(), depth - 1));
+    ASSERT_EQ(stack.Depth(stack.At(depth)), depth);
     ASSERT_EQ(stack.size(), list.size());
   }
   std::uint32_t depth = 0;

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trace of map operations really is: how often keys come back, how they are asked for, when and how large."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+_PROFILER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profile_trace")
+
+
+class AdviseError(Exception):
+    """One sentence that names the thing and the remedy."""
+
+
+def profile(traces, flags=(), normalised=None):
+    """The figures of the traces, which follow each other, as profile_trace prints them."""
+    command = [_PROFILER, *flags]
+    if normalised:
+        command.append(f"--normalised={normalised}")
+    try:
+        done = subprocess.run([*command, *traces], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    except OSError as error:
+        raise AdviseError(f"{_PROFILER} cannot be run ({error}); start this with: bazel run //tools:advise") from error
+    if done.returncode < 0:
+        raise AdviseError(f"reading the trace was ended by signal {-done.returncode}; was there too little memory? "
+                          "Follow fewer keys: --max-keys 1000000")
+    if done.returncode != 0:
+        raise AdviseError(done.stderr.decode("utf-8", "replace").strip())
+    return json.loads(done.stdout)
+
+
+def _printable(text):
+    """Names of files may hold anything."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _number(value):
+    """Whole numbers with separators, others to three digits."""
+    return f"{value:,.0f}" if value >= 1000 or value == int(value) else f"{value:.3g}"
+
+
+def _percent(value):
+    return f"{100 * value:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def _with_error(figure, show):
+    """A figure, with its interval if it is an estimate."""
+    if "unknown" in figure:
+        return f"not known: {figure['unknown']}"
+    text = show(figure["value"])
+    if figure["low"] == figure["high"]:
+        return text
+    return f"{text}  ({show(figure['low'])} to {show(figure['high'])})"
+
+
+def _bytes(sizes):
+    if "unknown" in sizes:
+        return f"not known: {sizes['unknown']}"
+    return (f"mean {_number(sizes['mean'])}, median {_number(sizes['p50'])}, 99th percentile {_number(sizes['p99'])}, "
+            f"largest {_number(sizes['max'])}")
+
+
+def _seconds(value):
+    for unit, scale in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        if value * scale >= 1:
+            return f"{value * scale:.4g} {unit}"
+    return f"{value * 1e9:.4g} ns"
+
+
+def _assumptions(result):
+    """What had to be assumed about the trace, and what its figures are of."""
+    lines = []
+    if not result["has_operations"]:
+        lines.append("This format tells no operations: each request is taken for a LoadOrStore (get, and on a miss "
+                     "store), so the key reuse rate is its hit rate in a map that keeps everything.")
+    if result["has_clients"]:
+        lines.append("Clients stand for threads: a replay gives each client's operations to one thread.")
+    else:
+        lines.append("The trace tells no threads: a replay deals operations to threads by a hash of the key.")
+    recorded = result["recorded"]
+    if recorded:
+        of = f" of {_number(recorded['of_operations'])} operations" if "of_operations" in recorded else ""
+        lines.append(f"A recording of {_percent(recorded['rate'])} of the {recorded['of']}{of}.")
+    if result["sample"] < 1:
+        lines.append(f"Figures of single keys are estimates from {_percent(result['sample'])} of the keys "
+                     f"({_number(result['followed_keys'])} of them), with intervals of about 95 %.")
+    elif recorded:
+        lines.append("Figures with an interval, of about 95 %, are estimates from the recording.")
+    return lines
+
+
+def _cache_line(locality):
+    """Sizes of an LRU cache and the share of requests that it would answer."""
+    if "unknown" in locality:
+        return f"not known: {locality['unknown']}"
+    curve = locality["lru"]
+    if not curve:
+        return "no key is asked for twice"
+    most = max(point["hit_rate"]["value"] for point in curve)
+    parts = []
+    for share in (0.5, 0.9, 0.99):
+        point = next(p for p in curve if p["hit_rate"]["value"] >= share * most)
+        part = f"{_number(point['entries'])} for {_percent(point['hit_rate']['value'])}"
+        if part not in parts:
+            parts.append(part)
+    return "entries needed: " + ", ".join(parts) + " of the requests"
+
+
+def _growth_line(growth):
+    if "unknown" in growth:
+        return f"not known: {growth['unknown']}"
+    last = growth[-1]
+    half = min(growth, key=lambda p: abs(p["operation"] - last["operation"] / 2))
+    new = 1 - half["distinct"] / last["distinct"] if last["distinct"] else 0
+    peak = max(point["present"] for point in growth)
+    return (f"{_percent(new)} of the keys are new in the second half; entries present at the end "
+            f"{_number(last['present'])}, at most {_number(peak)}")
+
+
+def _arrival_lines(arrivals, recorded):
+    if "unknown" in arrivals:
+        return [f"not known: {arrivals['unknown']}"]
+    windows = arrivals["windows"]
+    if not windows:
+        return [f"{_seconds(arrivals['seconds'])}; too few operations, or too coarse a clock, to tell bursts"]
+    # The shortest windows, the longest, and one in the middle.
+    chosen = sorted({0, len(windows) // 2, len(windows) - 1})
+    parts = [f"{windows[i]['index_of_dispersion']:.3g} in windows of {_seconds(windows[i]['seconds'])}" for i in chosen]
+    return [f"{_seconds(arrivals['seconds'])}; index of dispersion {', '.join(parts)}",
+            "(1: independent arrivals; above: bursts; below: evenly spaced)" +
+            ("; of the recorded part, whose distance from 1 is smaller than the whole's" if recorded else "")]
+
+
+def describe(traces, result):
+    """The report as text."""
+    figures = result["figures"]
+    names = _printable(traces[0]) + (f" and {len(traces) - 1} more" if len(traces) > 1 else "")
+    lines = [f"{names}: taken for {result['format']}, {_number(result['operations'])} operations", ""]
+    lines += _assumptions(result)
+    lines.append("")
+    shares = sorted(figures["shares"].items(), key=lambda item: -item[1])
+    hits = "look-ups that find" if "unknown" in figures["hit_rate"] or not figures["hit_rate"]["told"] else \
+        "look-ups that found"
+    rows = [
+        ("key reuse rate", _with_error(figures["reuse_rate"], _percent)),
+        ("distinct keys", _with_error(figures["distinct"], _number)),
+        ("operations", ", ".join(f"{name} {_percent(share)}" for name, share in shares)),
+        ("reads, deletes", f"{_percent(figures['read_share'])}, {_percent(figures['delete_share'])}"),
+        (hits, _with_error(figures["hit_rate"], _percent)),
+        ("entropy", _with_error(figures["entropy_1024"], lambda v: f"{v:.2f} bits") + " of 10 (1024 buckets of keys)"),
+        ("top 100 keys", _with_error(figures["top100_share"], _percent) + " of the operations"),
+        ("locality (LRU)", _cache_line(figures["locality"])),
+        ("growth", _growth_line(figures["growth"])),
+    ]
+    for i, line in enumerate(_arrival_lines(figures["arrivals"], result["recorded"])):
+        rows.append(("arrivals" if i == 0 else "", line))
+    rows += [("key bytes", _bytes(figures["key_bytes"])), ("value bytes", _bytes(figures["value_bytes"]))]
+    lines += [f"  {name:<20} {text}" for name, text in rows]
+    return "\n".join(lines)
+
+
+def _write(path, text):
+    """Whole or not at all."""
+    partial = path + ".partial"
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except OSError as error:
+        raise AdviseError(f"{path} cannot be written ({error.strerror}); name another file") from error
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(
+        prog="advise", description=__doc__,
+        epilog="Formats, gzip and zstandard included, are recognised by content; tools/trace/README.md lists them.")
+    parser.add_argument("traces", metavar="TRACE", nargs="+",
+                        help="trace file, or several that follow each other; - is standard input")
+    parser.add_argument("--sample", metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "
+                        "and estimates with intervals")
+    parser.add_argument("--max-keys", metavar="N", help="follow no more keys than this: beyond, samples are taken "
+                        "(default 10000000, 60 bytes each)")
+    parser.add_argument("--format", metavar="NAME", help="take the trace for this format")
+    parser.add_argument("--columns", metavar="PARAMETERS", help="where CSV or binary records hold what, as libCacheSim "
+                        "is told: time-col=2,obj-id-col=5,obj-size-col=4,delimiter=,,has-header")
+    parser.add_argument("--ignore-times", action="store_true", help="keep the order of the lines, whatever their times")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there; - prints them instead of the text")
+    parser.add_argument("--normalised", metavar="FILE", help="write the trace in its compact form (FORMAT.md)")
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = _arguments(argv)
+    try:
+        # bazel run starts programs in a folder of its own; paths are the caller's.
+        os.chdir(os.environ.get("BUILD_WORKING_DIRECTORY", "."))
+        flags = [f"--{name}={value}" for name, value in (
+            ("sample", args.sample), ("max-keys", args.max_keys), ("format", args.format), ("columns", args.columns),
+        ) if value is not None]
+        if args.ignore_times:
+            flags.append("--ignore-times")
+        result = profile(args.traces, flags, args.normalised)
+        figures = json.dumps(result, indent=1) + "\n"
+        if args.json == "-":
+            sys.stdout.write(figures)
+        else:
+            print(describe(args.traces, result))
+            if args.json:
+                _write(args.json, figures)
+    except AdviseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
