@@ -259,7 +259,7 @@ _STRATEGY = record({
     "tunables?": List(record({"name": _NAME, "default?": whole(-1 << 63, 1 << 64), "min?": whole(-1 << 63, 1 << 64),
                               "max?": whole(-1 << 63, 1 << 64), "doc?": _TEXT}))})
 _WORKER = record({
-    "timed?": _FLAG, "sha256?": _NAME, "emulator?": or_null(_TEXT),
+    "timed?": _FLAG, "layouts?": List(_NAME), "emulator?": or_null(_TEXT),
     "describe?": or_null(record({"compiler?": _TEXT, "flags?": _TEXT, "allocator?": _PLAIN, "clock?": _PLAIN,
                                  "strategies?": List(_STRATEGY)}))})
 

@@ -16,8 +16,8 @@ import time
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import session, store
-from experiments.testing import machines, support
+from experiments.orchestrator import environment, store
+from experiments.testing import support
 
 EMPTY = "is empty; give a name, or leave the option out"
 # (arguments, part of the sentence); the exit code is 2 and nothing is written.
@@ -115,10 +115,6 @@ class Commands(unittest.TestCase):
         code, said = support.run_cli(self.workspace, "--only", "skew", "--profile", "smoke", preset=["--only=skew"])
         self.assertEqual(code, 0, said)
         self.assertIn(": 1 question in ", said)
-
-    def test_one_cpu_is_said_to_be_the_reason(self):
-        with mock.patch.object(session.World, "machine", lambda world: machines.machine("cores2", allowed="0")):
-            self.refused(["--only", "read_share"], "XXX")
 
     def test_spaces_around_what_is_listed(self):
         code, said = support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew , read_share",
