@@ -26,22 +26,18 @@ class Ids {
   Id next_ = kFirstWrite;
 };
 
+// Whether the operation has a value to store.
+bool Brings(Op op) {
+  return op == Op::kStore || op == Op::kLoadOrStore || op == Op::kLoadOrCompute ||
+         op == Op::kSwap || op == Op::kCompareAndSwap;
+}
+
 Task DrawPoint(Random& random, const Repertoire& repertoire, std::uint16_t keys, Ids& ids) {
   Task task;
   task.op = repertoire.points[random.Below(repertoire.points.size())];
   // The lower of two: key 0 is by far the most popular.
   task.key = static_cast<std::uint16_t>(std::min(random.Below(keys), random.Below(keys)));
-  switch (task.op) {
-    case Op::kStore:
-    case Op::kLoadOrStore:
-    case Op::kLoadOrCompute:
-    case Op::kSwap:
-    case Op::kCompareAndSwap:
-      task.argument = ids.Next();
-      break;
-    default:
-      break;
-  }
+  if (Brings(task.op)) task.argument = ids.Next();
   if (random.OneIn(4)) {
     task.expected = random.OneIn(2) ? static_cast<Id>(task.key + 1) : ids.Any(random);
   }
@@ -147,6 +143,33 @@ Program DrawKeyProgram(Random& random, const Repertoire& repertoire, std::uint16
   }
   if (supports(Op::kClear) && random.OneIn(12)) {
     InsertAnywhere(random, {.op = Op::kClear}, program.tasks[1 % threads]);
+  }
+  return program;
+}
+
+Program DrawCrosswiseProgram(Random& random, const Repertoire& repertoire) {
+  constexpr int kRounds = 100;
+  std::vector<Op> writes;
+  for (const Op op : repertoire.points) {
+    if (op != Op::kLoad) writes.push_back(op);
+  }
+  // Half of them of one operation: what follows another kind may empty the buffer.
+  if (random.OneIn(2)) writes = {writes[random.Below(writes.size())]};
+  Program program;
+  Ids ids;
+  program.threads = std::min(2, repertoire.max_threads);
+  program.keys = 2;
+  program.tasks.resize(static_cast<std::size_t>(program.threads));
+  for (std::uint16_t thread = 0; thread < program.threads; ++thread) {
+    for (int round = 0; round < kRounds; ++round) {
+      Task write;
+      write.op = writes[random.Below(writes.size())];
+      write.key = thread;
+      if (Brings(write.op)) write.argument = ids.Next();
+      program.tasks[thread].push_back(write);
+      program.tasks[thread].push_back(
+          {.op = Op::kLoad, .key = static_cast<std::uint16_t>(1 - thread)});
+    }
   }
   return program;
 }
@@ -286,9 +309,9 @@ class Performer {
  private:
   template <class F>
   void Time(Operation& o, F call) {
-    o.invoked = Now();
+    o.invoked = CallStamp();
     call();
-    o.returned = Now();
+    o.returned = ReturnStamp();
   }
 
   template <class F>

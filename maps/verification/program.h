@@ -2,7 +2,7 @@
 //
 // What the threads of a history do, drawn from a seed, and how a thread does it.
 //
-// Two kinds of histories:
+// Three kinds of histories:
 //
 //   of keys      24 to 60 point operations of 3 to 8 threads on 4 to 8 keys, some
 //                much more popular than others; in some of the histories also
@@ -11,6 +11,10 @@
 //                indexes are promoted and tries expand meanwhile; in one of 32 as
 //                many as some hundreds. What happens to side keys is recorded and
 //                checked as well.
+//   crosswise    100 rounds of 2 threads on 2 keys: each writes its own and loads the
+//                other's at once, never disturbed. They are for effects that come
+//                after the return: what is still in a store buffer is missed by the
+//                other thread a moment later. They count as histories of keys.
 //   of the map   10 to 20 operations of 3 or 4 threads on 3 or 4 keys, among them
 //                Range, Clear, Size and StoreBatch. Side keys lie still, and make
 //                the tables large enough to grow now and then.
@@ -71,6 +75,7 @@ std::uint16_t DrawSideKeys(testing::Random& random);
 
 Program DrawKeyProgram(testing::Random& random, const Repertoire& repertoire,
                        std::uint16_t side_keys);
+Program DrawCrosswiseProgram(testing::Random& random, const Repertoire& repertoire);
 Program DrawMapProgram(testing::Random& random, const Repertoire& repertoire, bool may_clear);
 
 // Keys and values of one history on one map.
