@@ -381,8 +381,8 @@ class HotColdMap {
 
   // Under the bucket's lock.
   void Vacate(Slot& slot) {
-    // Relaxed: it shows nothing. Who needs to know the key gone asks under a lock.
-    slot.store(nullptr, std::memory_order_relaxed);
+    // It shows nothing, but hides what was there: see HotBuckets::Find.
+    slot.store(nullptr, std::memory_order_seq_cst);
     hot_size_.fetch_sub(1, std::memory_order_relaxed);
   }
 

@@ -113,7 +113,7 @@ HOT_COLD_MAP = [
     ),
     _hot(
         "found_relaxed",
-        "      found = bucket.slots[i].load(std::memory_order_acquire);\n",
+        "      found = bucket.slots[i].load(std::memory_order_seq_cst);\n",
         "      found = bucket.slots[i].load(std::memory_order_relaxed);\n",
         "(1) is relaxed: a reader may see a hot entry before its value.",
         "tsan",
