@@ -183,6 +183,7 @@ class CacheLineMap {
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = false,
+      .after_deletion = AfterDeletion::kAll,
       .caveat =
           "Size is O(n); keeps the address space, not the memory, of outgrown tables, and "
           "never shrinks; requests huge pages (tunable huge_pages)",

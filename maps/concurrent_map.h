@@ -61,6 +61,13 @@
 // thread did before a deletion happens before what another does after it stores that
 // key anew. Nothing is ordered by operations that did not find each other's effects.
 //
+// Calling back. A value or key that leaves the map (deleted, overwritten, swapped out,
+// cleared, evicted, left behind by growth) is destroyed when the operation holds no
+// lock of the map any more: its destructor may call any operation of the same map.
+// (Some maps move it away first: what a move leaves behind is destroyed under the lock.)
+// f of LoadOrCompute, hashes, comparisons and copies may run under a lock: they must not
+// call the map. Peers promise none of this.
+//
 // Errors. Maps throw only what K, V, Hash, equality or the allocator throw
 // (std::bad_alloc above all), and are unchanged for readers when they do; only a
 // StoreBatch that throws may leave the pairs before that one stored.
@@ -197,6 +204,23 @@ constexpr std::string_view SizeConsistencyName(SizeConsistency s) {
   return "?";
 }
 
+// What a map holds when all that was in it has been deleted and what was put aside has
+// been freed.
+enum class AfterDeletion : std::uint8_t {
+  kAll,    // what it held when it was full: room for as many again
+  kTable,  // less: entries are given back, the table that found them is kept
+  kNone,   // what an empty map holds
+};
+
+constexpr std::string_view AfterDeletionName(AfterDeletion a) {
+  switch (a) {
+    case AfterDeletion::kAll: return "keeps all";
+    case AfterDeletion::kTable: return "keeps the table";
+    case AfterDeletion::kNone: return "gives all back";
+  }
+  return "?";
+}
+
 // What a strategy says of itself. The paper prints these; nothing repeats them.
 struct Traits {
   std::string_view family;       // "lock", "sharded lock", "lock-free reads", ...
@@ -210,6 +234,7 @@ struct Traits {
   SizeConsistency size = SizeConsistency::kAsRange;
   bool batch_is_atomic = false;  // StoreBatch becomes visible at once
   bool clear_is_atomic = false;
+  AfterDeletion after_deletion = AfterDeletion::kTable;
   bool keeps_every_key = true;   // false for bounded caches, which may evict
   bool returns_results = true;   // false only for the null map: no lookups
   bool linearizable = true;      // false: a Load may lag behind, see above

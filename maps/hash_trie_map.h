@@ -118,6 +118,7 @@ class HashTrieMap {
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kNone,
       .caveat = internal::kJoined<kLimits, Domain::kCaveat>,
   };
   static constexpr std::array<Tunable<Options>, 0> kTunables = {};

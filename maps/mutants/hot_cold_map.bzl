@@ -31,7 +31,7 @@ HOT_COLD_MAP = [
     ),
     _mutant(
         "write_looks_hot_once",
-        """    outcome = WriteHot(guard, hash, key, value, wanted, seen);
+        """    outcome = WriteHot(guard, hash, key, value, fresh, wanted, seen);
     if (outcome != Outcome::kNotHot) return outcome == Outcome::kDone;
     return write_cold(hash);
 """,

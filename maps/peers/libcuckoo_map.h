@@ -81,6 +81,7 @@ class LibcuckooMap {
       .range = RangeConsistency::kSnapshot,
       .size = SizeConsistency::kParts,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kAll,
       .caveat = "gives up when more than eight keys share one hash; beside clear() "
                 "its size() may count a part of what was there",
   };

@@ -25,6 +25,8 @@ struct Control {
   testing::Subject (*subject)(std::string_view name);
   // Whether the litmus rung is held against it too, and must find it if it is flawed.
   bool litmus = false;
+  // Whether it is found only while threads run at the same time, on two processors.
+  bool needs_processors = false;
 };
 
 inline std::span<const Control> Controls() {
@@ -38,7 +40,7 @@ inline std::span<const Control> Controls() {
        &SubjectOf<GenerationMap<Reading::kMended>>},
       {"no_lock", true, "atomic accesses, but no lock around two of them", &SubjectOf<NoLockMap>},
       {"plain_unlock", true, "a write ends with plain stores, and returns before they are visible",
-       &SubjectOf<PlainUnlockMap>, true},
+       &SubjectOf<PlainUnlockMap>, true, true},
       {"plain_unlock_mended", false,
        "the same with sequentially consistent stores and loads: must pass",
        &SubjectOf<PlainUnlockMendedMap>, true},

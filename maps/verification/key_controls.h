@@ -290,18 +290,19 @@ class NoLockMap : public SmallControl<NoLockMap> {
   std::vector<Word> words_;
 };
 
-// Release stores, mended: sequentially consistent ones.
+// Release stores, mended: sequentially consistent ones. The locks lie apart from the words,
+// as striped locks do: who takes one does not yet own the line of the word.
 template <std::memory_order kEffect, class Atomics = PerturbedAtomics>
 class BasicPlainUnlockMap : public SmallControl<BasicPlainUnlockMap<kEffect, Atomics>> {
   using Base = SmallControl<BasicPlainUnlockMap>;
 
  public:
   static constexpr Traits kTraits = Base::WithoutWholeMap("a lock released by a plain store");
-  BasicPlainUnlockMap() : slots_(kSlots) {}
+  BasicPlainUnlockMap() : locks_(kSlots), words_(kSlots) {}
   explicit BasicPlainUnlockMap(const NoOptions&) : BasicPlainUnlockMap() {}
 
   std::optional<std::uint64_t> Load(std::uint64_t key) {
-    return Value(At(key).word.load(kEffect == std::memory_order_release
+    return Value(words_[key % kSlots].value.load(kEffect == std::memory_order_release
                                        ? std::memory_order_acquire
                                        : std::memory_order_seq_cst));
   }
@@ -328,26 +329,27 @@ class BasicPlainUnlockMap : public SmallControl<BasicPlainUnlockMap<kEffect, Ato
 
  private:
   static constexpr std::size_t kSlots = 2048;
-  struct alignas(kCacheLine) Slot {
-    cmap::internal::SpinLock<Atomics> lock;
-    typename Atomics::template Atomic<std::uint64_t> word{0};  // 0: absent
+  struct alignas(kCacheLine) Lock {
+    cmap::internal::SpinLock<Atomics> value;
+  };
+  struct alignas(kCacheLine) Word {
+    typename Atomics::template Atomic<std::uint64_t> value{0};  // 0: absent
   };
 
   static std::optional<std::uint64_t> Value(std::uint64_t word) {
     return word == 0 ? std::nullopt : std::optional(word);
   }
-  Slot& At(std::uint64_t key) { return slots_[key % kSlots]; }
-
   template <class F>
   std::optional<std::uint64_t> Change(std::uint64_t key, F change) {
-    Slot& slot = At(key);
-    const std::lock_guard guard(slot.lock);
-    const auto old = Value(slot.word.load(std::memory_order_relaxed));
-    slot.word.store(change(old).value_or(0), kEffect);
+    auto& word = words_[key % kSlots].value;
+    const std::lock_guard guard(locks_[key % kSlots].value);
+    const auto old = Value(word.load(std::memory_order_relaxed));
+    word.store(change(old).value_or(0), kEffect);
     return old;
   }
 
-  std::vector<Slot> slots_;
+  std::vector<Lock> locks_;
+  std::vector<Word> words_;
 };
 // Every fourth Load of a thread returns what the key held before its last write.
 class StaleLoadMap : public SmallControl<StaleLoadMap> {

@@ -170,7 +170,8 @@ class Bench {
   // this one had to wait until another got a processor.
   bool Meet(std::size_t me, std::uint64_t number) {
     bool waited = false;
-    own_[me].arrived.store(number, std::memory_order_release);
+    // Not before it is visible does the last one go on, while the others come to know.
+    own_[me].arrived.store(number, std::memory_order_seq_cst);
     for (std::size_t i = 0; i < static_cast<std::size_t>(pattern_.threads); ++i) {
       for (int spins = 0; own_[i].arrived.load(std::memory_order_acquire) < number; ++spins) {
         if (spins < 2000) continue;

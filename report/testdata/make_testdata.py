@@ -246,6 +246,7 @@ def _describe() -> dict:
             "read_progress": t[3], "write_progress": t[4],
             "reclamation": t[5], "growth": t[6], "range": "weak",
             "batch_is_atomic": name == "snapshot_map",
+            "after_deletion": "keeps the table",
             "keeps_every_key": True, "returns_results": name != "null",
             "max_threads": int(name == "unsynchronised_map"),
             "unsupported": [], "unsupported_reason": "",
