@@ -193,6 +193,7 @@ enum class SizeConsistency : std::uint8_t {
   kParts,    // parts of the map, each at a moment of its own
   kLate,     // as kParts, and calls still under way may be counted late: what they
              // did can be seen already
+  kBehind,   // calls that have returned may be counted late, too: exact at rest only
 };
 
 constexpr std::string_view SizeConsistencyName(SizeConsistency s) {
@@ -200,6 +201,7 @@ constexpr std::string_view SizeConsistencyName(SizeConsistency s) {
     case SizeConsistency::kAsRange: return "as Range";
     case SizeConsistency::kParts: return "in parts";
     case SizeConsistency::kLate: return "late";
+    case SizeConsistency::kBehind: return "behind";
   }
   return "?";
 }

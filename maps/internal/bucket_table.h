@@ -100,7 +100,10 @@ class BucketTable {
   struct LeavingKey {
     K key;
   };
-  using Gone = Departed<V, LeavingKey>;
+  struct AllGone : Departed<V, LeavingKey> {
+    BucketArrays<K, V, kFast64, Allocator> all;  // of a Clear, which thus cannot fail
+  };
+  using Gone = std::conditional_t<kDefers, AllGone, NothingDeparted>;
   void SendDepartedTo(Gone* gone) {
     if constexpr (kDefers) gone_ = gone;
   }
@@ -195,12 +198,13 @@ class BucketTable {
         [&](const Place& place) { entries.emplace_back(KeyAt(place), ValueAt(place)); });
   }
 
-  // Keeps the array, as clearing a Go map does. O(array).
+  // Keeps the array, as clearing a Go map does, unless the entries are handed over. O(array).
   void Clear() {
     if constexpr (kDefers) {
       if (gone_ != nullptr) {
-        Prepare(count_);
-        arrays_.ForEachPlace([&](const Place& place) { SendAway(place); });
+        arrays_.Swap(gone_->all);
+        count_ = evacuated_ = 0;
+        return;
       }
     }
     arrays_.Clear();
@@ -496,8 +500,7 @@ class BucketTable {
     std::vector<std::uint8_t> many_;
   };
 
-  struct Nothing {};
-  [[no_unique_address]] std::conditional_t<kDefers, Gone*, Nothing> gone_{};
+  [[no_unique_address]] std::conditional_t<kDefers, Gone*, NothingDeparted> gone_{};
   std::size_t count_ = 0;
   Arrays arrays_;
   std::size_t evacuated_ = 0;  // old buckets moved without a gap

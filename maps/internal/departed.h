@@ -31,6 +31,9 @@ inline constexpr bool kQuietDestructor = std::is_trivially_destructible_v<T>;
 template <class C, class Traits>
 inline constexpr bool kQuietDestructor<std::basic_string<C, Traits, std::allocator<C>>> = true;
 
+// For tables whose entries need not be put aside.
+struct NothingDeparted {};
+
 // `Parts`: types of what leaves: values, keys, nodes.
 template <class... Parts>
 class Departed {
@@ -58,28 +61,15 @@ template <class Table, class Lock>
 class Departing {
  public:
   Departing(Table& table, Lock& lock) : table_(table), lock_(lock) {
-    if constexpr (Table::kDefers) table_.SendDepartedTo(&gone_);
+    table_.SendDepartedTo(&gone_);
   }
-  ~Departing() {
-    if constexpr (Table::kDefers) table_.SendDepartedTo(nullptr);
-  }
+  ~Departing() { table_.SendDepartedTo(nullptr); }
   Departing(const Departing&) = delete;
   Departing& operator=(const Departing&) = delete;
 
  private:
-  struct Nothing {};
-  template <class T>
-  struct GoneOf {
-    using Type = Nothing;
-  };
-  template <class T>
-    requires(T::kDefers)
-  struct GoneOf<T> {
-    using Type = typename T::Gone;
-  };
-
   Table& table_;
-  [[no_unique_address]] typename GoneOf<Table>::Type gone_;  // destroyed after the lock
+  [[no_unique_address]] typename Table::Gone gone_;  // destroyed after the lock
   std::lock_guard<Lock> lock_;
 };
 

@@ -99,7 +99,10 @@ class Table {
 
   // What leaves the table is handed to whoever asks for it, instead of being destroyed.
   static constexpr bool kDefers = !(kQuietDestructor<K> && kQuietDestructor<V>);
-  using Gone = Departed<Stored, typename Map::node_type>;
+  struct AllGone : Departed<Stored, typename Map::node_type> {
+    Map all;  // of a Clear, which thus cannot fail
+  };
+  using Gone = std::conditional_t<kDefers, AllGone, NothingDeparted>;
   void SendDepartedTo(Gone* gone) {
     if constexpr (kDefers) gone_ = gone;
   }
@@ -220,14 +223,19 @@ class Table {
     }
   }
 
-  // Keeps the bucket array, as clearing a Go map does. O(n).
+  // Keeps the bucket array, as clearing a Go map does, unless the entries are handed over.
+  // O(n).
   void Clear() {
-    if (Sends()) {
-      Prepare(map_.size());
-      while (map_.size() != 0) Erase(map_.begin());
-    } else {
-      map_.clear();
+    if constexpr (kDefers && !kPooled) {
+      if (gone_ != nullptr) return gone_->all.swap(map_);
+    } else if constexpr (kDefers) {
+      if (gone_ != nullptr) {
+        Prepare(map_.size());
+        while (map_.size() != 0) Erase(map_.begin());
+        return;
+      }
     }
+    map_.clear();
   }
 
   std::size_t Size() const { return map_.size(); }
@@ -288,10 +296,6 @@ class Table {
   };
   static constexpr std::size_t kNodeBytes = sizeof(NodeLayout);
 
-  bool Sends() const {
-    if constexpr (kDefers) return gone_ != nullptr;
-    return false;
-  }
   void Prepare(std::size_t n) {
     if constexpr (kDefers) {
       if (gone_ != nullptr) gone_->Prepare(n);
@@ -327,8 +331,7 @@ class Table {
   }
 
   Map map_;
-  struct Nothing {};
-  [[no_unique_address]] std::conditional_t<kDefers, Gone*, Nothing> gone_{};
+  [[no_unique_address]] std::conditional_t<kDefers, Gone*, NothingDeparted> gone_{};
 };
 
 template <class K, class V>

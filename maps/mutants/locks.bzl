@@ -39,7 +39,7 @@ LOCKS = [
         "destroys_under_the_lock",
         "mutex_map",
         "maps/internal/departed.h",
-        "    if constexpr (Table::kDefers) table_.SendDepartedTo(&gone_);\n",
+        "    table_.SendDepartedTo(&gone_);\n",
         "",
         "Values that leave the map are destroyed under its lock: a destructor that calls the map waits for ever.",
         "lives",

@@ -129,12 +129,12 @@ int Run(std::string_view rung) {
                                                    : report.counterexamples.front());
     }
     if (rung == "litmus") {
+      Announce(Mutant::kName, "patterns");
       for (const verification::LitmusResult& result :
            verification::RunLitmus(verification::SubjectOf<Map>(Mutant::kName),
                                    {.rounds = 50'000, .seconds = 2})) {
         if (result.forbidden == 0) continue;
-        Announce(Mutant::kName, result.pattern);
-        return Killed(std::to_string(result.forbidden) + " of " + std::to_string(result.rounds) +
+        return Killed(std::string(result.pattern) + ": " + std::to_string(result.forbidden) + " of " + std::to_string(result.rounds) +
                       " rounds cannot be explained");
       }
       return kSurvived;

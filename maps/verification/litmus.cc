@@ -174,7 +174,7 @@ class Bench {
     own_[me].arrived.store(number, std::memory_order_seq_cst);
     for (std::size_t i = 0; i < static_cast<std::size_t>(pattern_.threads); ++i) {
       for (int spins = 0; own_[i].arrived.load(std::memory_order_acquire) < number; ++spins) {
-        if (spins < 2000) continue;
+        if (spins < 20'000) continue;  // longer than operations take
         waited = true;
         std::this_thread::yield();
       }
@@ -308,6 +308,9 @@ std::string WhyNot(const Pattern& pattern, const Traits& traits, std::size_t pro
   }
   if (traits.max_threads != 0 && traits.max_threads < pattern.threads) {
     return "the map is for " + std::to_string(traits.max_threads) + " threads at most";
+  }
+  if (pattern.shape == Shape::kSize && traits.size == SizeConsistency::kBehind) {
+    return "its Size may lag behind, and its traits say so";
   }
   for (std::size_t i = 0; i < kOpCount; ++i) {
     const Op op = static_cast<Op>(i);

@@ -159,6 +159,7 @@ Program DrawCrosswiseProgram(Random& random, const Repertoire& repertoire) {
   Ids ids;
   program.threads = std::min(2, repertoire.max_threads);
   program.keys = 2;
+  if (program.threads == 2) program.meeting = std::make_shared<Meeting>();
   program.tasks.resize(static_cast<std::size_t>(program.threads));
   for (std::uint16_t thread = 0; thread < program.threads; ++thread) {
     for (int round = 0; round < kRounds; ++round) {
@@ -365,7 +366,9 @@ void Perform(testing::AnyMap& map, const Program& program, int thread, const Nam
              Log& log) noexcept {
   try {
     Performer performer(map, program, thread, naming, log);
+    std::uint64_t tasks = 0;
     for (const Task& task : program.tasks[static_cast<std::size_t>(thread)]) {
+      if (program.meeting != nullptr && tasks++ % 2 == 0) program.meeting->Wait(thread, tasks);
       performer.Do(task);
       // Between the operations, not inside: a longer interval explains more.
       Perturber::OutsidePoint();
@@ -375,6 +378,7 @@ void Perform(testing::AnyMap& map, const Program& program, int thread, const Nam
   } catch (...) {
     log.error = "an operation threw";
   }
+  if (program.meeting != nullptr) program.meeting->Leave(thread);
 }
 
 }  // namespace cmap::verification

@@ -12,7 +12,8 @@
 //                many as some hundreds. What happens to side keys is recorded and
 //                checked as well.
 //   crosswise    100 rounds of 2 threads on 2 keys: each writes its own and loads the
-//                other's at once, never disturbed. They are for effects that come
+//                other's at once, never disturbed; before each round they meet, which
+//                orders nothing within it. They are for effects that come
 //                after the return: what is still in a store buffer is missed by the
 //                other thread a moment later. They count as histories of keys.
 //   of the map   10 to 20 operations of 3 or 4 threads on 3 or 4 keys, among them
@@ -23,9 +24,13 @@
 #ifndef CMAP_MAPS_VERIFICATION_PROGRAM_H_
 #define CMAP_MAPS_VERIFICATION_PROGRAM_H_
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -54,9 +59,37 @@ struct Task {
   State state = 0;  // of StoreBatch
 };
 
+// Where two threads meet so that they go on at nearly the same moment.
+class Meeting {
+ public:
+  void Wait(int thread, std::uint64_t number) noexcept {
+    Place& mine = places_[static_cast<std::size_t>(thread)];
+    // seq_cst: visible before this thread goes on, or the other one is late.
+    mine.arrived.store(number, std::memory_order_seq_cst);
+    const Place& other = places_[static_cast<std::size_t>(1 - thread)];
+    for (int spins = 0; other.arrived.load(std::memory_order_acquire) < number; ++spins) {
+      if (spins > 2000) std::this_thread::yield();
+    }
+  }
+
+  // It does not come any more.
+  void Leave(int thread) noexcept {
+    places_[static_cast<std::size_t>(thread)].arrived.store(~std::uint64_t{0},
+                                                            std::memory_order_release);
+  }
+
+ private:
+  struct alignas(2 * kCacheLine) Place {
+    std::atomic<std::uint64_t> arrived{0};
+  };
+  std::array<Place, 2> places_;
+};
+
 struct Program {
   int threads = 3;
   std::uint16_t keys = 4;  // contested
+  // If not null, the threads (two) meet there before every second task.
+  std::shared_ptr<Meeting> meeting;
   std::vector<std::vector<Task>> tasks;
 };
 
