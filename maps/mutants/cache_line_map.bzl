@@ -171,14 +171,16 @@ CACHE_LINE_MAP = [
         "      Age();\n      Ops::Write(slot.entry_,",
         "      Ops::Write(slot.entry_,",
         "An entry comes back into a slot under the version that the removed one had: a reader may take its value for the other's.",
-        "own_test",
+        "linearizability",
+        hash = "constant",
     ),
     _mutant(
         "gone_from_both_places",
         "      Age();\n      Vacate(line, O::Bit(i));\n",
         "      Vacate(line, O::Bit(i));\n",
         "An entry that comes back leaves the overflow line under the same version: a reader may miss it in both places.",
-        "own_test",
+        "linearizability",
+        hash = "constant",
     ),
     _mutant(
         "empty_lines_stay",
