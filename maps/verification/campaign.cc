@@ -37,7 +37,8 @@ patterns (litmus.h); writes figures.json. Run it alone on the machine.
   --parts A,B         histories, litmus (default: both)
   --histories N       of keys, for each contestant (default 100000)
   --map_histories N   of the whole map (default: a quarter of them)
-  --controls N        histories of each kind for each negative control (default 2000)
+  --controls N        histories of each kind for each negative control (default 2000; of one
+                      that is found only on two idle processors 50 times as many)
   --litmus N          rounds of each litmus pattern (default 1000000)
   --seed N            (default 1)
   --seconds N         at most, for each contestant (default: no limit)
@@ -180,7 +181,7 @@ Json ContestantEntry(const Contestant& contestant, const Options& options) {
 Json ControlEntry(const Control& control, const Flags& flags) {
   Options options;
   options.seed = flags.seed;
-  options.histories = options.map_histories = flags.controls;
+  options.histories = options.map_histories = flags.controls * (control.needs_processors ? 50 : 1);
   options.stop_at_first = false;
   options.keep = 1;
   const Report r = VerifySubject(control.subject(control.name), options);

@@ -88,7 +88,8 @@ class Meeting {
 struct Program {
   int threads = 3;
   std::uint16_t keys = 4;  // contested
-  // If not null, the threads (two) meet there before every second task.
+  // If not null, the threads (two) meet there before every second task, and do it and the
+  // one after it, a Load, at once.
   std::shared_ptr<Meeting> meeting;
   std::vector<std::vector<Task>> tasks;
 };
