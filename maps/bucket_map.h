@@ -70,6 +70,7 @@ class BucketMap final
       .range = RangeConsistency::kSnapshot,
       .batch_is_atomic = true,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kAll,
       .max_threads = kAlone ? 1 : 0,
       .caveat = kAlone ? "one thread only; concurrent use is a data race"
                 : Lock::kShared

@@ -35,7 +35,11 @@
 //     appears with its tag;
 //   - a removed entry disappears with its tag. Its slot may be used again by
 //     the next who locks the home, which is why readers look at the version: it
-//     has changed by then.
+//     has changed by then. If the home has overflow lines, an entry comes from there
+//     into the slot, and a line that is empty then is free for other homes: what has
+//     come and gone leaves nothing behind.
+// Each of these takes effect by one sequentially consistent store, so that a write is
+// over for everybody when it returns (internal/cache_line_table.h).
 //
 // Growth. A table that has become too full is followed by one a seventh to a
 // quarter larger (twice as large while it is tiny). Homes are in hash order, and a
@@ -72,8 +76,9 @@
 // entries.
 //
 // Memory: at most 32 bytes per entry of 16 (34 below twelve thousand entries,
-// where pages and control words count), 27 before it grows; that of both tables
-// during the few insertions that moving takes.
+// where pages and control words count), 27 before it grows, however many entries
+// come and go; that of both tables during the few insertions that moving takes. A
+// table never shrinks: an emptied map keeps what it had when it was fullest.
 //
 // Source: buckets that fit the memory system, and reading without writing: T.
 // David, R. Guerraoui, V. Trigonakis, "Asynchronized concurrency: the secret to
@@ -178,6 +183,7 @@ class CacheLineMap {
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = false,
+      .after_deletion = AfterDeletion::kAll,
       .caveat =
           "Size is O(n); keeps the address space, not the memory, of outgrown tables, and "
           "never shrinks; requests huge pages (tunable huge_pages)",

@@ -73,6 +73,35 @@ TEST(CacheLineMapTest, AtMost32BytesPerEntryAtTheSizesOfTheStudy) {
   }
 }
 
+// Entries that come and go leave nothing behind: not where all go before others come, and
+// not where one goes for each that comes. 100 times the size of the map.
+TEST(CacheLineMapTest, AtMost32BytesPerEntryHoweverManyComeAndGo) {
+  const U64 size = 50'000;
+  const U64 rounds = kSanitized ? 5 : 50;
+  Map map;
+  U64 next = 0;
+  for (U64 round = 0; round < rounds; ++round, next += size) {
+    Fill(map, next, next + size);
+    EXPECT_LE(BytesPerEntry(map), 32) << "filled " << round + 1 << " times";
+    if (round + 1 == rounds) break;
+    for (U64 i = next; i < next + size; ++i) ASSERT_TRUE(map.Delete(Key(i)));
+  }
+  next += size;
+  for (U64 i = next; i < next + rounds * size; ++i) {
+    ASSERT_TRUE(map.Delete(Key(i - size)));
+    map.Store(Key(i), i);
+  }
+  EXPECT_EQ(map.Size(), size);
+  EXPECT_LE(BytesPerEntry(map), 32) << "after churn";
+  // As many in overflow lines as in a map that has seen no removal, or it is slower.
+  Map fresh;
+  Fill(fresh, 0, size);
+  EXPECT_LT(map.Depths()[2], fresh.Depths()[2] * 3 / 2 + 100);
+  map.Clear();
+  Fill(map, 0, size);
+  EXPECT_LE(BytesPerEntry(map), 32) << "after Clear";
+}
+
 // The kernel agrees: what was left behind has been given back.
 TEST(CacheLineMapTest, OutgrownTablesTakeNoMemory) {
   if (kSanitized) GTEST_SKIP() << "sanitizers keep memory of their own";
@@ -265,6 +294,53 @@ void FailEverywhere(const MakeValue& value, const Arm& arm) {
     map.Range([&](U64, const auto&) { return ++visited, true; });
     ASSERT_EQ(visited, in);
   }
+}
+
+// All in the first home, most of them in overflow lines.
+struct FirstHome {
+  std::uint64_t operator()(U64 key) const { return key & 0xff; }
+};
+
+// A removal from the home brings an entry back from an overflow line, and empty lines go to
+// other homes: readers find what stays, and only that.
+TEST(CacheLineMapTest, NothingIsMissedWhileEntriesComeBackFromOverflowLines) {
+  constexpr U64 kStay = 9, kGo = 12;
+  CacheLineMap<U64, U64, FirstHome> map;
+  for (U64 key = 0; key < kStay; ++key) map.Store(key + 100, key);
+  std::atomic<bool> stop{false};
+  std::atomic<U64> missed{0}, foreign{0};
+  std::vector<std::thread> readers;
+  for (int t = 0; t < 2; ++t) {
+    readers.emplace_back([&] {
+      while (!stop.load(std::memory_order_relaxed)) {
+        for (U64 key = 0; key < kStay; ++key) {
+          const auto found = map.Load(key + 100);
+          if (!found) {
+            ++missed;
+          } else if (*found != key) {
+            ++foreign;
+          }
+        }
+        for (U64 key = 0; key < kGo; ++key) {
+          const auto found = map.Load(key);
+          if (found && *found != key + 1000) ++foreign;
+        }
+      }
+    });
+  }
+  const U64 rounds = kSanitized ? 2'000 : 100'000;
+  for (U64 round = 0; round < rounds; ++round) {
+    // Overwrites change nothing but the order of the entries, which removal needs mixed.
+    for (U64 key = 0; key < kGo; ++key) map.Store(key, key + 1000);
+    const U64 again = round % kStay;
+    for (U64 key = 0; key < kGo; ++key) map.Delete((key * 5 + round) % kGo);
+    map.Store(again + 100, again);
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(missed.load(), 0u);
+  EXPECT_EQ(foreign.load(), 0u);
+  EXPECT_EQ(map.Size(), kStay);
 }
 
 TEST(CacheLineMapTest, FailingAllocationsChangeNothing) {

@@ -60,6 +60,7 @@ class CheckedMap final
       .range = RangeConsistency::kSnapshot,
       .batch_is_atomic = true,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kAll,
       .max_threads = 1,
       .caveat = "one thread only; concurrent use is a data race, which it does "
                 "not always notice",

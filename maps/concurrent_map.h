@@ -59,6 +59,27 @@
 //                   A map of bounded memory has MemoryBound() as well, which this
 //                   never exceeds.
 //
+// Order in real time. An operation that has returned is over, for everybody: whatever
+// begins after that, on any thread and on any key, finds its effect. It does not matter
+// how the one who begins knows; no synchronisation beside the map is asked for. So of
+// two threads that each store a key and then load the other's, one at least finds
+// what it looks for. (Where linearizable = false, only as far as said above.) On
+// x86-64 this costs one instruction that empties the store buffer in every write, in
+// maps whose reads take no lock: the effect itself, a counter, or a mutex unlocked.
+//
+// Plain data. What a thread did before it called an operation that stores v happens
+// before what another does after an operation that found v, in the sense of C++: a
+// value may lead to data that are not atomic, written before it was stored. What a
+// thread did before a deletion happens before what another does after it stores that
+// key anew. Nothing is ordered by operations that did not find each other's effects.
+//
+// Calling back. A value or key that leaves the map (deleted, overwritten, swapped out,
+// cleared, evicted, left behind by growth) is destroyed when the operation holds no
+// lock of the map any more: its destructor may call any operation of the same map.
+// (Some maps move it away first: what a move leaves behind is destroyed under the lock.)
+// f of LoadOrCompute, hashes, comparisons and copies may run under a lock: they must not
+// call the map. Peers promise none of this.
+//
 // Errors. Maps throw only what K, V, Hash, equality or the allocator throw
 // (std::bad_alloc above all), and are unchanged for readers when they do; only a
 // StoreBatch that throws may leave the pairs before that one stored.
@@ -192,6 +213,7 @@ enum class SizeConsistency : std::uint8_t {
   kParts,    // parts of the map, each at a moment of its own
   kLate,     // as kParts, and calls still under way may be counted late: what they
              // did can be seen already
+  kBehind,   // calls that have returned may be counted late, too: exact at rest only
 };
 
 constexpr std::string_view SizeConsistencyName(SizeConsistency s) {
@@ -199,6 +221,24 @@ constexpr std::string_view SizeConsistencyName(SizeConsistency s) {
     case SizeConsistency::kAsRange: return "as Range";
     case SizeConsistency::kParts: return "in parts";
     case SizeConsistency::kLate: return "late";
+    case SizeConsistency::kBehind: return "behind";
+  }
+  return "?";
+}
+
+// What a map holds when all that was in it has been deleted and what was put aside has
+// been freed.
+enum class AfterDeletion : std::uint8_t {
+  kAll,    // what it held when it was full: room for as many again
+  kTable,  // less: entries are given back, the table that found them is kept
+  kNone,   // what an empty map holds
+};
+
+constexpr std::string_view AfterDeletionName(AfterDeletion a) {
+  switch (a) {
+    case AfterDeletion::kAll: return "keeps all";
+    case AfterDeletion::kTable: return "keeps the table";
+    case AfterDeletion::kNone: return "gives all back";
   }
   return "?";
 }
@@ -216,6 +256,7 @@ struct Traits {
   SizeConsistency size = SizeConsistency::kAsRange;
   bool batch_is_atomic = false;  // StoreBatch becomes visible at once
   bool clear_is_atomic = false;
+  AfterDeletion after_deletion = AfterDeletion::kTable;
   bool keeps_every_key = true;   // false for bounded caches, which may evict
   bool returns_results = true;   // false only for the null map: no lookups
   bool linearizable = true;      // false: a Load may lag behind, see above

@@ -386,10 +386,12 @@ class alignas(kCacheLine) GenerationPointerMap {
   bool Write(Decide decide, Change change, std::int64_t races) {
     Guard guard;
     for (std::int64_t lost = 0;; ++lost) {
+      // Outlive the claim, as destructors may call the map.
+      typename Table::Gone gone;
+      std::unique_ptr<State> next;
       Attempt attempt(*this, lost >= races);
       const State& now = attempt.now();
       if (!decide(now)) return false;
-      std::unique_ptr<State> next;
       if constexpr (std::is_same_v<Change, std::nullptr_t>) {
         next = std::make_unique<State>();
       } else {
@@ -397,7 +399,9 @@ class alignas(kCacheLine) GenerationPointerMap {
         next->table.Reserve(reserved_.load(std::memory_order_relaxed));
         copies_.fetch_add(1, std::memory_order_relaxed);
         entries_copied_.fetch_add(now.table.Size(), std::memory_order_relaxed);
+        next->table.SendDepartedTo(&gone);
         change(next->table);
+        next->table.SendDepartedTo(nullptr);
       }
       next->generation = now.generation + 1;
       guard.Prepare(1);

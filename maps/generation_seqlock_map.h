@@ -109,6 +109,7 @@ class alignas(kCacheLine) GenerationSeqlockMap {
       .range = RangeConsistency::kSnapshot,
       .batch_is_atomic = true,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kAll,
       .caveat = "keys and values of one word only; every write makes all "
                 "concurrent readers repeat, whatever key it writes",
   };

@@ -118,6 +118,7 @@ class HashTrieMap {
       .range = RangeConsistency::kWeak,
       .batch_is_atomic = false,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kNone,
       .caveat = internal::kJoined<kLimits, Domain::kCaveat>,
   };
   static constexpr std::array<Tunable<Options>, 0> kTunables = {};
@@ -239,7 +240,7 @@ class HashTrieMap {
     auto fresh = std::make_unique<Indirect>(nullptr);
     // (1) acq_rel, pairs with (2), and with itself for what the former root
     // holds.
-    Indirect* old = root_.exchange(fresh.release(), std::memory_order_acq_rel);
+    Indirect* old = root_.exchange(fresh.release(), std::memory_order_seq_cst);
     guard.Retire(
         old, [](void* root) { DestroyTree(static_cast<Indirect*>(root)); },
         kTreeBytes);
@@ -321,7 +322,7 @@ class HashTrieMap {
   }
 
   Indirect* Root() const {
-    return root_.load(std::memory_order_acquire);  // (2), with (1)
+    return root_.load(std::memory_order_seq_cst);  // (2), with (1)
   }
 
   // Under a guard, without locks.
@@ -329,8 +330,11 @@ class HashTrieMap {
     Indirect* node = Root();
     for (unsigned shift = kHashBits - kLevelBits;; shift -= kLevelBits) {
       Slot* slot = &node->children[Child(hash, shift)];
-      // (3) acquire, pairs with (4), (5), (6): nodes as their writers made them.
-      Node* next = slot->load(std::memory_order_acquire);
+      // (3) pairs with (4), (5), (6): nodes as their writers made them. All of these,
+      // and (1), (2), (7), (8), are sequentially consistent, as Go's atomics are: who
+      // has written and then reads another key misses nothing that was completed before
+      // (the unlocking that follows a write is a plain store on x86-64).
+      Node* next = slot->load(std::memory_order_seq_cst);
       if (next == nullptr || next->is_entry) {
         return {node, shift, slot, static_cast<Entry*>(next)};
       }
@@ -342,7 +346,7 @@ class HashTrieMap {
   static Entry* Lookup(Entry* head, std::uint64_t hash, const K& key) {
     if (head == nullptr || head->hash != hash) return nullptr;
     while (head != nullptr && !(head->key == key)) {
-      head = head->overflow.load(std::memory_order_acquire);  // (7), with (8)
+      head = head->overflow.load(std::memory_order_seq_cst);  // (7), with (8)
     }
     return head;
   }
@@ -373,8 +377,8 @@ class HashTrieMap {
       }
     }
     fresh.release();
-    // (4) release, pairs with (3). Publishes the entry, or a whole subtree.
-    spot.slot->store(top, std::memory_order_release);
+    // (4) pairs with (3). Publishes the entry, or a whole subtree.
+    spot.slot->store(top, std::memory_order_seq_cst);
   }
 
   // The subtree that tells the chain in the slot from the new entry.
@@ -410,8 +414,8 @@ class HashTrieMap {
   // along its own link: whatever they meet was in the map after they came.
   static void Relink(Spot& spot, Entry* entry, Entry* next, Guard& guard) {
     if (spot.head == entry) {
-      // (5) release, pairs with (3).
-      spot.slot->store(next, std::memory_order_release);
+      // (5) pairs with (3).
+      spot.slot->store(next, std::memory_order_seq_cst);
     } else {
       Entry* before = spot.head;
       for (;;) {
@@ -420,7 +424,7 @@ class HashTrieMap {
         if (after == entry) break;
         before = after;
       }
-      before->overflow.store(next, std::memory_order_release);  // (8), with (7)
+      before->overflow.store(next, std::memory_order_seq_cst);  // (8), with (7)
     }
     guard.Retire(entry, sizeof(Entry) + internal::HeapBytes(entry->value));
   }
@@ -442,9 +446,9 @@ class HashTrieMap {
       std::unique_lock lock(parent->lock);
       node->dead = true;
       shift += kLevelBits;
-      // (6) release, pairs with (3).
+      // (6) pairs with (3).
       parent->children[Child(hash, shift)].store(nullptr,
-                                                 std::memory_order_release);
+                                                 std::memory_order_seq_cst);
       spot.lock = std::move(lock);  // unlocks the child
       guard.Retire(node);
       node = parent;
@@ -504,7 +508,7 @@ class HashTrieMap {
   template <class F>
   static bool Visit(const Indirect& node, F& visit) {
     for (const Slot& slot : node.children) {
-      const Node* child = slot.load(std::memory_order_acquire);  // (3)
+      const Node* child = slot.load(std::memory_order_seq_cst);  // (3)
       if (child == nullptr) continue;
       if (!child->is_entry) {
         if (!Visit(static_cast<const Indirect&>(*child), visit)) return false;
@@ -512,7 +516,7 @@ class HashTrieMap {
       }
       for (const Entry* entry = static_cast<const Entry*>(child);
            entry != nullptr;
-           entry = entry->overflow.load(std::memory_order_acquire)) {  // (7)
+           entry = entry->overflow.load(std::memory_order_seq_cst)) {  // (7)
         if (!visit(entry->key, entry->value)) return false;
       }
     }

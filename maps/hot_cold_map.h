@@ -71,6 +71,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
+#include "maps/internal/departed.h"
 #include "maps/internal/epoch.h"
 #include "maps/internal/hot_buckets.h"
 #include "maps/internal/locked_map.h"
@@ -231,7 +232,7 @@ class HotColdMap {
   void Clear() {
     Guard guard;
     guard.Prepare(1);
-    const ColdExclusive cold(lock_);
+    const ColdExclusive cold(cold_, lock_);
     cold_.Clear();
     Entry* removed = nullptr;
     std::size_t count = 0;
@@ -264,7 +265,7 @@ class HotColdMap {
 
   // Of the cold part, where all keys begin.
   void Reserve(std::size_t entries) {
-    const ColdExclusive cold(lock_);
+    const ColdExclusive cold(cold_, lock_);
     cold_.Reserve(entries);
   }
 
@@ -296,7 +297,7 @@ class HotColdMap {
  private:
   using Lock = internal::WriterPreferringLock<Atomics>;
   using ColdShared = internal::SharedGuard<Lock>;
-  using ColdExclusive = std::lock_guard<Lock>;
+  using ColdExclusive = internal::Departing<internal::Table<K, V>, Lock>;
 
   enum class Outcome { kNotHot, kRefused, kDone };
 
@@ -339,7 +340,7 @@ class HotColdMap {
     if (VisitHashed(guard, hash, key, [&](const V& value) { found.emplace(value); })) {
       return {*std::move(found), true};
     }
-    const ColdExclusive cold(lock_);
+    const ColdExclusive cold(cold_, lock_);
     Entry* hot = nullptr;
     if (Hot::Find(hot_.BucketOf(hash), hash, key, hot) != nullptr) return {hot->value, true};
     return insert(hash);
@@ -354,23 +355,23 @@ class HotColdMap {
              const WriteCold& write_cold) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
-    Outcome outcome = WriteHot(guard, hash, key, value, wanted, seen);
+    std::unique_ptr<Entry> fresh;  // outlives the locks if it is not wanted
+    Outcome outcome = WriteHot(guard, hash, key, value, fresh, wanted, seen);
     if (outcome != Outcome::kNotHot) return outcome == Outcome::kDone;
-    const ColdExclusive cold(lock_);
+    const ColdExclusive cold(cold_, lock_);
     // Again: it may have been promoted. From now on it cannot.
-    outcome = WriteHot(guard, hash, key, value, wanted, seen);
+    outcome = WriteHot(guard, hash, key, value, fresh, wanted, seen);
     if (outcome != Outcome::kNotHot) return outcome == Outcome::kDone;
     return write_cold(hash);
   }
 
   template <class Wanted, class Seen>
   Outcome WriteHot(Guard& guard, std::uint64_t hash, const K& key, const V* value,
-                   const Wanted& wanted, const Seen& seen) {
+                   std::unique_ptr<Entry>& fresh, const Wanted& wanted, const Seen& seen) {
     Bucket& bucket = hot_.BucketOf(hash);
     Entry* old = nullptr;
     if (Hot::Find(bucket, hash, key, old) == nullptr) return Outcome::kNotHot;
-    std::unique_ptr<Entry> fresh;
-    if (value != nullptr) fresh = std::make_unique<Entry>(hash, key, *value, 0);
+    if (value != nullptr && fresh == nullptr) fresh = std::make_unique<Entry>(hash, key, *value, 0);
     const std::lock_guard lock(bucket.lock);
     Slot* slot = Hot::Find(bucket, hash, key, old);
     if (slot == nullptr) return Outcome::kNotHot;  // deleted or demoted meanwhile
@@ -389,8 +390,8 @@ class HotColdMap {
 
   // Under the bucket's lock.
   void Vacate(Slot& slot) {
-    // Relaxed: it shows nothing. Who needs to know the key gone asks under a lock.
-    slot.store(nullptr, std::memory_order_relaxed);
+    // It shows nothing, but hides what was there: see HotBuckets::Find.
+    slot.store(nullptr, std::memory_order_seq_cst);
     hot_size_.fetch_sub(1, std::memory_order_relaxed);
   }
 
@@ -418,11 +419,12 @@ class HotColdMap {
   }
 
   void Promote(Guard& guard, std::uint64_t hash, const K& key) {
-    const ColdExclusive cold(lock_);
+    std::unique_ptr<Entry> fresh;  // outlives the lock if it is not wanted
+    const ColdExclusive cold(cold_, lock_);
     // Not what the read saw: that was under a lock since given up.
     const V* value = cold_.Find(hash, key);
     if (value == nullptr) return;  // deleted, or promoted by another
-    auto fresh = std::make_unique<Entry>(hash, key, *value, threshold_);
+    fresh = std::make_unique<Entry>(hash, key, *value, threshold_);
     Bucket& bucket = hot_.BucketOf(hash);
     const std::lock_guard lock(bucket.lock);
     const std::size_t i = Hot::LeastHot(bucket);

@@ -74,6 +74,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
+#include "maps/internal/departed.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 #include "maps/internal/per_thread.h"
@@ -309,9 +310,10 @@ class LookasideMap {
     stripe.fetch_add(kVersion - kWriter, std::memory_order_release);
   }
 
+  using Cached = std::optional<std::pair<K, V>>;
   struct Slot {
     std::uint64_t stamp = kNever;
-    std::optional<std::pair<K, V>> entry;
+    Cached entry;
   };
 
   // Of one thread, who alone touches the slots. The counters have one writer.
@@ -370,11 +372,23 @@ class LookasideMap {
     return nullptr;
   }
 
+  // Takes out what is in the slot. It is destroyed when the slot is in order again, as its
+  // destructor may call the map, which may use the slot.
+  static Cached Vacate(Slot& slot) {
+    slot.stamp = kNever;
+    Cached gone;
+    if constexpr (internal::kQuietDestructor<K> && internal::kQuietDestructor<V>) {
+      slot.entry.reset();
+    } else {
+      gone.swap(slot.entry);
+    }
+    return gone;
+  }
+
   // The thread that deletes a key keeps no copy of it.
   void Forget(const Spot& spot, const K& key) {
     if (spot.slot.entry && spot.slot.entry->first == key) {
-      spot.slot.stamp = kNever;
-      spot.slot.entry.reset();
+      const Cached gone = Vacate(spot.slot);
     }
   }
 
@@ -387,10 +401,11 @@ class LookasideMap {
     if (slot.stamp != kNever && slot.stamp != spot.word && slot.entry->first == key) {
       Bump(spot.cache.stale);
     }
+    Cached gone;  // destroyed when the inner map has let go of its locks
     return inner_.Visit(key, [&](const V& value) {
       f(value);
       if ((spot.word & kWriters) == 0) {
-        slot.stamp = kNever;
+        Vacate(slot).swap(gone);
         try {
           slot.entry.emplace(key, value);
           slot.stamp = spot.word;

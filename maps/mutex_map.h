@@ -48,6 +48,7 @@ class MutexMap final
       .range = RangeConsistency::kSnapshot,
       .batch_is_atomic = true,
       .clear_is_atomic = true,
+      .after_deletion = Inner::kAfterDeletion,
   };
 
   MutexMap() = default;

@@ -315,6 +315,9 @@ class alignas(kCacheLine) PublishedMap {
   class Writer {
    public:
     explicit Writer(PublishedMap& map) : map_(map), lock_(map.mu_) {}
+    ~Writer() { map_.table_->SendDepartedTo(nullptr); }
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
 
     const V* Find(std::uint64_t hash, const K& key) const {
       return map_.table_->Find(hash, key);
@@ -329,6 +332,7 @@ class alignas(kCacheLine) PublishedMap {
             map_.place_.Withdraw(map_.table_, garbage_, map_.reserved_);
         ++map_.withdrawals_;
       }
+      map_.table_->SendDepartedTo(&gone_);
       return *map_.table_;
     }
 
@@ -338,7 +342,7 @@ class alignas(kCacheLine) PublishedMap {
       if (map_.place_.published()) ++map_.withdrawals_;
       fresh->Reserve(map_.reserved_);
       map_.place_.Forget(map_.table_, garbage_);
-      map_.table_ = std::move(fresh);
+      left_ = std::exchange(map_.table_, std::move(fresh));
     }
 
     void Replace(std::unique_ptr<internal::Table<K, V>> fresh) {
@@ -350,8 +354,10 @@ class alignas(kCacheLine) PublishedMap {
 
    private:
     PublishedMap& map_;
-    // Outlives the mutex, so that nothing is freed under it.
+    // Outlive the mutex, so that nothing is freed under it: destructors may call the map.
     typename Place::Garbage garbage_;
+    typename internal::Table<K, V>::Gone gone_;
+    std::unique_ptr<internal::Table<K, V>> left_;
     Lock lock_;
   };
 

@@ -14,7 +14,8 @@
 //                                                  |
 //                                                node -> node -> node
 //
-// Readers walk table, bin and nodes by acquire loads. Writers of a segment exclude
+// Readers walk segment, table, bin and nodes by sequentially consistent loads, and
+// writers change them by such stores (internal/value_cell.h). Writers of a segment exclude
 // each other: a new node goes to the head of its bin; a removed one is bypassed;
 // a value is replaced inside its node (internal/value_cell.h).
 //
@@ -210,7 +211,7 @@ class SegmentMap : public internal::Removals<SegmentMap<K, V, Hash, Atomics>, K,
   bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
-    Segment* segment = SegmentOf(hash).load(std::memory_order_acquire);  // (2)
+    Segment* segment = SegmentOf(hash).load(std::memory_order_seq_cst);  // (2)
     if (segment == nullptr) return false;
     auto fresh = Cell::Make(desired);
     Writer writer(guard, *segment, hash, key);
@@ -346,19 +347,18 @@ class SegmentMap : public internal::Removals<SegmentMap<K, V, Hash, Atomics>, K,
     return segments_[(hash >> 32) >> shift_];
   }
   Segment* SegmentAt(std::size_t i) const {
-    return segments_[i].load(std::memory_order_acquire);  // (2), with (6)
+    return segments_[i].load(std::memory_order_seq_cst);  // (2), with (6)
   }
 
   Segment& Ensure(std::uint64_t hash) { return Ensure(SegmentOf(hash)); }
   Segment& Ensure(Atomic<Segment*>& place) {
-    Segment* present = place.load(std::memory_order_acquire);  // (2)
+    Segment* present = place.load(std::memory_order_seq_cst);  // (2)
     if (present != nullptr) [[likely]]
       return *present;
     auto fresh = std::make_unique<Segment>();
-    // (6) release, pairs with (2): the segment as it was made. Acquire for the one
-    // of a faster thread.
-    if (place.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,
-                                      std::memory_order_acquire)) {
+    // (6) pairs with (2): the segment as it was made, or that of a faster thread.
+    if (place.compare_exchange_strong(present, fresh.get(), std::memory_order_seq_cst,
+                                      std::memory_order_seq_cst)) {
       return *fresh.release();
     }
     return *present;
@@ -366,7 +366,7 @@ class SegmentMap : public internal::Removals<SegmentMap<K, V, Hash, Atomics>, K,
 
   // Under a guard.
   const Node* Lookup(std::uint64_t hash, const K& key) const {
-    const Segment* segment = SegmentOf(hash).load(std::memory_order_acquire);
+    const Segment* segment = SegmentOf(hash).load(std::memory_order_seq_cst);
     return segment == nullptr ? nullptr : segment->Now().Find(hash, key);
   }
 
@@ -374,7 +374,7 @@ class SegmentMap : public internal::Removals<SegmentMap<K, V, Hash, Atomics>, K,
   bool Remove(const K& key, P wanted, F take) {
     const std::uint64_t hash = Hash{}(key);
     Guard guard;
-    Segment* segment = SegmentOf(hash).load(std::memory_order_acquire);  // (2)
+    Segment* segment = SegmentOf(hash).load(std::memory_order_seq_cst);  // (2)
     if (segment == nullptr) return false;
     Writer writer(guard, *segment, hash, key);
     return writer.Erase(hash, key, wanted, take);

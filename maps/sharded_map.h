@@ -104,6 +104,7 @@ class ShardedMap {
       .reclamation = "none needed",
       .growth = internal::kJoined<kEachShard, Inner::kGrowth>,
       .range = RangeConsistency::kPerShard,
+      .after_deletion = Inner::kAfterDeletion,
       .caveat = "Range, Size and Clear are not atomic across shards",
   };
   static constexpr std::array<Tunable<Options>, 1> kTunables = {{

@@ -257,6 +257,7 @@ class alignas(kCacheLine) SnapshotMap {
     Table& Copy() {
       next_ = std::make_unique<Table>(Now());
       next_->Reserve(map_.reserved_);
+      next_->SendDepartedTo(&gone_);
       ++map_.copies_;
       map_.entries_copied_ += Now().Size();
       return *next_;
@@ -264,6 +265,7 @@ class alignas(kCacheLine) SnapshotMap {
     void Empty() { next_ = std::make_unique<Table>(); }
 
     void Publish() {
+      next_->SendDepartedTo(nullptr);
       map_.snapshot_.Replace(std::move(next_), guard_, Now().StructureBytes());
     }
 
@@ -271,13 +273,14 @@ class alignas(kCacheLine) SnapshotMap {
     struct Room {  // before the mutex, as it may throw
       explicit Room(Guard& guard) { guard.Prepare(1); }
     };
-    // In this order: the guard outlives the mutex, so that nothing is freed
-    // under it.
+    // In this order: all that may free something outlives the mutex, as destructors may
+    // call the map.
     SnapshotMap& map_;
     Guard guard_;
     Room room_;
-    std::unique_lock<typename Atomics::Mutex> lock_;
+    typename Table::Gone gone_;
     std::unique_ptr<Table> next_;
+    std::unique_lock<typename Atomics::Mutex> lock_;
   };
 
   std::optional<V> LoadHashed(std::uint64_t hash, const K& key) const {

@@ -176,7 +176,7 @@ class alignas(kCacheLine) WriteBatchMap {
   [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     const std::uint64_t hash = Hash{}(key);
     if (waiting_.Waits(hash) && (!kBounded || Overdue())) {
-      const std::lock_guard<Lock> guard(lock_);
+      const Exclusive guard(*this);
       Apply(kBounded ? Why::kTime : Why::kNeed);
       return VisitLocked(hash, key, f);
     }
@@ -194,7 +194,7 @@ class alignas(kCacheLine) WriteBatchMap {
     const std::int64_t now = ring_.Tail() == applied ? NowUs() : 0;
     const auto position = ring_.TryPush(node.get());
     if (!position) {
-      const std::lock_guard<Lock> guard(lock_);
+      const Exclusive guard(*this);
       Apply(Why::kFull);
       Node** link = table_.Find(hash, key);
       Put(link, std::move(node));
@@ -223,12 +223,12 @@ class alignas(kCacheLine) WriteBatchMap {
 
   std::optional<V> LoadAndDelete(const K& key) {
     const std::uint64_t hash = Hash{}(key);
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     ApplyFor(hash);
     Node** link = table_.Find(hash, key);
     if (*link == nullptr) return std::nullopt;
     std::optional<V> old(std::move((*link)->value));
-    table_.Unlink(link);
+    gone_.Take(table_.Unlink(link));
     return old;
   }
 
@@ -239,16 +239,16 @@ class alignas(kCacheLine) WriteBatchMap {
   std::optional<V> Swap(const K& key, const V& value) {
     const std::uint64_t hash = Hash{}(key);
     auto node = std::make_unique<Node>(hash, key, value);
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     ApplyFor(hash);
-    const Owned old = Put(table_.Find(hash, key), std::move(node));
+    Node* const old = Put(table_.Find(hash, key), std::move(node));
     if (old == nullptr) return std::nullopt;
     return std::move(old->value);
   }
 
   bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
     const std::uint64_t hash = Hash{}(key);
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     ApplyFor(hash);
     Node** link = table_.Find(hash, key);
     if (*link == nullptr || !((*link)->value == expected)) return false;
@@ -273,9 +273,9 @@ class alignas(kCacheLine) WriteBatchMap {
   }
 
   void Clear() {
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     Apply(Why::kWhole);
-    table_.Clear();
+    table_.Clear(gone_);
   }
 
   std::size_t Size() {
@@ -285,13 +285,13 @@ class alignas(kCacheLine) WriteBatchMap {
   }
 
   void Reserve(std::size_t entries) {
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     table_.GrowFor(entries);
   }
 
   void StoreBatch(std::span<const std::pair<K, V>> batch) {
     if (batch.empty()) return;
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     Apply(Why::kWhole);
     for (const auto& [key, value] : batch) {
       const std::uint64_t hash = Hash{}(key);
@@ -307,7 +307,7 @@ class alignas(kCacheLine) WriteBatchMap {
 
   // Applies what waits.
   void Flush() {
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     Apply(Why::kWhole);
   }
 
@@ -329,6 +329,20 @@ class alignas(kCacheLine) WriteBatchMap {
   }
 
  private:
+  // The lock, exclusively. What leaves the table under it is destroyed after it.
+  class Exclusive {
+   public:
+    explicit Exclusive(WriteBatchMap& map) : map_(map), lock_(map.lock_) {}
+    ~Exclusive() { gone_.Swap(map_.gone_); }
+    Exclusive(const Exclusive&) = delete;
+    Exclusive& operator=(const Exclusive&) = delete;
+
+   private:
+    WriteBatchMap& map_;
+    typename Table::Departed gone_;  // destroyed after the lock
+    std::lock_guard<Lock> lock_;
+  };
+
   enum class Why { kBatch, kTime, kFull, kNeed, kWhole };
 
   static constexpr std::string_view kName = kBounded ? "write_batch_map_stale" : "write_batch_map";
@@ -352,7 +366,7 @@ class alignas(kCacheLine) WriteBatchMap {
       // only.
       if (ring_.Tail() == waiting_.AppliedLocked()) return look();
     }
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     Apply(Why::kWhole);
     look();
   }
@@ -362,7 +376,7 @@ class alignas(kCacheLine) WriteBatchMap {
   void ApplyUnlessBusy(Why why) noexcept {
     if (!waiting_.TryTurn()) return;
     try {
-      const std::lock_guard<Lock> guard(lock_);
+      const Exclusive guard(*this);
       Apply(why);
     } catch (...) {
     }
@@ -417,11 +431,17 @@ class alignas(kCacheLine) WriteBatchMap {
     WriteBatchMap& map_;
   };
 
-  // Links and enlarges the table if that is due; the node it replaced.
-  Owned Put(Node** link, Owned node) noexcept {
+  // Links and enlarges the table if that is due; the node it replaced, which is there
+  // until the lock is released.
+  Node* Put(Node** link, Owned node) noexcept {
     Owned old = table_.Link(link, std::move(node));
-    if (old == nullptr && table_.WantsToGrow()) Grow();
-    return old;
+    if (old == nullptr) {
+      if (table_.WantsToGrow()) Grow();
+      return nullptr;
+    }
+    Node* const left = old.get();
+    gone_.Take(std::move(old));
+    return left;
   }
 
   void Grow() noexcept {
@@ -445,7 +465,7 @@ class alignas(kCacheLine) WriteBatchMap {
       const Shared guard(lock_);
       if (const V* found = table_.Value(hash, key)) return {*found, true};
     }
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     ApplyFor(hash);
     Node** link = table_.Find(hash, key);
     if (*link != nullptr) return {(*link)->value, true};
@@ -458,11 +478,11 @@ class alignas(kCacheLine) WriteBatchMap {
   template <class If>
   bool DeleteIf(const K& key, If&& wanted) {
     const std::uint64_t hash = Hash{}(key);
-    const std::lock_guard<Lock> guard(lock_);
+    const Exclusive guard(*this);
     ApplyFor(hash);
     Node** link = table_.Find(hash, key);
     if (*link == nullptr || !wanted((*link)->value)) return false;
-    table_.Unlink(link);
+    gone_.Take(table_.Unlink(link));
     return true;
   }
 
@@ -472,6 +492,7 @@ class alignas(kCacheLine) WriteBatchMap {
   alignas(kCacheLine) mutable Lock lock_;
   // What follows is used under the lock only.
   alignas(kCacheLine) Table table_;
+  typename Table::Departed gone_;
   std::int64_t next_rehash_us_ = 0;
   std::uint64_t batches_ = 0;
   std::uint64_t largest_ = 0;

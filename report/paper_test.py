@@ -245,8 +245,12 @@ class Runs(unittest.TestCase):
         text = self.pages["full"]
         self.assertIn("4\u202f321\u202f987 operations: no violation.", text)
         self.assertIn("Not checked yet:", text)
+        self.assertIn("no outcome that real time forbids", text)
+        self.assertIn("What each map promises", text)
+        self.assertIn("keeps the table", text)
         self.assertIn("Promotes one miss late.", text)
         self.assertIn("records no linearizability check", self.pages["empty"])
+        self.assertIn("records no litmus rounds", self.pages["empty"])
         self.assertIn("records no mutation matrix", self.pages["empty"])
         self.assertIn("records no memory profile", self.pages["empty"])
 

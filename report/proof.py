@@ -52,6 +52,38 @@ class Linearizability:
 
 
 @dataclasses.dataclass
+class LitmusPattern:
+    """One pattern, over all contestants, and how often each control showed what it forbids."""
+
+    name: str
+    kind: str
+    forbidden_is: str  # what may not be seen, in words
+    rounds: int
+    forbidden: int
+    skipped: str  # why no contestant was asked, or ""
+    controls: list[str]  # as shown; "" where the control was not asked
+
+
+@dataclasses.dataclass
+class LitmusRow:
+    """One contestant."""
+
+    name: str
+    rounds: int
+    forbidden: list[str]  # by pattern
+
+
+@dataclasses.dataclass
+class Litmus:
+    patterns: list[LitmusPattern]
+    rows: list[LitmusRow]
+    excluded: list[tuple[str, str]]
+    controls: list[tuple[str, str]]  # name, what is wrong with it
+    missing: list[str]
+    summary: str
+
+
+@dataclasses.dataclass
 class Mutant:
     """One seeded mistake, and how each rung took it ("" not run, "–" survived)."""
 
@@ -106,6 +138,33 @@ def linearizability(proof: dict[str, Any], strategies: list[str]) -> Linearizabi
                f"{words.plural(sum(c.operations for c in checked), 'operation')}: "
                + (words.plural(violations, "violation") if violations else "no violation") + ".")
     return Linearizability(checked, excluded, controls, sorted(set(strategies) - known), summary)
+
+
+def litmus(proof: dict[str, Any], strategies: list[str]) -> Litmus | None:
+    """None when the run has no such figures. `strategies`: those of this run."""
+    figures = (proof.get("linearizability") or {}).get("litmus")
+    if not figures:
+        return None
+    contestants = sorted(figures["contestants"].items())
+    controls = sorted(figures.get("controls", {}).items())
+    patterns = []
+    for pattern in figures["patterns"]:
+        cells = [entry.get(pattern["name"], {}) for _, entry in contestants]
+        asked = [c for c in cells if "rounds" in c]
+        reasons = sorted({c["skipped"] for c in cells if "skipped" in c})
+        patterns.append(LitmusPattern(
+            pattern["name"], pattern["kind"], pattern["what"], sum(c["rounds"] for c in asked),
+            sum(c["forbidden"] for c in asked), "" if asked else "; ".join(reasons),
+            [_litmus_cell(c["patterns"].get(pattern["name"], {})) for _, c in controls]))
+    rows = [LitmusRow(name, sum(c.get("rounds", 0) for c in entry.values()),
+                      [_litmus_cell(entry.get(p.name, {})) for p in patterns]) for name, entry in contestants]
+    excluded = sorted(figures.get("excluded", {}).items())
+    known = {r.name for r in rows} | {name for name, _ in excluded}
+    forbidden = sum(p.forbidden for p in patterns)
+    summary = (f"{words.plural(len(rows), 'contestant')}, {words.plural(sum(p.rounds for p in patterns), 'round')}: "
+               + (words.plural(forbidden, "outcome") if forbidden else "no outcome") + " that real time forbids.")
+    return Litmus(patterns, rows, excluded, [(name, c["flawed"]) for name, c in controls],
+                  sorted(set(strategies) - known), summary)
 
 
 def mutants(proof: dict[str, Any]) -> Mutants | None:
@@ -169,6 +228,10 @@ def _each(size: float, footprint: dict[str, Any]) -> str:
 def _span(pair: Any) -> str:
     low, high = pair if isinstance(pair, list) else (pair, pair)
     return str(low) if low == high else f"{low}–{high}"
+
+
+def _litmus_cell(cell: dict[str, Any]) -> str:
+    return str(cell["forbidden"]) if "forbidden" in cell else "–"
 
 
 def _cell(cell: dict[str, str] | None) -> str:

@@ -17,6 +17,22 @@ class Proof(unittest.TestCase):
         self.assertIsNone(proof.memory({}))
         self.assertEqual(proof.badges({}), {})
 
+    def test_litmus(self):
+        self.assertIsNone(proof.litmus({}, []))
+        self.assertIsNone(proof.litmus({"linearizability": {"contestants": {}}}, []))
+        found = proof.litmus(self.proof, ["sync_map", "null", "new_map"])
+        self.assertTrue(found.summary.startswith("1 contestant, "))
+        self.assertTrue(found.summary.endswith(" rounds: no outcome that real time forbids."))
+        self.assertEqual(found.missing, ["new_map"])
+        buffering, independent = found.patterns
+        self.assertEqual((buffering.rounds, buffering.forbidden, buffering.skipped), (1000, 0, ""))
+        self.assertEqual(buffering.controls, ["31"])
+        self.assertEqual(independent.skipped, "needs 4 processors, this machine has 2")
+        self.assertEqual(independent.controls, ["–"])
+        self.assertEqual(found.rows[0].forbidden, ["0", "–"])
+        self.proof["linearizability"]["litmus"]["contestants"]["sync_map"]["store / load"]["forbidden"] = 2
+        self.assertTrue(proof.litmus(self.proof, []).summary.endswith(": 2 outcomes that real time forbids."))
+
     def test_linearizability(self):
         found = proof.linearizability(self.proof, ["sync_map", "null", "new_map"])
         self.assertEqual(found.missing, ["new_map"])

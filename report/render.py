@@ -259,6 +259,7 @@ def render(paper: Paper) -> Page:
         "strategies": run.strategies(),
         "linearizability": proof.linearizability(
             run.meta["proof"], [s["name"] for s in run.strategies()]),
+        "litmus": proof.litmus(run.meta["proof"], [s["name"] for s in run.strategies()]),
         "mutants": proof.mutants(run.meta["proof"]),
         "footprints": proof.memory(run.meta["proof"]),
         "badges": proof.badges(run.meta["proof"]),

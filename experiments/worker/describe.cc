@@ -121,6 +121,7 @@ Json Strategy(const StrategyInfo& info) {
           {"size", SizeConsistencyName(t.size)},
           {"batch_is_atomic", t.batch_is_atomic},
           {"clear_is_atomic", t.clear_is_atomic},
+          {"after_deletion", AfterDeletionName(t.after_deletion)},
           {"keeps_every_key", t.keeps_every_key},
           {"returns_results", t.returns_results},
           {"linearizable", t.linearizable},

@@ -345,7 +345,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(strategies["sharded_map"]["tunables"][0]["name"], "shards")
         self.assertFalse(strategies["null"]["returns_results"])
         fields = {"name", "family", "summary", "source", "read_progress", "write_progress", "reclamation", "growth",
-                  "range", "batch_is_atomic", "clear_is_atomic", "keeps_every_key", "returns_results",
+                  "range", "batch_is_atomic", "clear_is_atomic", "after_deletion", "keeps_every_key", "returns_results",
                   "linearizable", "size", "max_threads",
                   "unsupported", "key_types",
                   "unsupported_reason", "caveat", "object_bytes", "tunables"}

@@ -56,7 +56,7 @@ class BinClearing {
       std::unique_lock lock(head->lock);
       if (table[i].load(std::memory_order_relaxed) != head) continue;
       Add(static_cast<Node*>(head));
-      table[i].store(nullptr, std::memory_order_release);
+      table[i].store(nullptr, std::memory_order_seq_cst);  // (17)
       return;
     }
   }

@@ -141,8 +141,9 @@ class BinGrowth {
       Head* const head = bin.load(std::memory_order_acquire);  // (5)
       if (head == nullptr) {
         Head* expected = nullptr;
-        // (10) release, pairs with (5): the next table.
-        if (bin.compare_exchange_strong(expected, &next.forward, std::memory_order_release,
+        // (10) pairs with (5): the next table. Who still finds the bin empty has looked
+        // before anything was written there (17).
+        if (bin.compare_exchange_strong(expected, &next.forward, std::memory_order_seq_cst,
                                         std::memory_order_relaxed)) {
           return true;
         }
@@ -175,7 +176,7 @@ class BinGrowth {
     // Relaxed: nobody comes here before (10) leads them.
     next[i].store(lists[0], std::memory_order_relaxed);
     next[i + bit].store(lists[1], std::memory_order_relaxed);
-    table[i].store(&next.forward, std::memory_order_release);  // (10), with (5)
+    table[i].store(&next.forward, std::memory_order_seq_cst);  // (10), with (5)
     Node::RetireOriginals(first, run.first, guard);
     counters_.nodes_reused.fetch_add(run.length, std::memory_order_relaxed);
     counters_.nodes_copied.fetch_add(copied, std::memory_order_relaxed);

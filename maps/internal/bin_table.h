@@ -34,7 +34,7 @@ struct BinHead {
 
   explicit BinHead(Kind k = Kind::kNode) : kind(k) {}
 
-  Kind Now() const { return kind.load(std::memory_order_acquire); }  // (15), with (16)
+  Kind Now() const { return kind.load(std::memory_order_seq_cst); }  // (15), with (16)
 
   // Of a node: reserved at first if it comes to an empty bin.
   typename Atomics::template Atomic<Kind> kind;
@@ -75,9 +75,9 @@ class BinTable : public TrailingArray<BinTable<K, V, Atomics>,
 
   static const Node* Find(BinTable* table, std::uint64_t hash, const K& key) {
     while (table != nullptr) {
-      // (5) acquire, pairs with (6), (7), (9) and (10): the nodes; and the bins of the next
-      // table, which were linked before this one was forwarded.
-      Head* const head = table->BinOf(hash).load(std::memory_order_acquire);
+      // (5) pairs with (6), (7), (9) and (10): the nodes; and the bins of the next table,
+      // which were linked before this one was forwarded. One order with (17).
+      Head* const head = table->BinOf(hash).load(std::memory_order_seq_cst);
       if (head == nullptr || head->Now() != Kind::kForward) {
         return Node::Find(AsNode(head), hash, key);
       }
@@ -90,7 +90,7 @@ class BinTable : public TrailingArray<BinTable<K, V, Atomics>,
   // `met`.
   template <class F>
   bool Visit(std::size_t i, std::vector<const Node*>& met, F& visit) {
-    Head* const head = (*this)[i].load(std::memory_order_acquire);  // (5)
+    Head* const head = (*this)[i].load(std::memory_order_seq_cst);  // (5)
     if (BinTable* const to = MovedTo(head)) {
       return to->Visit(i, met, visit) && to->Visit(i + this->size(), met, visit);
     }

@@ -10,6 +10,12 @@
 // Entries are counted before anybody can see them come, or before they go, and only if
 // they do. Hence a node that comes to an empty bin holds it reserved until it is counted.
 //
+// Order in real time. (17) What a write does, it does by one sequentially consistent
+// store: of a value (value_cell.h), a link, a bin or a node's kind, as Java's maps by
+// volatile ones; and readers follow by such loads. The unlocking that comes after it is
+// a plain store on x86-64 and orders nothing: with release stores a write returned while
+// its effect was still in the store buffer.
+//
 // What may throw does so before anything is published.
 #ifndef CMAP_MAPS_INTERNAL_BIN_WRITER_H_
 #define CMAP_MAPS_INTERNAL_BIN_WRITER_H_
@@ -78,7 +84,7 @@ class BinWriter {
     entries.Add(1);
     Node* last = First();
     while (Node* next = last->Next()) last = next;
-    last->next.store(fresh.release(), std::memory_order_release);  // (2), with (C1)
+    last->next.store(fresh.release(), std::memory_order_seq_cst);  // (2), (17), with (C1)
     lock_.unlock();
     return true;
   }
@@ -96,12 +102,12 @@ class BinWriter {
     take(node->value.Read());
     guard.Prepare(1);
     entries.Add(-1);
-    // (2), (7) release, pair with (C1), (5). Readers on the node go on along its link. The
+    // (2), (7), (17) pair with (C1), (5). Readers on the node go on along its link. The
     // head's successor may be locked from here on.
     if (before != nullptr) {
-      before->next.store(node->Next(), std::memory_order_release);
+      before->next.store(node->Next(), std::memory_order_seq_cst);
     } else {
-      bin_->store(node->Next(), std::memory_order_release);
+      bin_->store(node->Next(), std::memory_order_seq_cst);
     }
     lock_.unlock();
     guard.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());
@@ -150,7 +156,7 @@ class BinWriter {
     void Redeem(Node* node) noexcept {
       if (node != nullptr) entries_.Add(1);
       Head* const head = std::exchange(head_, nullptr);
-      writer_.bin_->store(node, std::memory_order_release);  // (9)
+      writer_.bin_->store(node, std::memory_order_seq_cst);  // (9), (17)
       head->lock.unlock();
       guard_.Retire(head);
     }
@@ -176,8 +182,8 @@ class BinWriter {
       fresh.release();
       entries.Add(1);
     }
-    // (16) release, pairs with (15): who sees the node knows that it is counted.
-    node.kind.store(Kind::kNode, std::memory_order_release);
+    // (16), (17) pairs with (15): who sees the node knows that it is counted.
+    node.kind.store(Kind::kNode, std::memory_order_seq_cst);
     return placed;
   }
 

@@ -63,6 +63,14 @@ class BucketArrays {
     Free(array_);
   }
 
+  void Swap(BucketArrays& other) noexcept {
+    std::swap(array_, other.array_);
+    std::swap(old_, other.old_);
+    std::swap(next_spare_, other.next_spare_);
+    std::swap(overflows_, other.overflows_);
+    std::swap(heap_overflows_, other.heap_overflows_);
+  }
+
   const Array& array() const { return array_; }
   // Has no buckets unless the table grows.
   const Array& old() const { return old_; }

@@ -70,6 +70,7 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/bucket_arrays.h"
 #include "maps/internal/bucket_layout.h"
+#include "maps/internal/departed.h"
 #include "maps/internal/memory.h"
 
 namespace cmap::internal {
@@ -87,11 +88,25 @@ class BucketTable {
 
  public:
   static constexpr std::string_view kName = "table of 8-entry buckets";
+  static constexpr AfterDeletion kAfterDeletion = AfterDeletion::kAll;
   static constexpr std::string_view kGrowth =
       "doubles at 6.5 entries per bucket; each write then moves one or two of the "
       "old buckets";
   static constexpr bool kFast64 =
       kKeys == BucketKeys::kByType && std::integral<K> && sizeof(K) == 8;
+
+  // As in table.h. What leaves is moved out; the rest of it is destroyed at once.
+  static constexpr bool kDefers = !(kQuietDestructor<K> && kQuietDestructor<V>);
+  struct LeavingKey {
+    K key;
+  };
+  struct AllGone : Departed<V, LeavingKey> {
+    BucketArrays<K, V, kFast64, Allocator> all;  // of a Clear, which thus cannot fail
+  };
+  using Gone = std::conditional_t<kDefers, AllGone, NothingDeparted>;
+  void SendDepartedTo(Gone* gone) {
+    if constexpr (kDefers) gone_ = gone;
+  }
 
   BucketTable() = default;
   BucketTable(const BucketTable&) = delete;
@@ -112,7 +127,7 @@ class BucketTable {
   void Store(std::uint64_t hash, const K& key, const V& value) {
     const Place place = Seat(hash, key);
     if (place.found) {
-      ValueAt(place) = value;
+      Overwrite(place, value);
     } else {
       Insert(place, hash, key, value);
     }
@@ -141,6 +156,7 @@ class BucketTable {
   std::optional<V> LoadAndDelete(std::uint64_t hash, const K& key) {
     const Place place = FindForWrite(hash, key);
     if (place.bucket == nullptr) return std::nullopt;
+    Prepare(1);
     std::optional<V> old(std::move(ValueAt(place)));
     Erase(place, hash);
     return old;
@@ -149,6 +165,7 @@ class BucketTable {
   bool Delete(std::uint64_t hash, const K& key) {
     const Place place = FindForWrite(hash, key);
     if (place.bucket == nullptr) return false;
+    Prepare(1);
     Erase(place, hash);
     return true;
   }
@@ -168,13 +185,14 @@ class BucketTable {
   bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected, const V& desired) {
     const Place place = FindForWrite(hash, key);
     if (place.bucket == nullptr || !(ValueAt(place) == expected)) return false;
-    ValueAt(place) = desired;
+    Overwrite(place, desired);
     return true;
   }
 
   bool CompareAndDelete(std::uint64_t hash, const K& key, const V& expected) {
     const Place place = FindForWrite(hash, key);
     if (place.bucket == nullptr || !(ValueAt(place) == expected)) return false;
+    Prepare(1);
     Erase(place, hash);
     return true;
   }
@@ -186,8 +204,15 @@ class BucketTable {
         [&](const Place& place) { entries.emplace_back(KeyAt(place), ValueAt(place)); });
   }
 
-  // Keeps the array, as clearing a Go map does. O(array).
+  // Keeps the array, as clearing a Go map does, unless the entries are handed over. O(array).
   void Clear() {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) {
+        arrays_.Swap(gone_->all);
+        count_ = evacuated_ = 0;
+        return;
+      }
+    }
     arrays_.Clear();
     count_ = 0;
   }
@@ -329,7 +354,11 @@ class BucketTable {
   }
 
   // Turns a tail of empty slots into kEmptyRest, back to the last entry.
+  // Prepared for.
   void Erase(const Place& place, std::uint64_t hash) {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) SendAway(place);
+    }
     Layout::DestroyEntry(place);
     --count_;
     Bucket* bucket = place.bucket;
@@ -352,6 +381,29 @@ class BucketTable {
         slot = kSlots - 1;
       }
     } while (bucket->top[slot] == kEmptyOne);
+  }
+
+  void Prepare(std::size_t n) {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) gone_->Prepare(n);
+    }
+  }
+  void SendAway(const Place& place) {
+    gone_->Take(LeavingKey{std::move(KeyAt(place))});
+    gone_->Take(std::move(ValueAt(place)));
+  }
+  // Strong.
+  void Overwrite(const Place& place, const V& value) {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) {
+        gone_->Prepare(1);
+        V incoming(value);
+        gone_->Take(std::move(ValueAt(place)));
+        ValueAt(place) = std::move(incoming);
+        return;
+      }
+    }
+    ValueAt(place) = value;
   }
 
   // Go's load factor, 13/2, and never below one full bucket.
@@ -454,6 +506,7 @@ class BucketTable {
     std::vector<std::uint8_t> many_;
   };
 
+  [[no_unique_address]] std::conditional_t<kDefers, Gone*, NothingDeparted> gone_{};
   std::size_t count_ = 0;
   Arrays arrays_;
   std::size_t evacuated_ = 0;  // old buckets moved without a gap

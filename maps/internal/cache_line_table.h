@@ -22,6 +22,17 @@
 //     an entry into a free slot, or removes entries and leaves their words as
 //     they are. So the slot held one key all the while, and the value was its
 //     value when it was read: an entry appears and disappears with the tags.
+//   Real time (14): what a write does, it does by one sequentially consistent store,
+//   of a value, of tags, or of the slots in use of an overflow line; and by such loads
+//   of these words a reader decides what it has found. So all of them have one order,
+//   and in it a load that comes after a write in real time comes after its store: a
+//   thread that has written and then reads another key misses nothing that was
+//   completed before. On x86-64 the store is an exchange, because a plain one, this
+//   one or that of (7), is seen by others only when the store buffer gives it out, and
+//   loads that come after it do not wait for that; loads are plain. On AArch64 both
+//   are what they were (stlr, ldar). The tags of a home that has been moved away are
+//   made void by such a store, too: whoever still finds the entry there has looked
+//   before anything was written to where it is now.
 //   Versions have 21 bits, so a reader could be fooled by a multiple of 2 * 10^6
 //   entries put into or removed from one home between two of its loads.
 #ifndef CMAP_MAPS_INTERNAL_CACHE_LINE_TABLE_H_
@@ -77,9 +88,9 @@ class CacheLineTable {
     Slot() = default;
     explicit operator bool() const { return entry_ != nullptr; }
     std::uint64_t value() const { return entry_[1].load(std::memory_order_relaxed); }
-    // Takes effect at once. Release, because the word may be an address.
+    // Takes effect at once, for whoever looks after it (14).
     void SetValue(std::uint64_t value) const {
-      entry_[1].store(value, std::memory_order_release);  // (6)
+      entry_[1].store(value, std::memory_order_seq_cst);  // (6), (14)
     }
 
    private:
@@ -105,7 +116,11 @@ class CacheLineTable {
       // Relaxed: tags of homes in use are written under the lock.
       tags_ = home_.tags().load(std::memory_order_relaxed);
     }
-    ~Owner() { Ops::Unlock(home_, changed_ ? Ops::NextVersion(state_) : state_); }
+    ~Owner() {
+      if (emptied_count_ != 0) [[unlikely]]
+        GiveLines();
+      Ops::Unlock(home_, changed_ ? Ops::NextVersion(state_) : state_);
+    }
     Owner(const Owner&) = delete;
     Owner& operator=(const Owner&) = delete;
 
@@ -145,12 +160,12 @@ class CacheLineTable {
 
     void Remove(const Slot& slot) {
       if (slot.line_) {
-        auto& used = slot.line_.used();
-        used.store(used.load(std::memory_order_relaxed) & ~slot.bits_,
-                   std::memory_order_release);  // (6)
+        Vacate(slot.line_, slot.bits_);
         changed_ = true;
       } else {
         SetTags(tags_ & ~slot.bits_);
+        if ((tags_ & kHomeOverflown) != 0) [[unlikely]]
+          Refill(slot);
       }
     }
 
@@ -160,12 +175,13 @@ class CacheLineTable {
       Ops::VisitHome(home_, tags_, state_, visit);
     }
 
-    // The overflow lines stay there.
     void RemoveAll() {
-      for (O line = O::At(state_); line;
-           line = O::At(line.next().load(std::memory_order_relaxed))) {
-        line.used().store(0, std::memory_order_release);  // (6)
+      emptied_ = O::At(state_);
+      for (O line = emptied_; line; line = O::At(line.next().load(std::memory_order_relaxed))) {
+        line.used().store(0, std::memory_order_seq_cst);  // (6), (14)
+        ++emptied_count_;
       }
+      state_ &= ~kLinkBits;
       SetTags(kHomeReady);
     }
 
@@ -196,9 +212,66 @@ class CacheLineTable {
       return entry[0].load(std::memory_order_relaxed) == key &&
              same(entry[1].load(std::memory_order_relaxed));
     }
+    // Frees places of an overflow line, and takes it out if it is empty then. Without
+    // that every home would have one after enough insertions and removals.
+    void Vacate(O line, std::uint64_t bits) {
+      const std::uint64_t used = line.used().load(std::memory_order_relaxed) & ~bits;
+      line.used().store(used, std::memory_order_seq_cst);  // (6), (14)
+      if ((used & O::kFull) != 0) return;
+      const std::uint64_t next = line.next().load(std::memory_order_relaxed) & kLinkBits;
+      if (O before = O::At(state_); before.line() == line.line()) {
+        state_ = (state_ & ~kLinkBits) | next;
+      } else {
+        for (O at = before; at.line() != line.line();
+             at = O::At(at.next().load(std::memory_order_relaxed))) {
+          before = at;
+        }
+        before.next().store(next, std::memory_order_release);  // (6)
+      }
+      emptied_ = line;
+      emptied_count_ = 1;
+      if ((state_ & kLinkBits) == 0) SetTags(tags_ & ~kHomeOverflown);
+    }
+    // Moves an entry from an overflow line to the slot that has just become free: only
+    // full homes have overflow lines, as in a table that has never seen a removal. The
+    // home is two versions older afterwards, before it is unlocked: a reader may not take
+    // the slot's old key for that of the new value, nor miss the entry in both places.
+    void Refill(const Slot& slot) {
+      const O line = O::At(state_);
+      const auto i = static_cast<unsigned>(
+          std::countr_zero(line.used().load(std::memory_order_relaxed) >> kUsedShift));
+      const std::uint64_t key = line.slot(i)[0].load(std::memory_order_relaxed);
+      std::uint64_t hash;
+      try {
+        hash = HashOf{}(key);
+      } catch (...) {
+        return;  // it stays where it is
+      }
+      Age();
+      Ops::Write(slot.entry_, key, line.slot(i)[1].load(std::memory_order_relaxed));
+      SetTags(tags_ | LineTag(hash) * (slot.bits_ / 0xff));
+      Age();
+      Vacate(line, O::Bit(i));
+    }
+    // While the home is locked, so that the table is in use. Readers that find something
+    // new in the lines find the home changed.
+    [[gnu::noinline, gnu::cold]] void GiveLines() noexcept {
+      Age();
+      for (; emptied_count_ != 0; --emptied_count_) {
+        L* const line = emptied_.line();
+        emptied_ = O::At(emptied_.next().load(std::memory_order_relaxed));
+        map_.tables_.GiveLine(*table_, line);
+      }
+    }
+    // Makes readers that have begun begin again, and keeps the lock.
+    void Age() noexcept {
+      state_ = Ops::NextVersion(state_);
+      home_.state().store(state_, std::memory_order_release);  // (7), with (1)
+    }
+
     void SetTags(std::uint64_t tags) {
       tags_ = tags;
-      home_.tags().store(tags, std::memory_order_release);  // (8), with (2)
+      home_.tags().store(tags, std::memory_order_seq_cst);  // (8), (14), with (2)
       changed_ = true;
     }
 
@@ -210,6 +283,9 @@ class CacheLineTable {
     std::uint64_t tags_;   // as they are in the home
     bool changed_ = false;
     bool overflown_ = false;
+    // Lines that are no part of the home any more, linked.
+    O emptied_{nullptr};
+    std::size_t emptied_count_ = 0;
   };
 
   // hit(the value word of the entry with this key word whose value word is
@@ -224,13 +300,13 @@ class CacheLineTable {
     const H home = tables_.Now()->HomeOf(hash);
     __builtin_prefetch(home.second_line());
     const std::uint64_t state = home.state().load(std::memory_order_acquire);  // (1)
-    const std::uint64_t tags = home.tags().load(std::memory_order_acquire);    // (2)
+    const std::uint64_t tags = home.tags().load(std::memory_order_seq_cst);    // (2), (14)
     const TagSet matches = MatchTags(tags, LineTag(hash));
     if (matches != 0) [[likely]] {
       const Entry entry = home.slot(FirstTag(matches));
       // (3) acquire twice, pairs with (6).
       if (entry[0].load(std::memory_order_acquire) == key) [[likely]] {
-        const std::uint64_t value = entry[1].load(std::memory_order_acquire);
+        const std::uint64_t value = entry[1].load(std::memory_order_seq_cst);  // (14)
         if (Ops::Unchanged(home, state) && same(value)) [[likely]] {
           return hit(value);
         }
@@ -257,7 +333,7 @@ class CacheLineTable {
   // hash. Lock-free.
   bool SurelyAbsent(std::uint64_t hash) const {
     const std::uint64_t tags =
-        tables_.Now()->HomeOf(hash).tags().load(std::memory_order_acquire);  // (2)
+        tables_.Now()->HomeOf(hash).tags().load(std::memory_order_seq_cst);  // (2), (14)
     return (tags & (kHomeReady | kHomeOverflown)) == kHomeReady &&
            MatchTags(tags, LineTag(hash)) == 0;
   }

@@ -6,7 +6,8 @@
 //   bin --> node --> node --> node --> null
 //
 // One writer at a time changes a chain, the holder of its lock. It links and bypasses
-// nodes by release stores, replaces a value inside its node (value_cell.h), and retires
+// nodes by sequentially consistent stores, as its effect must be there for all when it
+// returns (value_cell.h), replaces a value inside its node (value_cell.h), and retires
 // what it has taken out. Readers under a guard go on along `next` also from a node that
 // is linked no more.
 //
@@ -42,9 +43,9 @@ struct ChainNode : Head {
   ChainNode(const ChainNode& original, ChainNode* n)
       : next(n), hash(original.hash), key(original.key), value(original.value) {}
 
-  // Where a link leads. (C1) acquire, pairs with the release stores of the maps: a node as
-  // its writer made it.
-  static ChainNode* Follow(const Link& link) { return link.load(std::memory_order_acquire); }
+  // Where a link leads. (C1) pairs with the stores of the maps: a node as its writer made
+  // it.
+  static ChainNode* Follow(const Link& link) { return link.load(std::memory_order_seq_cst); }
   ChainNode* Next() const { return Follow(next); }
 
   bool Holds(std::uint64_t h, const K& k) const { return hash == h && key == k; }

@@ -60,11 +60,20 @@ class GrowingTable {
 
   // An empty overflow line for a home of `table`.
   L* TakeLine(Table& table) {
-    L* line = store_.TakeLeftOver();
+    L* line = table.TakeReturned();
+    if (line == nullptr) line = store_.TakeLeftOver();
     if (line == nullptr) line = table.TakeSpares(1);
     if (line == nullptr) line = store_.Take();
     O(line).used().store(0, std::memory_order_release);  // (6)
     return line;
+  }
+  // Takes back one that no home of `table` leads to any more. Readers may still be on it.
+  void GiveLine(Table& table, L* line) noexcept {
+    if (table.Contains(line)) {
+      table.Return(line);  // it goes with the table
+    } else {
+      store_.Give(line);
+    }
   }
   // Brings the home of `hash` into `table`, if that is the present table.
   void Settle(Table& table, std::uint64_t hash) {
@@ -270,7 +279,7 @@ class GrowingTable {
     // them knows that the state that it has read before was that of the home.
     void Void() {
       for (std::uint64_t i = size_; i > 0; --i) {
-        At(i - 1).tags().store(0, std::memory_order_release);   // (8)
+        At(i - 1).tags().store(0, std::memory_order_seq_cst);   // (8), (14)
         At(i - 1).state().store(0, std::memory_order_release);  // (7)
       }
       is_void_ = true;

@@ -65,13 +65,13 @@ struct HomeOps {
   template <class Same>
   static Seen Look(H home, std::uint64_t hash, std::uint64_t key, Same same, std::uint64_t& value) {
     const std::uint64_t state = home.state().load(std::memory_order_acquire);  // (1)
-    const std::uint64_t tags = home.tags().load(std::memory_order_acquire);    // (2)
+    const std::uint64_t tags = home.tags().load(std::memory_order_seq_cst);    // (2), (14)
     if ((tags & kHomeReady) == 0) return Seen::kVoid;
     // kAbsent: not this entry. A change must be noticed at once: if it was only
     // a lock, the state may look as before later on.
     const auto look = [&](Entry entry) {
       if (entry[0].load(std::memory_order_acquire) != key) return Seen::kAbsent;  // (3)
-      value = entry[1].load(std::memory_order_acquire);                           // (3)
+      value = entry[1].load(std::memory_order_seq_cst);                           // (3), (14)
       if (!Unchanged(home, state)) return Seen::kChanged;
       return same(value) ? Seen::kFound : Seen::kAbsent;
     };
@@ -85,7 +85,7 @@ struct HomeOps {
       do {
         // All slots at once, for the same reason as the tags: which one it is
         // is random.
-        const std::uint64_t used = line.used().load(std::memory_order_acquire);
+        const std::uint64_t used = line.used().load(std::memory_order_seq_cst);  // (14)
         std::uint64_t equal = 0;
         for (unsigned i = 0; i < kOverflowSlots; ++i) {
           equal |= std::uint64_t{line.slot(i)[0].load(std::memory_order_acquire) == key} << i;
@@ -144,7 +144,7 @@ struct HomeOps {
     const std::uint64_t used = line.used().load(std::memory_order_relaxed);
     const auto i = static_cast<unsigned>(std::countr_one(used >> kUsedShift));
     Write(line.slot(i), key, value);
-    line.used().store(used | O::Bit(i), std::memory_order_release);  // (6)
+    line.used().store(used | O::Bit(i), std::memory_order_seq_cst);  // (6), (14)
     tags |= kHomeOverflown;
     return true;
   }

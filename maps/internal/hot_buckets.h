@@ -76,8 +76,9 @@ class HotBuckets {
     const std::uint32_t tag = TagOf(hash);
     for (std::size_t i = 0; i < kWays; ++i) {
       if (bucket.tags[i].load(std::memory_order_relaxed) != tag) continue;
-      // (1) acquire, pairs with (2): the entry as it was made.
-      found = bucket.slots[i].load(std::memory_order_acquire);
+      // (1) pairs with (2): the entry as it was made. Both are sequentially consistent: a
+      // write is over when it returns, for readers of all keys.
+      found = bucket.slots[i].load(std::memory_order_seq_cst);
       if (found != nullptr && found->hash == hash && found->key == key) {
         return &bucket.slots[i];
       }
@@ -89,14 +90,14 @@ class HotBuckets {
 
   // Puts an entry of the same key in the place of another.
   static void Replace(Slot& slot, std::unique_ptr<Entry> entry) {
-    // (2) release, pairs with (1).
-    slot.store(entry.release(), std::memory_order_release);
+    // (2) pairs with (1).
+    slot.store(entry.release(), std::memory_order_seq_cst);
   }
 
   // Puts an entry into slot i, which is empty.
   static void Fill(Bucket& bucket, std::size_t i, std::unique_ptr<Entry> entry) {
     bucket.tags[i].store(TagOf(entry->hash), std::memory_order_relaxed);
-    bucket.slots[i].store(entry.release(), std::memory_order_release);  // (2)
+    bucket.slots[i].store(entry.release(), std::memory_order_seq_cst);  // (2)
   }
 
   // An empty slot, or the one of least heat.

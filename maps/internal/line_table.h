@@ -111,107 +111,9 @@ struct LineShape {
   static constexpr double kTinyFill = 5.8;  // doubled, half of it
 };
 
-// An array of homes with spare overflow lines behind them.
-template <class Atomics>
-class LineTable {
-  using L = Line<Atomics>;
-  using H = Home<Atomics>;
-  template <class T>
-  using Atomic = typename Atomics::template Atomic<T>;
-
- public:
-  // Tables of fewer homes are on the heap: they are many, and short-lived.
-  static constexpr std::uint64_t kMapped = 32;
-
-  // The lines are all zero (not ready). Throws std::bad_alloc.
-  LineTable(LineShape shape, bool huge_pages, LineTable* older_table)
-      : count_(shape.homes()), home_lines_(count_ * kHomeLines), shape_(shape), older(older_table) {
-    if (mapped()) {
-      if (all() > (std::uint64_t{1} << 40) / sizeof(L)) throw std::bad_alloc();
-      if (huge_pages) {
-        huge_ = (home_lines_ + shape.surely_used()) * sizeof(L) / LineMemory::kHugePage *
-                LineMemory::kHugePage;
-      }
-      lines_ = static_cast<L*>(LineMemory::Map(all() * sizeof(L), huge_));
-    } else {
-      lines_ = new L[all()];
-    }
-  }
-  ~LineTable() {
-    if (mapped()) {
-      LineMemory::Unmap(lines_, all() * sizeof(L));
-    } else {
-      delete[] lines_;
-    }
-  }
-  LineTable(const LineTable&) = delete;
-  LineTable& operator=(const LineTable&) = delete;
-
-  // Homes in the order of the hashes they are home to: home i of n takes the
-  // i-th n-th of all hashes.
-  std::uint64_t Index(std::uint64_t hash) const { return Share(hash, count_); }
-  H HomeOf(std::uint64_t hash) const { return At(Index(hash)); }
-  H At(std::uint64_t i) const { return H(lines_ + i * kHomeLines); }
-  // The first hash of home i; 0 for i = n, where hashes wrap.
-  std::uint64_t FirstHash(std::uint64_t i) const {
-    return static_cast<std::uint64_t>(((static_cast<unsigned __int128>(i) << 64) + count_ - 1) /
-                                      count_);
-  }
-  // The same of single lines.
-  L& LineOf(std::uint64_t hash) const { return lines_[Share(hash, home_lines_)]; }
-
-  L* lines() const { return lines_; }
-  std::uint64_t count() const { return count_; }                      // homes
-  std::uint64_t all() const { return home_lines_ + shape_.spare(); }  // lines
-  const LineShape& shape() const { return shape_; }
-  bool mapped() const { return count_ >= kMapped; }
-  bool Contains(const L* line) const { return line >= lines_ && line < lines_ + all(); }
-
-  // The first of `n` spare lines in a row, or null when there are not so many.
-  // Wait-free.
-  L* TakeSpares(std::uint64_t n) noexcept {
-    const std::uint64_t spare = shape_.spare();
-    if (used_.load(std::memory_order_relaxed) + n > spare) return nullptr;
-    const std::uint64_t i = used_.fetch_add(n, std::memory_order_relaxed);
-    return i + n <= spare ? lines_ + home_lines_ + i : nullptr;
-  }
-
-  // Memory that is in use, as the kernel counts it.
-  std::size_t Bytes() const {
-    if (!mapped()) return MallocBytes(all() * sizeof(L) + kCacheLine);
-    const std::uint64_t used = std::min(used_.load(std::memory_order_relaxed), shape_.spare());
-    const std::size_t touched = (home_lines_ + used) * sizeof(L);
-    return std::max((touched + LineMemory::kPage - 1) / LineMemory::kPage * LineMemory::kPage,
-                    huge_);
-  }
-
- private:
-  static std::uint64_t Share(std::uint64_t hash, std::uint64_t n) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(hash) * n) >> 64);
-  }
-
-  // What readers read, in one line with nothing that is ever written.
-  alignas(kCacheLine) L* lines_ = nullptr;
-  std::uint64_t count_;
-  std::uint64_t home_lines_;
-  LineShape shape_;
-  std::size_t huge_ = 0;
-
- public:
-  LineTable* const older;  // the one before; lives as long as this one
-
-  // While this table is being filled: the one that it is filled from.
-  alignas(kCacheLine) Atomic<LineTable*> previous{nullptr};
-  Atomic<std::uint64_t> next_group{0};    // handed out to helpers
-  Atomic<std::uint64_t> moved_groups{0};  // completed
-
- private:
-  Atomic<std::uint64_t> used_{0};
-};
-
-// Single overflow lines, for homes whose table has no spare one left (which a
-// good hash does not bring about) and in tables that are too small to have many.
-// They are kept until the store is destroyed.
+// Single overflow lines: those of a table that are not in use any more; and for homes
+// whose table has no spare one left (which a good hash does not bring about) and in
+// tables that are too small to have many. These are kept until the store is destroyed.
 template <class Atomics>
 class LineStore {
   using L = Line<Atomics>;
@@ -284,6 +186,109 @@ class LineStore {
   L* free_ = nullptr;                    // linked by `next`
   Slab* slabs_ = nullptr;
   std::size_t slab_count_ = 0;
+};
+
+// An array of homes with spare overflow lines behind them.
+template <class Atomics>
+class LineTable {
+  using L = Line<Atomics>;
+  using H = Home<Atomics>;
+  template <class T>
+  using Atomic = typename Atomics::template Atomic<T>;
+
+ public:
+  // Tables of fewer homes are on the heap: they are many, and short-lived.
+  static constexpr std::uint64_t kMapped = 32;
+
+  // The lines are all zero (not ready). Throws std::bad_alloc.
+  LineTable(LineShape shape, bool huge_pages, LineTable* older_table)
+      : count_(shape.homes()), home_lines_(count_ * kHomeLines), shape_(shape), older(older_table) {
+    if (mapped()) {
+      if (all() > (std::uint64_t{1} << 40) / sizeof(L)) throw std::bad_alloc();
+      if (huge_pages) {
+        huge_ = (home_lines_ + shape.surely_used()) * sizeof(L) / LineMemory::kHugePage *
+                LineMemory::kHugePage;
+      }
+      lines_ = static_cast<L*>(LineMemory::Map(all() * sizeof(L), huge_));
+    } else {
+      lines_ = new L[all()];
+    }
+  }
+  ~LineTable() {
+    if (mapped()) {
+      LineMemory::Unmap(lines_, all() * sizeof(L));
+    } else {
+      delete[] lines_;
+    }
+  }
+  LineTable(const LineTable&) = delete;
+  LineTable& operator=(const LineTable&) = delete;
+
+  // Homes in the order of the hashes they are home to: home i of n takes the
+  // i-th n-th of all hashes.
+  std::uint64_t Index(std::uint64_t hash) const { return Share(hash, count_); }
+  H HomeOf(std::uint64_t hash) const { return At(Index(hash)); }
+  H At(std::uint64_t i) const { return H(lines_ + i * kHomeLines); }
+  // The first hash of home i; 0 for i = n, where hashes wrap.
+  std::uint64_t FirstHash(std::uint64_t i) const {
+    return static_cast<std::uint64_t>(((static_cast<unsigned __int128>(i) << 64) + count_ - 1) /
+                                      count_);
+  }
+  // The same of single lines.
+  L& LineOf(std::uint64_t hash) const { return lines_[Share(hash, home_lines_)]; }
+
+  L* lines() const { return lines_; }
+  std::uint64_t count() const { return count_; }                      // homes
+  std::uint64_t all() const { return home_lines_ + shape_.spare(); }  // lines
+  const LineShape& shape() const { return shape_; }
+  bool mapped() const { return count_ >= kMapped; }
+  bool Contains(const L* line) const { return line >= lines_ && line < lines_ + all(); }
+
+  // The first of `n` spare lines in a row, or null when there are not so many.
+  // Wait-free.
+  L* TakeSpares(std::uint64_t n) noexcept {
+    const std::uint64_t spare = shape_.spare();
+    if (used_.load(std::memory_order_relaxed) + n > spare) return nullptr;
+    const std::uint64_t i = used_.fetch_add(n, std::memory_order_relaxed);
+    return i + n <= spare ? lines_ + home_lines_ + i : nullptr;
+  }
+
+  // Spare lines that have been in use and are not any more.
+  void Return(L* line) noexcept { returned_.Give(line); }
+  L* TakeReturned() noexcept { return returned_.TakeLeftOver(); }
+
+  // Memory that is in use, as the kernel counts it.
+  std::size_t Bytes() const {
+    if (!mapped()) return MallocBytes(all() * sizeof(L) + kCacheLine);
+    const std::uint64_t used = std::min(used_.load(std::memory_order_relaxed), shape_.spare());
+    const std::size_t touched = (home_lines_ + used) * sizeof(L);
+    return std::max((touched + LineMemory::kPage - 1) / LineMemory::kPage * LineMemory::kPage,
+                    huge_);
+  }
+
+ private:
+  static std::uint64_t Share(std::uint64_t hash, std::uint64_t n) {
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(hash) * n) >> 64);
+  }
+
+  // What readers read, in one line with nothing that is ever written.
+  alignas(kCacheLine) L* lines_ = nullptr;
+  std::uint64_t count_;
+  std::uint64_t home_lines_;
+  LineShape shape_;
+  std::size_t huge_ = 0;
+
+ public:
+  LineTable* const older;  // the one before; lives as long as this one
+
+  // While this table is being filled: the one that it is filled from.
+  alignas(kCacheLine) Atomic<LineTable*> previous{nullptr};
+  Atomic<std::uint64_t> next_group{0};    // handed out to helpers
+  Atomic<std::uint64_t> moved_groups{0};  // completed
+
+ private:
+  Atomic<std::uint64_t> used_{0};
+  LineStore<Atomics> returned_;
 };
 
 }  // namespace cmap::internal

@@ -6,8 +6,9 @@
 // unsynchronised_map.h name a lock each; sharded_map.h has an array of
 // LockedTables. The table is internal/table.h, or another with its interface.
 //
-// The hash is computed before the lock is taken. Values and nodes are destroyed
-// under the lock, as they are in the code people write by hand.
+// The hash is computed before the lock is taken. Values and keys that leave the map are
+// destroyed after the lock has been released (departed.h), so that their destructors may
+// call the map. (Code that people write by hand destroys them under it, and hangs.)
 //
 // Range copies the entries under the (shared) lock and calls the visitor after
 // releasing it, so that the visitor may call anything. Cost: one copy of every
@@ -29,6 +30,7 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "maps/internal/departed.h"
 #include "maps/internal/options.h"
 #include "maps/internal/table.h"
 
@@ -49,7 +51,9 @@ class SharedGuard {
 
 template <class K, class V, class Lock, class Inner = Table<K, V>>
 class LockedTable {
-  using Exclusive = std::lock_guard<Lock>;
+  struct Exclusive : Departing<Inner, Lock> {
+    explicit Exclusive(LockedTable& all) : Departing<Inner, Lock>(all.table_, all.lock_) {}
+  };
   using Shared = SharedGuard<Lock>;
 
  public:
@@ -69,51 +73,51 @@ class LockedTable {
   }
 
   void Store(std::uint64_t hash, const K& key, const V& value) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     table_.Store(hash, key, value);
   }
 
   Loaded<V> LoadOrStore(std::uint64_t hash, const K& key, const V& value) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.LoadOrStore(hash, key, value);
   }
 
   template <class F>
   Loaded<V> LoadOrCompute(std::uint64_t hash, const K& key, F&& make) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.LoadOrCompute(hash, key, std::forward<F>(make));
   }
 
   std::optional<V> LoadAndDelete(std::uint64_t hash, const K& key) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.LoadAndDelete(hash, key);
   }
 
   bool Delete(std::uint64_t hash, const K& key) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.Delete(hash, key);
   }
 
   std::optional<V> Swap(std::uint64_t hash, const K& key, const V& value) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.Swap(hash, key, value);
   }
 
   bool CompareAndSwap(std::uint64_t hash, const K& key, const V& expected,
                       const V& desired) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.CompareAndSwap(hash, key, expected, desired);
   }
 
   bool CompareAndDelete(std::uint64_t hash, const K& key, const V& expected) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     return table_.CompareAndDelete(hash, key, expected);
   }
 
   // All pairs under one hold of the lock. `hash_of` is applied to each key.
   template <class HashOf>
   void StoreBatch(std::span<const std::pair<K, V>> batch, HashOf hash_of) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     for (const auto& [key, value] : batch) {
       table_.Store(hash_of(key), key, value);
     }
@@ -125,7 +129,7 @@ class LockedTable {
   }
 
   void Clear() {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     table_.Clear();
   }
 
@@ -135,7 +139,7 @@ class LockedTable {
   }
 
   void Reserve(std::size_t entries) {
-    Exclusive guard(lock_);
+    Exclusive guard(*this);
     table_.Reserve(entries);
   }
 

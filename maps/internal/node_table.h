@@ -39,12 +39,35 @@ class NodeTable {
   };
   using Owned = std::unique_ptr<Node>;
 
+  // Nodes that have left a table, until this is destroyed: not under the owner's lock, as
+  // their destructors may call the map.
+  class Departed {
+   public:
+    Departed() = default;
+    Departed(const Departed&) = delete;
+    Departed& operator=(const Departed&) = delete;
+    ~Departed() {
+      while (first_ != nullptr) delete std::exchange(first_, first_->next);
+    }
+    void Take(Owned node) noexcept {
+      node->next = first_;
+      first_ = node.release();
+    }
+    void Swap(Departed& other) noexcept { std::swap(first_, other.first_); }
+
+   private:
+    Node* first_ = nullptr;
+  };
+
   static constexpr std::size_t kLeastBuckets = 8;
 
   NodeTable() : buckets_(std::make_unique<Node*[]>(kLeastBuckets)) {}
   NodeTable(const NodeTable&) = delete;
   NodeTable& operator=(const NodeTable&) = delete;
-  ~NodeTable() { Clear(); }
+  ~NodeTable() {
+    Departed all;
+    Clear(all);
+  }
 
   std::size_t size() const { return size_; }
   std::size_t buckets() const { return mask_ + 1; }
@@ -123,10 +146,10 @@ class NodeTable {
   }
 
   // Keeps the buckets.
-  void Clear() noexcept {
+  void Clear(Departed& gone) noexcept {
     for (std::size_t i = 0; i <= mask_; ++i) {
       for (Node* node = std::exchange(buckets_[i], nullptr); node != nullptr;) {
-        delete std::exchange(node, node->next);
+        gone.Take(Owned(std::exchange(node, node->next)));
       }
     }
     size_ = 0;

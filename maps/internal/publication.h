@@ -117,8 +117,11 @@ class CopiedPublication {
   using Lock = WriterPreferringLock<Atomics>;
 
  public:
+  // Besides the table, a copy that is not shown any more: what is in it is not to be
+  // destroyed under a lock by the next copying.
   struct Garbage {
     std::unique_ptr<Table> table;
+    Table copy;
   };
 
   template <class F>
@@ -139,18 +142,16 @@ class CopiedPublication {
     return table.Size();
   }
 
-  std::size_t Withdraw(std::unique_ptr<Table>& table, Garbage&,
+  std::size_t Withdraw(std::unique_ptr<Table>& table, Garbage& garbage,
                        std::size_t room) {
     table->Reserve(room);
-    const std::lock_guard<Lock> guard(lock_);
-    valid_ = false;
+    Hide(garbage);
     return 0;
   }
 
   void Forget(std::unique_ptr<Table>& table, Garbage& garbage) {
     garbage.table = std::move(table);
-    const std::lock_guard<Lock> guard(lock_);
-    valid_ = false;
+    Hide(garbage);
   }
 
   std::size_t Replace(std::unique_ptr<Table>& table,
@@ -158,6 +159,7 @@ class CopiedPublication {
     {
       const std::lock_guard<Lock> guard(lock_);
       valid_ = false;  // should the copying throw
+      if constexpr (Table::kDefers) std::swap(copy_, garbage.copy);
       copy_ = *fresh;
       valid_ = true;
     }
@@ -170,6 +172,12 @@ class CopiedPublication {
   static void Quiesce() {}
 
  private:
+  void Hide(Garbage& garbage) {
+    const std::lock_guard<Lock> guard(lock_);
+    valid_ = false;
+    if constexpr (Table::kDefers) std::swap(copy_, garbage.copy);
+  }
+
   Lock lock_;
   bool valid_ = false;
   Table copy_;

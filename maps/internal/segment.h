@@ -87,7 +87,7 @@ struct alignas(kCacheLine) Segment {
   Segment& operator=(const Segment&) = delete;
   ~Segment() { Table::DeleteWithNodes(table.load(std::memory_order_acquire)); }
 
-  Table& Now() const { return *table.load(std::memory_order_acquire); }  // (1), with (3)
+  Table& Now() const { return *table.load(std::memory_order_seq_cst); }  // (1), with (3)
 
   // Of the writer in the segment: around what changes the count.
   class Change {
@@ -149,8 +149,9 @@ struct alignas(kCacheLine) Segment {
     ++rehashes;
     nodes_copied += copied;
     nodes_reused += reused;
-    // (3) release, pairs with (1).
-    table.store(next.get(), std::memory_order_release);
+    // (3) pairs with (1). Who still walks the old table has looked before anything was
+    // written to the new one.
+    table.store(next.get(), std::memory_order_seq_cst);
     for (std::size_t i = 0; i < old.size(); ++i) {
       Node* const head = Node::Follow(old[i]);
       if (head == nullptr) continue;
@@ -167,7 +168,7 @@ struct alignas(kCacheLine) Segment {
     Table& old = Now();
     {
       Change change(*this);
-      table.store(next.release(), std::memory_order_release);  // (3)
+      table.store(next.release(), std::memory_order_seq_cst);  // (3)
       SetCount(0);
     }
     guard.Retire(&old, &Table::DeleteWithNodes, old.HeapBytesHeld() + entries * sizeof(Node));

@@ -50,7 +50,7 @@ class SegmentWriter {
     Bin& bin = segment_.Now().BinOf(hash);
     node->next.store(Node::Follow(bin), std::memory_order_relaxed);
     typename Segment::Change change(segment_);
-    bin.store(node.release(), std::memory_order_release);  // (4), with (C1)
+    bin.store(node.release(), std::memory_order_seq_cst);  // (4), with (C1)
     segment_.SetCount(count);
   }
 
@@ -68,8 +68,8 @@ class SegmentWriter {
     guard_.Prepare(1);
     {
       typename Segment::Change change(segment_);
-      // (5) release, pairs with (C1). Readers on the node go on along its link.
-      link->store(node->Next(), std::memory_order_release);
+      // (5) pairs with (C1). Readers on the node go on along its link.
+      link->store(node->Next(), std::memory_order_seq_cst);
       segment_.SetCount(segment_.count.load(std::memory_order_relaxed) - 1);
     }
     guard_.Retire(node, sizeof(Node) + node->value.HeapBytesHeld());

@@ -30,7 +30,9 @@
 //
 // Errors: only what V, K or the allocator throw. The table is then unchanged,
 // provided that V's copy assignment is strong and its move does not throw.
-// V and K must not call the map from their special members.
+// V and K must not call the map from their copies and comparisons. Their destructors may,
+// if the table's owner lets what leaves outlive its lock (departed.h). Only the pooled table
+// destroys keys where it is, and of values what a move has left.
 #ifndef CMAP_MAPS_INTERNAL_TABLE_H_
 #define CMAP_MAPS_INTERNAL_TABLE_H_
 
@@ -47,6 +49,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/boxed.h"
+#include "maps/internal/departed.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/node_pool.h"
 
@@ -89,8 +92,20 @@ class Table {
       : kPooled ? "; nodes from a pool of the table's own"
                 : "";
   static constexpr std::string_view kName = "hash table";
+  static constexpr AfterDeletion kAfterDeletion =
+      kPooled ? AfterDeletion::kAll : AfterDeletion::kTable;
   static constexpr std::string_view kGrowth =
       "doubles at load factor 1, all at once, under the lock";
+
+  // What leaves the table is handed to whoever asks for it, instead of being destroyed.
+  static constexpr bool kDefers = !(kQuietDestructor<K> && kQuietDestructor<V>);
+  struct AllGone : Departed<Stored, typename Map::node_type> {
+    Map all;  // of a Clear, which thus cannot fail
+  };
+  using Gone = std::conditional_t<kDefers, AllGone, NothingDeparted>;
+  void SendDepartedTo(Gone* gone) {
+    if constexpr (kDefers) gone_ = gone;
+  }
 
   std::optional<V> Load(std::uint64_t hash, const K& key) const {
     return LoadByVisit<V>(*this, hash, key);
@@ -111,12 +126,12 @@ class Table {
   }
 
   void Store(std::uint64_t hash, const K& key, const V& value) {
-    if constexpr (kOneWalk) {
+    if constexpr (kOneWalk && !kDefers) {
       map_.insert_or_assign(StoredKey{hash, key}, value);
     } else {
       const auto it = map_.find(KeyRef{hash, key});
       if (it != map_.end()) {
-        it->second = value;
+        Overwrite(it->second, value);
       } else {
         map_.try_emplace(StoredKey{hash, key}, value);
       }
@@ -156,15 +171,17 @@ class Table {
   std::optional<V> LoadAndDelete(std::uint64_t hash, const K& key) {
     const auto it = map_.find(KeyRef{hash, key});
     if (it == map_.end()) return std::nullopt;
+    Prepare(1);
     std::optional<V> old(std::move(Value(it->second)));
-    map_.erase(it);
+    Erase(it);
     return old;
   }
 
   bool Delete(std::uint64_t hash, const K& key) {
     const auto it = map_.find(KeyRef{hash, key});
     if (it == map_.end()) return false;
-    map_.erase(it);
+    Prepare(1);
+    Erase(it);
     return true;
   }
 
@@ -184,14 +201,15 @@ class Table {
                       const V& desired) {
     const auto it = map_.find(KeyRef{hash, key});
     if (it == map_.end() || !(Value(it->second) == expected)) return false;
-    it->second = desired;
+    Overwrite(it->second, desired);
     return true;
   }
 
   bool CompareAndDelete(std::uint64_t hash, const K& key, const V& expected) {
     const auto it = map_.find(KeyRef{hash, key});
     if (it == map_.end() || !(Value(it->second) == expected)) return false;
-    map_.erase(it);
+    Prepare(1);
+    Erase(it);
     return true;
   }
 
@@ -211,8 +229,20 @@ class Table {
     }
   }
 
-  // Keeps the bucket array, as clearing a Go map does. O(n).
-  void Clear() { map_.clear(); }
+  // Keeps the bucket array, as clearing a Go map does, unless the entries are handed over.
+  // O(n).
+  void Clear() {
+    if constexpr (kDefers && !kPooled) {
+      if (gone_ != nullptr) return gone_->all.swap(map_);
+    } else if constexpr (kDefers) {
+      if (gone_ != nullptr) {
+        Prepare(map_.size());
+        while (map_.size() != 0) Erase(map_.begin());
+        return;
+      }
+    }
+    map_.clear();
+  }
 
   std::size_t Size() const { return map_.size(); }
 
@@ -272,7 +302,42 @@ class Table {
   };
   static constexpr std::size_t kNodeBytes = sizeof(NodeLayout);
 
+  void Prepare(std::size_t n) {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) gone_->Prepare(n);
+    }
+  }
+  // Prepared for.
+  void Erase(typename Map::iterator it) {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) {
+        if constexpr (kPooled) {
+          // The node goes back to the pool, which is under the lock as well.
+          gone_->Take(std::move(it->second));
+        } else {
+          gone_->Take(map_.extract(it));
+          return;
+        }
+      }
+    }
+    map_.erase(it);
+  }
+  // Strong.
+  void Overwrite(Stored& stored, const V& value) {
+    if constexpr (kDefers) {
+      if (gone_ != nullptr) {
+        gone_->Prepare(1);
+        Stored incoming(value);
+        gone_->Take(std::move(stored));
+        stored = std::move(incoming);
+        return;
+      }
+    }
+    stored = value;
+  }
+
   Map map_;
+  [[no_unique_address]] std::conditional_t<kDefers, Gone*, NothingDeparted> gone_{};
 };
 
 template <class K, class V>

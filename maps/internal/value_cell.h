@@ -7,7 +7,10 @@
 //   all others                               a pointer to a box, replaced by a
 //                                            new box; the old one is retired
 //
-// Java has only the second, as its values are objects.
+// Java has only the second, as its values are objects. As there, reading and replacing
+// are sequentially consistent: who has replaced a value and then reads that of another
+// node misses nothing that had been replaced before. That costs writers an exchange on
+// x86-64, and nobody anything on AArch64.
 //
 // Nodes are copied when a table grows, while readers may stand on the original.
 // The copy shares the box: from then on only the copy is written and owns the box,
@@ -54,7 +57,7 @@ class ValueCell<V, Atomics, false> {
 
   // Valid as long as the caller's guard.
   const V& Read() const {
-    return *box_.load(std::memory_order_acquire);  // (1), with (2)
+    return *box_.load(std::memory_order_seq_cst);  // (1), with (2)
   }
 
   // Needs the writers' lock and room in the guard for one object.
@@ -62,8 +65,8 @@ class ValueCell<V, Atomics, false> {
   void Replace(Fresh value, Guard& guard) noexcept {
     const V* const old = box_.load(std::memory_order_relaxed);
     const std::size_t bytes = sizeof(V) + HeapBytes(*old);
-    // (2) release, pairs with (1): readers see the value as it was made.
-    box_.store(value.release(), std::memory_order_release);
+    // (2) pairs with (1): readers see the value as it was made.
+    box_.store(value.release(), std::memory_order_seq_cst);
     guard.Retire(old, bytes);
   }
 
@@ -97,12 +100,12 @@ class ValueCell<V, Atomics, true> {
       : value_(other.value_.load(std::memory_order_relaxed)) {}
   ValueCell& operator=(const ValueCell&) = delete;
 
-  // Acquire and release as for boxes: what a thread did before it stored a value is
-  // known to whoever loads it.
-  V Read() const { return value_.load(std::memory_order_acquire); }
+  // As for boxes: what a thread did before it stored a value is known to whoever loads
+  // it.
+  V Read() const { return value_.load(std::memory_order_seq_cst); }
   template <class Guard>
   void Replace(Fresh value, Guard&) noexcept {
-    value_.store(value.value, std::memory_order_release);
+    value_.store(value.value, std::memory_order_seq_cst);
   }
   Fresh TakeBack() { return {value_.load(std::memory_order_relaxed)}; }
   void Release() {}

@@ -240,6 +240,25 @@ TEST(MemoryTest, MapsKnowWhatTheyHold) {
   }
 }
 
+// Maps of others too.
+TEST(MemoryTest, MapsKeepAfterDeletionsWhatTheirTraitsSay) {
+  for (const Subject& subject : Subjects()) {
+    if (!WhyNot(subject).empty() || subject.traits.unsupported.contains(Op::kDelete)) continue;
+    std::optional<Footprint> f = Measure(subject, 100'000);
+    // Fewer, where stores are slow.
+    if (!f || f->in_batches) f = Measure(subject, 1'000);
+    ASSERT_TRUE(f && !f->in_batches) << subject.name;
+    const auto full = static_cast<double>(f->settled);
+    const auto left = static_cast<double>(f->deleted);
+    const auto empty = static_cast<double>(f->empty);
+    const AfterDeletion is = left >= 0.95 * full                  ? AfterDeletion::kAll
+                             : left <= empty + 0.02 * full + 4096 ? AfterDeletion::kNone
+                                                                  : AfterDeletion::kTable;
+    EXPECT_EQ(AfterDeletionName(subject.traits.after_deletion), AfterDeletionName(is))
+        << subject.name << ": empty " << empty << ", full " << full << ", then " << left;
+  }
+}
+
 // A store takes a tenth more than is waited for.
 class SlowMap final : public AnyMap {
  public:

@@ -15,6 +15,9 @@ def _table_mutant(name, *args, **kwargs):
 def _chain_mutant(name, *args, **kwargs):
     return mutant(name, "bin_lock_map", "maps/internal/chain.h", *args, **kwargs)
 
+def _value_mutant(name, *args, **kwargs):
+    return mutant(name, "bin_lock_map", "maps/internal/value_cell.h", *args, **kwargs)
+
 BIN_LOCK_MAP = [
     _writer_mutant(
         "head_not_looked_at_again",
@@ -65,11 +68,11 @@ BIN_LOCK_MAP = [
     ),
     _writer_mutant(
         "reservation_unlocked_first",
-        """      writer_.bin_->store(node, std::memory_order_release);  // (9)
+        """      writer_.bin_->store(node, std::memory_order_seq_cst);  // (9), (17)
       head->lock.unlock();
 """,
         """      head->lock.unlock();
-      writer_.bin_->store(node, std::memory_order_release);  // (9)
+      writer_.bin_->store(node, std::memory_order_seq_cst);  // (9)
 """,
         "A reserved bin is unlocked before the value is in it.",
         "linearizability",
@@ -83,9 +86,23 @@ BIN_LOCK_MAP = [
     ),
     _writer_mutant(
         "link_published_relaxed",
-        "    last->next.store(fresh.release(), std::memory_order_release);  // (2), with (C1)\n",
+        "    last->next.store(fresh.release(), std::memory_order_seq_cst);  // (2), (17), with (C1)\n",
         "    last->next.store(fresh.release(), std::memory_order_relaxed);\n",
         "(2) is relaxed: a reader may see a node before its key.",
         "tsan",
+    ),
+    _value_mutant(
+        "overwrites_by_release",
+        "    value_.store(value.value, std::memory_order_seq_cst);\n",
+        "    value_.store(value.value, std::memory_order_release);\n",
+        "A value is replaced by a release store, as it once was: the write returns while it is still in the store buffer.",
+        "linearizability",
+    ),
+    _writer_mutant(
+        "removes_by_release",
+        "      bin_->store(node->Next(), std::memory_order_seq_cst);\n",
+        "      bin_->store(node->Next(), std::memory_order_release);\n",
+        "A node is taken out by a release store, as it once was.",
+        "linearizability",
     ),
 ]

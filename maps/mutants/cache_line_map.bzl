@@ -38,7 +38,7 @@ CACHE_LINE_MAP = [
     _mutant(
         "removal_is_no_change",
         "        SetTags(tags_ & ~slot.bits_);\n",
-        "        tags_ &= ~slot.bits_;\n        home_.tags().store(tags_, std::memory_order_release);\n",
+        "        tags_ &= ~slot.bits_;\n        home_.tags().store(tags_, std::memory_order_seq_cst);\n",
         "A removal does not count as a change.",
         "linearizability",
     ),
@@ -148,5 +148,52 @@ CACHE_LINE_MAP = [
         "                       std::memory_order_relaxed);\n",
         "(7) is relaxed: the next holder of the home's lock need not see what this one wrote.",
         "tsan",
+    ),
+    _mutant(
+        "overwrites_by_release",
+        "      entry_[1].store(value, std::memory_order_seq_cst);  // (6), (14)\n",
+        "      entry_[1].store(value, std::memory_order_release);\n",
+        "(14) is a release store, as it once was: an overwrite returns while it is still in the store buffer.",
+        "litmus",
+    ),
+    _mutant(
+        "appears_by_release",
+        "      home_.tags().store(tags, std::memory_order_seq_cst);  // (8), (14), with (2)\n",
+        "      home_.tags().store(tags, std::memory_order_release);\n",
+        "(14) is a release store where entries appear and disappear.",
+        survives = "On x86-64 counting the entry, by an instruction that empties the store buffer, follows at once; on AArch64 " +
+                   "it is the same instruction. The order is asked for because the language promises nothing without it.",
+    ),
+
+    # Entries that come back from overflow lines.
+    _mutant(
+        "comes_back_under_the_old_version",
+        "      Age();\n      Ops::Write(slot.entry_,",
+        "      Ops::Write(slot.entry_,",
+        "An entry comes back into a slot under the version that the removed one had: a reader may take its value for the other's.",
+        "linearizability",
+        hash = "constant",
+    ),
+    _mutant(
+        "gone_from_both_places",
+        "      Age();\n      Vacate(line, O::Bit(i));\n",
+        "      Vacate(line, O::Bit(i));\n",
+        "An entry that comes back leaves the overflow line under the same version: a reader may miss it in both places.",
+        "linearizability",
+        hash = "constant",
+    ),
+    _mutant(
+        "empty_lines_stay",
+        "      if ((used & O::kFull) != 0) return;\n",
+        "      if (used != 1) return;\n",
+        "Empty overflow lines stay with their homes: memory grows with all that ever came.",
+        "own_test",
+    ),
+    _mutant(
+        "line_given_away_too_early",
+        "    [[gnu::noinline, gnu::cold]] void GiveLines() noexcept {\n      Age();\n",
+        "    [[gnu::noinline, gnu::cold]] void GiveLines() noexcept {\n",
+        "A line goes to another home while readers may still take it for this one's.",
+        "own_test",
     ),
 ]

@@ -122,7 +122,7 @@ HASH_TRIE_MAP = [
     ),
     _mutant(
         "range_sees_heads_only",
-        "           entry = entry->overflow.load(std::memory_order_acquire)) {  // (7)\n",
+        "           entry = entry->overflow.load(std::memory_order_seq_cst)) {  // (7)\n",
         "           entry = nullptr) {\n",
         "Range visits the first entry of each chain.",
         "one_thread",
@@ -147,7 +147,7 @@ HASH_TRIE_MAP = [
     _mutant(
         "freed_but_not_cut_off",
         """      parent->children[Child(hash, shift)].store(nullptr,
-                                                 std::memory_order_release);
+                                                 std::memory_order_seq_cst);
 """,
         "",
         "An empty node is freed and stays in the tree.",
@@ -178,7 +178,7 @@ HASH_TRIE_MAP = [
     ),
     _mutant(
         "clear_in_two_steps",
-        "    Indirect* old = root_.exchange(fresh.release(), std::memory_order_acq_rel);\n",
+        "    Indirect* old = root_.exchange(fresh.release(), std::memory_order_seq_cst);\n",
         """    Indirect* old = root_.load(std::memory_order_acquire);
     root_.store(fresh.release(), std::memory_order_release);
 """,
@@ -212,28 +212,28 @@ HASH_TRIE_MAP = [
     ),
     _mutant(
         "slot_published_relaxed",
-        "    spot.slot->store(top, std::memory_order_release);\n",
+        "    spot.slot->store(top, std::memory_order_seq_cst);\n",
         "    spot.slot->store(top, std::memory_order_relaxed);\n",
         "(4) is relaxed: a reader may see the entry before its value.",
         "tsan",
     ),
     _mutant(
         "overwrite_published_relaxed",
-        "      spot.slot->store(next, std::memory_order_release);\n",
+        "      spot.slot->store(next, std::memory_order_seq_cst);\n",
         "      spot.slot->store(next, std::memory_order_relaxed);\n",
         "(5) is relaxed: a reader may see the new entry before its value.",
         "tsan",
     ),
     _mutant(
         "walk_relaxed",
-        "      Node* next = slot->load(std::memory_order_acquire);\n",
+        "      Node* next = slot->load(std::memory_order_seq_cst);\n",
         "      Node* next = slot->load(std::memory_order_relaxed);\n",
         "(3) is relaxed: a reader may see an entry before its value.",
         "tsan",
     ),
     _mutant(
         "chain_relaxed",
-        "      before->overflow.store(next, std::memory_order_release);  // (8), with (7)\n",
+        "      before->overflow.store(next, std::memory_order_seq_cst);  // (8), with (7)\n",
         "      before->overflow.store(next, std::memory_order_relaxed);\n",
         "(8) is relaxed: a reader of the chain may see a new entry before its value.",
         "tsan",

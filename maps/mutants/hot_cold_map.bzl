@@ -32,7 +32,7 @@ HOT_COLD_MAP = [
     ),
     _mutant(
         "write_looks_hot_once",
-        """    outcome = WriteHot(guard, hash, key, value, wanted, seen);
+        """    outcome = WriteHot(guard, hash, key, value, fresh, wanted, seen);
     if (outcome != Outcome::kNotHot) return outcome == Outcome::kDone;
     return write_cold(hash);
 """,
@@ -114,7 +114,7 @@ HOT_COLD_MAP = [
     ),
     _hot(
         "found_relaxed",
-        "      found = bucket.slots[i].load(std::memory_order_acquire);\n",
+        "      found = bucket.slots[i].load(std::memory_order_seq_cst);\n",
         "      found = bucket.slots[i].load(std::memory_order_relaxed);\n",
         "(1) is relaxed: a reader may see a hot entry before its value.",
         "tsan",

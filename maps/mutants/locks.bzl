@@ -26,20 +26,29 @@ LOCKS = [
         "store_unlocks_too_early",
         "mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     table_.Store(hash, key, value);
 """,
-        """    { Exclusive guard(lock_); }
+        """    { Exclusive guard(*this); }
     table_.Store(hash, key, value);
 """,
         "Store releases the lock before it changes the table.",
         "threads",
     ),
     mutant(
+        "destroys_under_the_lock",
+        "mutex_map",
+        "maps/internal/departed.h",
+        "    table_.SendDepartedTo(&gone_);\n",
+        "",
+        "Values that leave the map are destroyed under its lock: a destructor that calls the map waits for ever.",
+        "lives",
+    ),
+    mutant(
         "split_load_or_store",
         "mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     return table_.LoadOrStore(hash, key, value);
 """,
         """    if (auto found = Load(hash, key)) return {*std::move(found), true};
@@ -53,7 +62,7 @@ LOCKS = [
         "split_compare_and_swap",
         "mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     return table_.CompareAndSwap(hash, key, expected, desired);
 """,
         """    if (!(Load(hash, key) == expected)) return false;
@@ -67,7 +76,7 @@ LOCKS = [
         "split_swap",
         "mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     return table_.Swap(hash, key, value);
 """,
         """    std::optional<V> old = Load(hash, key);
@@ -81,13 +90,13 @@ LOCKS = [
         "batch_in_steps",
         "mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     for (const auto& [key, value] : batch) {
       table_.Store(hash_of(key), key, value);
     }
 """,
         """    for (const auto& [key, value] : batch) {
-      Exclusive guard(lock_);
+      Exclusive guard(*this);
       table_.Store(hash_of(key), key, value);
     }
 """,
@@ -109,10 +118,10 @@ LOCKS = [
         "mutex_map",
         _TABLE,
         """    if (it == map_.end() || !(Value(it->second) == expected)) return false;
-    map_.erase(it);
+    Prepare(1);
 """,
         """    if (it == map_.end()) return false;
-    map_.erase(it);
+    Prepare(1);
 """,
         "CompareAndDelete deletes whatever the key holds.",
         "one_thread",
@@ -199,7 +208,7 @@ LOCKS = [
         "delete_under_shared_lock",
         "shared_mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     return table_.Delete(hash, key);
 """,
         """    Shared guard(lock_);
@@ -212,7 +221,7 @@ LOCKS = [
         "split_compare_and_delete",
         "shared_mutex_map",
         _MAP,
-        """    Exclusive guard(lock_);
+        """    Exclusive guard(*this);
     return table_.CompareAndDelete(hash, key, expected);
 """,
         """    if (!(Load(hash, key) == expected)) return false;

@@ -63,10 +63,12 @@ def examine(
                 hold(rung, native, [rung])
         test = catalogue.own_test(mutant, strategy, options.tree)
         # First the one that must find it.
-        for rung in sorted(("own_test", "asan", "tsan"), key=lambda r: r != mutant.killed_by):
+        for rung in sorted(("litmus", "own_test", "asan", "tsan"), key=lambda r: r != mutant.killed_by):
             if not wanted(rung):
                 continue
-            if rung == "own_test":
+            if rung == "litmus":
+                hold(rung, native, [rung])
+            elif rung == "own_test":
                 if test:
                     hold(rung, builder.unit_test(folder, header, test), [])
             elif rung != "tsan" or strategy.tsan:

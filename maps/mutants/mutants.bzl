@@ -33,6 +33,7 @@ RUNGS = [
     ("threads", "conformance kit: several threads"),
     ("lives", "conformance kit with values that count their lives and may throw, disturbed at every atomic access"),
     ("linearizability", "recorded histories of several threads, disturbed at every atomic access"),
+    ("litmus", "litmus patterns of two threads on the processor, undisturbed and without time stamps"),
     ("own_test", "what is peculiar to the strategy: its own unit test"),
     ("asan", "conformance kit under AddressSanitizer and LeakSanitizer"),
     ("tsan", "conformance kit under ThreadSanitizer"),

@@ -40,6 +40,7 @@ _PARTS = {
     "threads": "kPlain",
     "lives": "kLives",
     "linearizability": "kLinearizability",
+    "litmus": "kLinearizability",
 }
 
 def mutant_test(strategy, name):

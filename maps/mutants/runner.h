@@ -22,6 +22,7 @@
 #include "maps/testing/adaptor.h"
 #include "maps/testing/checks.h"
 #include "maps/testing/life_counted.h"
+#include "maps/verification/litmus.h"
 #include "maps/verification/perturbation.h"
 #include "maps/verification/verify.h"
 
@@ -64,7 +65,7 @@ inline int RunChecks(const testing::Subject& subject, std::span<const testing::C
 enum Rungs : unsigned {
   kPlain = 1,            // one_thread, whole_map, threads
   kLives = 2,            // lives, and what sanitizers look at
-  kLinearizability = 4,  // linearizability
+  kLinearizability = 4,  // linearizability, litmus
   kAllRungs = 7,
 };
 
@@ -126,6 +127,17 @@ int Run(std::string_view rung) {
       Announce(Mutant::kName, "history_" + std::to_string(report.first_violation));
       return Killed(report.counterexamples.empty() ? "no counterexample"
                                                    : report.counterexamples.front());
+    }
+    if (rung == "litmus") {
+      Announce(Mutant::kName, "patterns");
+      for (const verification::LitmusResult& result :
+           verification::RunLitmus(verification::SubjectOf<Map>(Mutant::kName),
+                                   {.rounds = 50'000, .seconds = 2})) {
+        if (result.forbidden == 0) continue;
+        return Killed(std::string(result.pattern) + ": " + std::to_string(result.forbidden) + " of " + std::to_string(result.rounds) +
+                      " rounds cannot be explained");
+      }
+      return kSurvived;
     }
   }
   std::fprintf(stderr, "'%.*s' is not a rung of this program\n", static_cast<int>(rung.size()),

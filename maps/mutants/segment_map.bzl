@@ -18,8 +18,8 @@ def _chain_mutant(name, *args, **kwargs):
 SEGMENT_MAP = [
     _mutant(
         "segment_stored_without_exchange",
-        """    if (place.compare_exchange_strong(present, fresh.get(), std::memory_order_acq_rel,
-                                      std::memory_order_acquire)) {
+        """    if (place.compare_exchange_strong(present, fresh.get(), std::memory_order_seq_cst,
+                                      std::memory_order_seq_cst)) {
       return *fresh.release();
     }
     return *present;
@@ -107,14 +107,14 @@ SEGMENT_MAP = [
     ),
     _writer_mutant(
         "published_relaxed",
-        "    bin.store(node.release(), std::memory_order_release);  // (4), with (C1)\n",
+        "    bin.store(node.release(), std::memory_order_seq_cst);  // (4), with (C1)\n",
         "    bin.store(node.release(), std::memory_order_relaxed);\n",
         "(4) is relaxed: a reader may see a node before its key.",
         "tsan",
     ),
     _segment_mutant(
         "table_published_relaxed",
-        "    table.store(next.get(), std::memory_order_release);\n",
+        "    table.store(next.get(), std::memory_order_seq_cst);\n",
         "    table.store(next.get(), std::memory_order_relaxed);\n",
         "(3) is relaxed: a reader may see the greater table before what is in it.",
         "tsan",

@@ -52,8 +52,8 @@ WRITE_BATCH_MAP = [
     ),
     _mutant(
         "clear_does_not_apply",
-        "    Apply(Why::kWhole);\n    table_.Clear();\n",
-        "    table_.Clear();\n",
+        "    Apply(Why::kWhole);\n    table_.Clear(gone_);\n",
+        "    table_.Clear(gone_);\n",
         "Clear does not apply the Stores that wait: they come back after it.",
         "one_thread",
     ),

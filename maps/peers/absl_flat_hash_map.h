@@ -74,6 +74,7 @@ class AbslFlatHashMap {
                         : RangeConsistency::kSnapshot,
       .batch_is_atomic = !kSharded,
       .clear_is_atomic = !kSharded,
+      .after_deletion = AfterDeletion::kAll,
   };
   static constexpr auto kTunables = [] {
     if constexpr (kSharded) {

@@ -79,6 +79,7 @@ class BoostConcurrentFlatMap {
       .growth = "doubles at load factor 0.875, all at once, everybody waits",
       .range = RangeConsistency::kSnapshot,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kAll,
       .unsupported = OpSet(Op::kSize),
       .unsupported_reason = "size() counts an insertion before it is known to be one, "
                             "and so more entries than there ever were",

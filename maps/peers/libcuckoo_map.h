@@ -79,8 +79,9 @@ class LibcuckooMap {
       .growth = "doubles with all locks held; large tables move elements when a "
                 "lock is next taken",
       .range = RangeConsistency::kSnapshot,
-      .size = SizeConsistency::kParts,
+      .size = SizeConsistency::kBehind,
       .clear_is_atomic = true,
+      .after_deletion = AfterDeletion::kAll,
       .caveat = "gives up when more than eight keys share one hash; beside clear() "
                 "its size() may count a part of what was there",
   };
@@ -180,7 +181,8 @@ class LibcuckooMap {
   void Clear() { map_.clear(); }
 
   // O(locks), which are as many as the buckets, 65536 at most. Adds up their counts
-  // without taking them: beside a Clear it may find some entries gone and others not.
+  // without taking them: beside a Clear it may find some entries gone and others not. And
+  // writers count by plain stores, which may be in their store buffer when they return.
   std::size_t Size() { return map_.size(); }
 
   void Reserve(std::size_t entries) {

@@ -98,6 +98,7 @@ class UrcuLfhtMap {
       .reclamation = "RCU (liburcu memb)",
       .growth = "the table doubles in a background thread; nothing moves",
       .range = RangeConsistency::kWeak,
+      .after_deletion = AfterDeletion::kNone,
       .unsupported = OpSet(Op::kLoadOrCompute, Op::kMemoryBytes),
       .unsupported_reason = "the library links finished nodes only and does not "
                             "say how many buckets it has",

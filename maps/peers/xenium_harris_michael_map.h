@@ -75,6 +75,7 @@ class XeniumHarrisMichaelMap {
       .reclamation = "epochs",
       .growth = "none: chains grow",
       .range = RangeConsistency::kWeak,
+      .after_deletion = AfterDeletion::kNone,
       .unsupported = OpSet(Op::kStore, Op::kSwap, Op::kCompareAndSwap,
                            Op::kLoadAndDelete, Op::kCompareAndDelete,
                            Op::kLoadOrCompute, Op::kStoreBatch, Op::kReserve),

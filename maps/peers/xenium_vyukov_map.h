@@ -83,6 +83,7 @@ class XeniumVyukovMap {
       .reclamation = "epochs",
       .growth = "doubles, all at once, with every bucket locked; readers go on",
       .range = RangeConsistency::kWeak,
+      .after_deletion = AfterDeletion::kAll,
       .unsupported = OpSet(Op::kStore, Op::kSwap, Op::kCompareAndSwap,
                            Op::kCompareAndDelete, Op::kStoreBatch, Op::kReserve,
                            Op::kMemoryBytes),

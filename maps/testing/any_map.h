@@ -90,6 +90,7 @@ struct Subject {
   HashKind hash = HashKind::kGood;
   bool counts_lives = false;     // values are LifeCounted
   bool long_keys = false;        // keys and values may own heap blocks
+  bool peer = false;             // a library of others
   bool faulty = false;           // keys are FaultyKey, hashed by FaultyHash
   std::vector<TunableInfo> tunables;
 

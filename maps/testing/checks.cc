@@ -62,7 +62,7 @@ std::vector<Check> Joined(std::initializer_list<std::span<const Check>> parts) {
 }  // namespace
 
 std::span<const Check> SequentialChecks() {
-  static const std::vector<Check> checks = Joined({PointChecks(), ModelChecks()});
+  static const std::vector<Check> checks = Joined({PointChecks(), ModelChecks(), ReentrancyChecks()});
   return checks;
 }
 
@@ -77,7 +77,8 @@ bool Applies(const Check& check, const Subject& subject) {
   return (!needs.good_hash || subject.hash == HashKind::kGood) &&
          (!needs.counted_lives || subject.counts_lives) &&
          (!needs.long_keys || subject.long_keys) && (!needs.cache || IsCache(subject.traits)) &&
-         (!needs.tunables || !subject.tunables.empty()) && needs.faults == subject.faulty;
+         (!needs.tunables || !subject.tunables.empty()) && (!needs.own || !subject.peer) &&
+         needs.faults == subject.faulty;
 }
 
 Outcome RunCheck(const Check& check, const Subject& subject, std::uint64_t seed) {

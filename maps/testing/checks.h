@@ -40,6 +40,7 @@ struct Needs {
   bool long_keys = false;      // strings
   bool tunables = false;       // at least one tunable
   bool faults = false;         // hash, equality and copies of keys can be made to fail
+  bool own = false;            // a strategy of the project, not a library of others
 };
 
 struct Check {

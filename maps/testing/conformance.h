@@ -82,7 +82,9 @@ void RegisterTypes(HashKind hash) {
     using Map = typename Strategy::template Map<K, V, ChosenHash<K>>;
     static_assert(ConcurrentMap<Map>,
                   "the strategy does not model ConcurrentMap");
-    RegisterSubject(suite, MakeSubject<Map>(Strategy::kName, hash));
+    Subject subject = MakeSubject<Map>(Strategy::kName, hash);
+    subject.peer = Strategy::kPeer;
+    RegisterSubject(suite, std::move(subject));
   } else if constexpr (requires {
                          typename Strategy::template Map<K, V, DefaultHash<K>>;
                        }) {
@@ -90,7 +92,9 @@ void RegisterTypes(HashKind hash) {
     static_assert(ConcurrentMap<Map>,
                   "the strategy does not model ConcurrentMap");
     if (hash == HashKind::kGood) {
-      RegisterSubject(suite, MakeSubject<Map>(Strategy::kName, hash));
+      Subject subject = MakeSubject<Map>(Strategy::kName, hash);
+      subject.peer = Strategy::kPeer;
+      RegisterSubject(suite, std::move(subject));
     }
   }
 }

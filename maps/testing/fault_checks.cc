@@ -323,7 +323,36 @@ void FailingThreads(const Context& context) {
   }
 }
 
+// Growth that fails, or that several threads are at when it does, is made up for: with as
+// many entries as a map that never met a fault, the map has as much of a table. One that
+// has stopped growing for ever has less.
+void GrowthRecovers(const Context& context) {
+  const Subject& subject = context.subject();
+  if (!subject.fail_allocation || context.traits().unsupported.contains(Op::kMemoryBytes)) return;
+  constexpr int kBusy = 8;
+  constexpr Number kEach = 500, kAll = 40'000;
+  const auto map = context.Make();
+  const int threads = context.Threads(kBusy);
+  context.InThreads(threads, [&](int me) {
+    Random random(context.seed() * 31 + static_cast<Number>(me));
+    for (Number i = 0; i < kEach; ++i) {
+      const Number key = i * static_cast<Number>(threads) + static_cast<Number>(me);
+      With(subject, Fault::kAllocation, 1 + random.Below(6), [&] { map->Put(key, key); });
+    }
+  });
+  const auto quiet = context.Make();
+  const auto itself = [](Number key) { return key; };
+  Fill(*map, context.traits(), kAll, itself);
+  Fill(*quiet, context.traits(), kAll, itself);
+  subject.quiesce();
+  ExpectSize(*map, kAll);
+  const std::size_t has = map->MemoryBytes(), should = quiet->MemoryBytes();
+  Expect(has * 100 >= should * 97, "after growth that failed the map has ", has, " bytes for ",
+         kAll, " entries, one without faults has ", should);
+}
+
 constexpr Check kChecks[] = {
+    {"growth_recovers", {.threads = true, .faults = true}, &GrowthRecovers},
     {"throwing_hash", {.faults = true}, &ThrowingHash},
     {"throwing_equality", {.faults = true}, &ThrowingEquality},
     {"throwing_key_copy", {.faults = true}, &ThrowingKeyCopy},

@@ -2,6 +2,7 @@
 #include "maps/testing/life_counted.h"
 
 #include <atomic>
+#include <utility>
 
 #include "maps/testing/faults.h"
 
@@ -16,6 +17,7 @@ std::atomic<std::int64_t> alive{0};
 std::atomic<std::int64_t> violations{0};
 
 thread_local int copies_until_throw = 0;
+thread_local const LifeCounted::FarewellHook* farewell_hook = nullptr;
 
 void CountCopy() {
   if (copies_until_throw > 0 && --copies_until_throw == 0) {
@@ -38,25 +40,35 @@ LifeCounted::LifeCounted(const LifeCounted& other) {
 }
 
 LifeCounted::LifeCounted(LifeCounted&& other) noexcept
-    : mark_(kAlive), number_(other.number()) {
+    : mark_(kAlive), number_(other.number()), moved_from_(other.moved_from_) {
+  other.moved_from_ = true;
   alive.fetch_add(1, std::memory_order_relaxed);
 }
 
 LifeCounted& LifeCounted::operator=(const LifeCounted& other) {
   CheckAlive();
   CountCopy();
-  number_ = other.number();
+  const std::uint64_t number = other.number();
+  const bool moved_from = other.moved_from_;
+  SayFarewell();
+  number_ = number;
+  moved_from_ = moved_from;
   return *this;
 }
 
 LifeCounted& LifeCounted::operator=(LifeCounted&& other) noexcept {
   CheckAlive();
-  number_ = other.number();
+  const std::uint64_t number = other.number();
+  const bool moved_from = std::exchange(other.moved_from_, true);
+  SayFarewell();
+  number_ = number;
+  moved_from_ = moved_from;
   return *this;
 }
 
 LifeCounted::~LifeCounted() {
   CheckAlive();
+  SayFarewell();
   // Through volatile: the compiler may otherwise drop a store to an object whose
   // life ends here.
   *const_cast<volatile std::uint64_t*>(&mark_) = kDead;
@@ -85,6 +97,16 @@ std::int64_t LifeCounted::Alive() {
 
 std::int64_t LifeCounted::Violations() {
   return violations.load(std::memory_order_relaxed);
+}
+
+void LifeCounted::OnFarewell(const FarewellHook* hook) { farewell_hook = hook; }
+
+void LifeCounted::SayFarewell() noexcept {
+  if (farewell_hook == nullptr || moved_from_) [[likely]]
+    return;
+  const FarewellHook* const hook = std::exchange(farewell_hook, nullptr);
+  (*hook)(number_);
+  farewell_hook = hook;
 }
 
 void LifeCounted::ThrowAfter(int copies) { copies_until_throw = copies; }

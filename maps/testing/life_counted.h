@@ -8,6 +8,7 @@
 #define CMAP_MAPS_TESTING_LIFE_COUNTED_H_
 
 #include <cstdint>
+#include <functional>
 
 namespace cmap::testing {
 
@@ -38,11 +39,19 @@ class LifeCounted {
   // thread throw CopyFailed; 0 switches that off.
   static void ThrowAfter(int copies);
 
+  // Called on this thread with the number of every value that is destroyed or overwritten
+  // from now on, unless it has been moved from; not for those that the hook itself makes.
+  // Null switches it off.
+  using FarewellHook = std::function<void(std::uint64_t)>;
+  static void OnFarewell(const FarewellHook* hook);
+
  private:
   void CheckAlive() const;
+  void SayFarewell() noexcept;
 
   std::uint64_t mark_;
   std::uint64_t number_;
+  bool moved_from_ = false;
 };
 
 }  // namespace cmap::testing

@@ -14,6 +14,7 @@ namespace cmap::testing {
 // Of SequentialChecks().
 std::span<const Check> PointChecks();
 std::span<const Check> ModelChecks();
+std::span<const Check> ReentrancyChecks();
 
 // Of ConcurrentChecks().
 std::span<const Check> ConcurrentPointChecks();

@@ -21,6 +21,7 @@
 #include "maps/verification/clock.h"
 #include "maps/verification/contestant.h"
 #include "maps/verification/controls.h"
+#include "maps/verification/litmus.h"
 #include "maps/verification/verify.h"
 
 namespace cmap::verification {
@@ -30,23 +31,30 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kSchema = "linearizability/1";
 constexpr std::string_view kHelp =
-    R"(Records and checks histories of every contestant; writes figures.json.
+    R"(Records and checks histories of every contestant and holds it against the litmus
+patterns (litmus.h); writes figures.json. Run it alone on the machine.
 
+  --parts A,B         histories, litmus (default: both)
   --histories N       of keys, for each contestant (default 100000)
   --map_histories N   of the whole map (default: a quarter of them)
-  --controls N        histories of each kind for each negative control (default 2000)
+  --controls N        histories of each kind for each negative control (default 2000; of one
+                      that is found only on two idle processors 50 times as many)
+  --litmus N          rounds of each litmus pattern (default 1000000)
   --seed N            (default 1)
   --seconds N         at most, for each contestant (default: no limit)
   --only A,B          these contestants or controls; the file keeps the others' entries
   --out FILE          (default: maps/verification/figures.json in the workspace)
 
-Exits with 1 when a contestant violates linearizability or crashes.
+Exits with 1 when a contestant violates linearizability, shows an outcome that real
+time forbids, or crashes.
 )";
 
 struct Flags {
   std::uint64_t histories = 100'000;
   std::uint64_t map_histories = 0;
   std::uint64_t controls = 2000;
+  std::uint64_t litmus = 1'000'000;
+  bool do_histories = true, do_litmus = true;
   std::uint64_t seed = 1;
   double seconds = 0;
   std::set<std::string> only;
@@ -85,6 +93,17 @@ Flags Parse(int argc, char** argv) {
       flags.map_histories = Number(name, value);
     } else if (name == "--controls") {
       flags.controls = Number(name, value);
+    } else if (name == "--litmus") {
+      flags.litmus = Number(name, value);
+    } else if (name == "--parts") {
+      flags.do_histories = flags.do_litmus = false;
+      std::stringstream parts(value);
+      for (std::string one; std::getline(parts, one, ',');) {
+        if (one != "histories" && one != "litmus") {
+          throw std::invalid_argument("--parts knows histories and litmus, not '" + one + "'");
+        }
+        (one == "litmus" ? flags.do_litmus : flags.do_histories) = true;
+      }
     } else if (name == "--seed") {
       flags.seed = Number(name, value);
     } else if (name == "--seconds") {
@@ -162,7 +181,7 @@ Json ContestantEntry(const Contestant& contestant, const Options& options) {
 Json ControlEntry(const Control& control, const Flags& flags) {
   Options options;
   options.seed = flags.seed;
-  options.histories = options.map_histories = flags.controls;
+  options.histories = options.map_histories = flags.controls * (control.needs_processors ? 50 : 1);
   options.stop_at_first = false;
   options.keep = 1;
   const Report r = VerifySubject(control.subject(control.name), options);
@@ -180,6 +199,31 @@ Json ControlEntry(const Control& control, const Flags& flags) {
   };
 }
 
+Json LitmusEntry(const testing::Subject& subject, const Flags& flags) {
+  LitmusOptions options;
+  options.rounds = flags.litmus;
+  options.seed = flags.seed;
+  options.seconds = flags.seconds;
+  Json patterns = Json::object();
+  for (const LitmusResult& result : RunLitmus(subject, options)) {
+    Json& entry = patterns[std::string(result.pattern)];
+    if (result.skipped.empty()) {
+      entry = {{"rounds", result.rounds},
+               {"together", result.together},
+               {"forbidden", result.forbidden}};
+    } else {
+      entry = {{"skipped", result.skipped}};
+    }
+  }
+  return patterns;
+}
+
+std::uint64_t Forbidden(const Json& patterns) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, entry] : patterns.items()) sum += entry.value("forbidden", 0u);
+  return sum;
+}
+
 void Write(const Json& figures, const std::string& path) {
   const std::string fresh = path + ".new";
   {
@@ -192,44 +236,8 @@ void Write(const Json& figures, const std::string& path) {
   }
 }
 
-int Run(const Flags& flags) {
-  std::set<std::string> known;
-  for (const Contestant& c : Contestants()) known.insert(c.name);
-  for (const Control& c : Controls()) known.emplace(c.name);
-  for (const std::string& name : flags.only) {
-    if (!known.contains(name)) {
-      throw std::invalid_argument("no contestant and no control is called '" + name + "'");
-    }
-  }
-  Json figures;
-  if (std::ifstream file(flags.out); file) {
-    figures = Json::parse(file, nullptr, false);
-    if (!figures.is_object() || figures.value("schema", "") != kSchema) figures = Json();
-  }
-  figures["schema"] = kSchema;
-  figures["generated_by"] =
-      "tools/bazel run //maps/verification:campaign -- --histories " +
-      std::to_string(flags.histories) + " --map_histories " + std::to_string(flags.map_histories) +
-      " --seed " + std::to_string(flags.seed) +
-      (flags.seconds == 0 ? "" : " --seconds " + std::to_string(static_cast<int>(flags.seconds)));
-  figures["clock"] = ClockName();
-#if defined(__x86_64__)
-  figures["architecture"] = "x86_64";
-#else
-  figures["architecture"] = "aarch64";
-#endif
-  figures["cpus"] = std::thread::hardware_concurrency();
-  for (const char* part : {"contestants", "excluded", "controls"}) {
-    if (!figures[part].is_object()) figures[part] = Json::object();
-  }
-  // What is not in the list any more.
-  for (const char* part : {"contestants", "excluded"}) {
-    Json kept = Json::object();
-    for (const auto& [name, entry] : figures[part].items()) {
-      if (known.contains(name)) kept[name] = entry;
-    }
-    figures[part] = kept;
-  }
+// How many failed.
+int DoHistories(const Flags& flags, Json& figures) {
   Options options;
   options.seed = flags.seed;
   options.histories = flags.histories;
@@ -269,6 +277,106 @@ int Run(const Flags& flags) {
     }
     Write(figures, flags.out);
   }
+  return failures;
+}
+
+// How many showed what is forbidden, or crashed; and controls that did not.
+int DoLitmus(const Flags& flags, const std::set<std::string>& known, Json& figures) {
+  Json& litmus = figures["litmus"];
+  litmus["rounds"] = flags.litmus;
+  litmus["patterns"] = Json::array();
+  for (const LitmusPattern& p : LitmusPatterns()) {
+    litmus["patterns"].push_back({{"name", p.name}, {"kind", p.kind}, {"what", p.what}});
+  }
+  for (const char* part : {"contestants", "excluded", "controls"}) {
+    Json kept = Json::object();
+    for (const auto& [name, entry] : litmus[part].items()) {
+      if (known.contains(name)) kept[name] = entry;
+    }
+    litmus[part] = kept;
+  }
+  int failures = 0;
+  for (const Contestant& contestant : Contestants()) {
+    const std::string& name = contestant.name;
+    if (!flags.only.empty() && !flags.only.contains(name)) continue;
+    litmus["contestants"].erase(name);
+    litmus["excluded"].erase(name);
+    if (const std::string why = LitmusNotApplicable(contestant.subject.traits); !why.empty()) {
+      litmus["excluded"][name] = why;
+      continue;
+    }
+    const Json entry = InChild([&] { return LitmusEntry(contestant.subject, flags); });
+    std::cout << name << ": " << entry.dump() << std::endl;
+    if (entry.contains("crashed")) {
+      ++failures;
+      continue;
+    }
+    litmus["contestants"][name] = entry;
+    failures += Forbidden(entry) != 0;
+    Write(figures, flags.out);
+  }
+  for (const Control& control : Controls()) {
+    const std::string name(control.name);
+    if (!control.litmus || (!flags.only.empty() && !flags.only.contains(name))) continue;
+    const Json entry =
+        InChild([&] { return LitmusEntry(control.subject(control.name), flags); });
+    std::cout << name << ": " << entry.dump() << std::endl;
+    litmus["controls"][name] = {
+        {"flawed", control.what}, {"must_fail", control.flawed}, {"patterns", entry}};
+    failures += control.flawed != (Forbidden(entry) != 0);
+  }
+  Write(figures, flags.out);
+  return failures;
+}
+
+int Run(const Flags& flags) {
+  std::set<std::string> known;
+  for (const Contestant& c : Contestants()) known.insert(c.name);
+  for (const Control& c : Controls()) known.emplace(c.name);
+  for (const std::string& name : flags.only) {
+    if (!known.contains(name)) {
+      throw std::invalid_argument("no contestant and no control is called '" + name + "'");
+    }
+  }
+  Json figures;
+  if (std::ifstream file(flags.out); file) {
+    figures = Json::parse(file, nullptr, false);
+    if (!figures.is_object() || figures.value("schema", "") != kSchema) figures = Json();
+  }
+  figures["schema"] = kSchema;
+  const std::string command = "tools/bazel run //maps/verification:campaign -- --seed " +
+                              std::to_string(flags.seed) + " --seconds " +
+                              std::to_string(static_cast<int>(flags.seconds));
+  if (flags.do_histories) {
+    figures["generated_by"] = command + " --parts histories --histories " +
+                              std::to_string(flags.histories) + " --map_histories " +
+                              std::to_string(flags.map_histories);
+    figures["clock"] = ClockName();
+  }
+  if (flags.do_litmus) {
+    figures["litmus"]["generated_by"] =
+        command + " --parts litmus --litmus " + std::to_string(flags.litmus);
+  }
+#if defined(__x86_64__)
+  figures["architecture"] = "x86_64";
+#else
+  figures["architecture"] = "aarch64";
+#endif
+  figures["cpus"] = std::thread::hardware_concurrency();
+  for (const char* part : {"contestants", "excluded", "controls"}) {
+    if (!figures[part].is_object()) figures[part] = Json::object();
+  }
+  // What is not in the list any more.
+  for (const char* part : {"contestants", "excluded"}) {
+    Json kept = Json::object();
+    for (const auto& [name, entry] : figures[part].items()) {
+      if (known.contains(name)) kept[name] = entry;
+    }
+    figures[part] = kept;
+  }
+  int failures = 0;
+  if (flags.do_histories) failures += DoHistories(flags, figures);
+  if (flags.do_litmus) failures += DoLitmus(flags, known, figures);
   std::cout << flags.out << ": " << figures["contestants"].size() << " contestants, "
             << figures["excluded"].size() << " excluded; " << failures << " failed here.\n";
   return failures == 0 ? 0 : 1;

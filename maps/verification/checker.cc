@@ -66,6 +66,10 @@ Verdict Checker::Run(const Problem& problem, std::uint64_t until, OnQuiet on_qui
   events_.clear();
   for (std::uint32_t i = 0; i < operations.size(); ++i) {
     const Operation& o = operations[i];
+    if (o.returned < o.invoked) {
+      throw std::invalid_argument("operation " + std::to_string(i) + " of the history, " + Show(o) +
+                                  ", returned before it was called: its stamps are no clock's");
+    }
     if (o.invoked <= until) events_.push_back({o.invoked, false, i});
     if (o.returned != kNever && o.returned <= until) {
       events_.push_back({o.returned, true, i});

@@ -290,6 +290,21 @@ TEST(Checker, LinearInLongHistories) {
   EXPECT_LT(verdict.configurations, 1000u);
 }
 
+TEST(Checker, RefusesWhatReturnedBeforeItWasCalled) {
+  Problem problem;
+  problem.operations = {Store(1, 4, 7), Load(6, 5, 7)};
+  try {
+    Checker().Check(problem);
+    FAIL() << "accepted";
+  } catch (const std::invalid_argument& e) {
+    EXPECT_EQ(std::string(e.what()),
+              "operation 1 of the history, load(key 0) -> #7, returned before it was called: its "
+              "stamps are no clock's");
+  }
+  problem.operations[1].returned = 6;  // a clock may stand still
+  EXPECT_TRUE(Checker().Check(problem).linearizable);
+}
+
 TEST(Checker, CounterexamplesAreReadable) {
   Problem problem;
   problem.first_key = 5;

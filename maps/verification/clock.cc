@@ -20,7 +20,7 @@ bool CountersAgree() {
         if (std::chrono::steady_clock::now() > deadline) return;
         std::this_thread::yield();
       }
-      const std::uint64_t own = internal::ReadCounter();
+      const std::uint64_t own = internal::CounterAtReturn();
       if (own < given) agree.store(false, std::memory_order_relaxed);
       ball[1 - me].store(own, std::memory_order_release);
     }
@@ -41,9 +41,9 @@ std::string_view ClockName() {
   }();
   if (!agree) return "steady clock";
 #if defined(__x86_64__)
-  return "rdtscp";
+  return "rdtsc, unfenced";
 #else
-  return "cntvct_el0";
+  return "cntvct_el0, unfenced";
 #endif
 }
 

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Time stamps for recorded histories. What a history says is "this operation had
-// returned before that one was called", so a stamp must not be older than what
-// the thread did before it, nor younger than what it does after it:
+// returned before that one was called". A stamp may widen an operation, which
+// explains more; it must never make it shorter than it was:
 //
-//   x86-64   mfence   what was stored is visible to all
-//            rdtscp   waits until what was loaded has been loaded
-//            lfence   what follows starts after the reading
-//   AArch64  dsb ish, isb, mrs cntvct_el0, isb: the same
+//              call                              return
+//   x86-64     rdtsc; lfence                     rdtscp
+//              (nothing of the operation         (all that the operation loads
+//              starts before the reading)        has been loaded)
+//   AArch64    isb; mrs cntvct_el0; isb          dsb ishld; isb; mrs cntvct_el0
 //
-// A counter that all threads increment would do as well, but would add an order
-// between operations that the map did not establish, and hide mistakes.
+// Neither waits until what was *stored* can be seen by others. An operation is over
+// when it returns; if its effect is still in the store buffer then, the history must
+// show it. (Stamps with a full fence emptied the buffer before they were taken, and
+// hid a map that ended its writes with plain stores.) Even these take time in which a
+// buffer drains: the litmus rung (litmus.h), which has no stamps, is the sharper tool.
+//
+// A counter that all threads increment would add an order between operations that
+// the map did not establish, and hide mistakes, for the same reason.
 //
 // Counters of different cores must agree. ClockName() tries them once, hands a
 // stamp to and fro between two threads, and falls back on the system's monotonic
@@ -29,35 +36,60 @@ namespace internal {
 
 inline std::atomic<bool> counters_disagree{false};
 
-inline std::uint64_t ReadCounter() noexcept {
+inline std::uint64_t CounterAtCall() noexcept {
 #if defined(__x86_64__)
-  std::uint32_t low, high, core;
-  asm volatile("mfence\n\trdtscp\n\tlfence" : "=a"(low), "=d"(high), "=c"(core) : : "memory");
+  std::uint32_t low, high;
+  asm volatile("rdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
   return (std::uint64_t{high} << 32) | low;
 #elif defined(__aarch64__)
   std::uint64_t ticks;
-  asm volatile("dsb ish\n\tisb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(ticks) : : "memory");
+  asm volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(ticks) : : "memory");
   return ticks;
 #else
 #error "no time stamps for this architecture"
 #endif
 }
 
-}  // namespace internal
-
-inline std::uint64_t Now() noexcept {
-  const std::uint64_t counter = internal::ReadCounter();
-  if (!internal::counters_disagree.load(std::memory_order_relaxed)) [[likely]] {
-    return counter;
-  }
-  const auto time = std::chrono::steady_clock::now().time_since_epoch();
-  const auto ns = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
-  internal::ReadCounter();  // for its fences
-  return ns;
+inline std::uint64_t CounterAtReturn() noexcept {
+#if defined(__x86_64__)
+  std::uint32_t low, high, core;
+  asm volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(core) : : "memory");
+  return (std::uint64_t{high} << 32) | low;
+#else
+  std::uint64_t ticks;
+  asm volatile("dsb ishld\n\tisb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
+  return ticks;
+#endif
 }
 
-// What the stamps come from: "rdtscp", "cntvct_el0" or "steady clock". The first
+inline std::uint64_t SteadyNow() noexcept {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time).count());
+}
+
+}  // namespace internal
+
+// To be read right before an operation is called.
+inline std::uint64_t CallStamp() noexcept {
+  if (internal::counters_disagree.load(std::memory_order_relaxed)) [[unlikely]] {
+    const std::uint64_t ns = internal::SteadyNow();
+    internal::CounterAtCall();  // for its fence
+    return ns;
+  }
+  return internal::CounterAtCall();
+}
+
+// To be read right after it has returned.
+inline std::uint64_t ReturnStamp() noexcept {
+  const std::uint64_t counter = internal::CounterAtReturn();
+  if (internal::counters_disagree.load(std::memory_order_relaxed)) [[unlikely]] {
+    return internal::SteadyNow();
+  }
+  return counter;
+}
+
+// What the stamps come from: "rdtsc, unfenced", "cntvct_el0, unfenced" or "steady clock". The first
 // call tries the counters, and must come before the first history.
 std::string_view ClockName();
 

@@ -4,7 +4,8 @@
   :<name>_contestant                       registers the strategy (contestant.h)
   :<name>_linearizability_test             its histories in the normal suite
   :<name>_linearizability_test_<arch>      the same on the other architecture, emulated, for a few of them
-  :campaign                                many histories of every strategy, and figures.json
+  :litmus_test                             the litmus patterns, quick, for every strategy and the controls
+  :campaign                                many histories and litmus rounds of every strategy, and figures.json
   :figures_test                            whether figures.json has them all
 """
 
@@ -12,6 +13,7 @@ load("@host_arch//:host.bzl", "CROSS_ARCH")
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 load("//maps:strategies.bzl", "STRATEGIES", "followed", "where", "write_file")
 load("//tools:cross.bzl", "cross_test")
+load("//tools:sanitizers.bzl", "SANITIZERS", "not_under")
 
 # A lock, a read/dirty map and a trie: emulated histories say whether the code of the other architecture is right, not
 # whether its memory order is (the emulator inherits that of this machine), so a few will do.
@@ -69,6 +71,16 @@ def declare_contestants():
         srcs = ["campaign.cc"],
         tags = ["manual"],
         deps = contestants + [":controls", ":verify", "@nlohmann_json//:json"],
+    )
+    # All in one program, which costs only its linking. Alone on the machine: a thread that does not run has an empty
+    # store buffer. Not under sanitizers, which order what they follow.
+    cc_test(
+        name = "litmus_test",
+        size = "medium",
+        srcs = ["litmus_test.cc"],
+        tags = ["exclusive", "linearizability"],
+        target_compatible_with = not_under(*SANITIZERS),
+        deps = contestants + [":controls", ":verify", "@com_google_googletest//:gtest_main"],
     )
     native.py_test(
         name = "figures_test",

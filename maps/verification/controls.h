@@ -4,8 +4,8 @@
 // they are found in texts about concurrent maps. The recorder must find every one
 // of them; a verification that cannot fail says nothing.
 //
-// Two must pass. generation_mended shows that it is not the table around the
-// generation check that fails, late_size_admitted that a trait is what permits it.
+// Three must pass. generation_mended and plain_unlock_mended show that it is not the
+// table around the mistake that fails, late_size_admitted that a trait is what permits it.
 #ifndef CMAP_MAPS_VERIFICATION_CONTROLS_H_
 #define CMAP_MAPS_VERIFICATION_CONTROLS_H_
 
@@ -23,6 +23,10 @@ struct Control {
   bool flawed;
   std::string_view what;
   testing::Subject (*subject)(std::string_view name);
+  // Whether the litmus rung is held against it too, and must find it if it is flawed.
+  bool litmus = false;
+  // Whether it is found only while threads run at the same time, on two processors.
+  bool needs_processors = false;
 };
 
 inline std::span<const Control> Controls() {
@@ -35,6 +39,12 @@ inline std::span<const Control> Controls() {
       {"generation_mended", false, "no mistake: the same as a seqlock, which must pass",
        &SubjectOf<GenerationMap<Reading::kMended>>},
       {"no_lock", true, "atomic accesses, but no lock around two of them", &SubjectOf<NoLockMap>},
+      {"plain_unlock", true, "a write ends with plain stores, and returns before they are visible",
+       &SubjectOf<PlainUnlockMap>, true, true},
+      {"plain_unlock_mended", false,
+       "the same with sequentially consistent stores and loads: must pass",
+       &SubjectOf<PlainUnlockMendedMap>, true},
+      {"stale_load", true, "now and then a Load is one write late", &SubjectOf<StaleLoadMap>, true},
       {"compare_then_store", true, "CompareAndSwap as a comparison, then a store",
        &SubjectOf<CompareThenStoreMap>},
       {"stale_range", true, "Range visits what the Range before it has copied",

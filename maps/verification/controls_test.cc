@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "maps/testing/harness.h"
+#include "maps/verification/litmus.h"
 
 namespace cmap::verification {
 namespace {
@@ -22,13 +23,26 @@ Report Verify(const Control& control, std::uint64_t histories, double perturbati
   return VerifySubject(control.subject(control.name), options);
 }
 
+// Whether two threads that want to run do so at the same time.
+bool Idle() {
+  const LitmusResult first =
+      RunLitmus(SubjectOf<PlainUnlockMendedMap>("mended"), {.rounds = 5000, .seconds = 1})[0];
+  return first.rounds >= 5000 && first.together * 10 > first.rounds * 9;
+}
+
 TEST(Controls, EachMistakeIsFound) {
   for (const Control& control : Controls()) {
-    const Report report = Verify(control, 2000, 0.25, control.flawed);
+    const std::uint64_t histories = control.needs_processors ? 20'000 : 2000;
+    const Report report = Verify(control, histories, 0.25, control.flawed);
     if (!control.flawed) {
       EXPECT_EQ(report.violations, 0u)
           << control.name << "\n"
           << (report.counterexamples.empty() ? "" : report.counterexamples[0]);
+      continue;
+    }
+    if (report.violations == 0 && control.needs_processors && !Idle()) {
+      std::printf("%s needs threads that run at the same time: the machine is busy\n",
+                  std::string(control.name).c_str());
       continue;
     }
     ASSERT_EQ(report.violations, 1u) << control.name;

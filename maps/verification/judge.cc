@@ -229,6 +229,7 @@ std::string Judge::JudgeMap(const std::vector<const Log*>& logs, const std::vect
 
 // The bound for designs that count in parts.
 std::string Judge::CheckSize(const Problem& joint, const Operation& size) {
+  if (traits_.size == SizeConsistency::kBehind) return "";
   const bool late = traits_.size == SizeConsistency::kLate;
   int low = 0, high = 0;
   for (std::uint16_t lane = 0; lane < kLanes; ++lane) {

@@ -11,6 +11,10 @@
 //                         consistent", with the data read after the second look;
 //                         mended, it is what that check should have been, a seqlock
 //   NoLockMap             every access atomic and relaxed, no lock: updates are lost
+//   PlainUnlockMap        writers take turns and readers see no half of anything, but a
+//                         write ends with plain stores, which may still be in the
+//                         store buffer when it returns: not linearizable in real time
+//   StaleLoadMap          now and then a Load is one write late
 #ifndef CMAP_MAPS_VERIFICATION_KEY_CONTROLS_H_
 #define CMAP_MAPS_VERIFICATION_KEY_CONTROLS_H_
 
@@ -26,6 +30,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/rw_lock.h"
+#include "maps/internal/spin_lock.h"
 #include "maps/internal/table.h"
 #include "maps/verification/control_base.h"
 #include "maps/verification/perturbation.h"
@@ -290,6 +295,122 @@ class NoLockMap : public SmallControl<NoLockMap> {
   Word& At(std::uint64_t key) { return words_[key % kSlots]; }
   std::vector<Word> words_;
 };
+
+// Release stores, mended: sequentially consistent ones. The locks lie apart from the words,
+// as striped locks do: who takes one does not yet own the line of the word.
+template <std::memory_order kEffect, class Atomics = PerturbedAtomics>
+class BasicPlainUnlockMap : public SmallControl<BasicPlainUnlockMap<kEffect, Atomics>> {
+  using Base = SmallControl<BasicPlainUnlockMap>;
+
+ public:
+  static constexpr Traits kTraits = Base::WithoutWholeMap("a lock released by a plain store");
+  BasicPlainUnlockMap() : locks_(kSlots), words_(kSlots) {}
+  explicit BasicPlainUnlockMap(const NoOptions&) : BasicPlainUnlockMap() {}
+
+  std::optional<std::uint64_t> Load(std::uint64_t key) {
+    return Value(words_[key % kSlots].value.load(kEffect == std::memory_order_release
+                                       ? std::memory_order_acquire
+                                       : std::memory_order_seq_cst));
+  }
+  void Store(std::uint64_t key, std::uint64_t value) { Swap(key, value); }
+  std::optional<std::uint64_t> Swap(std::uint64_t key, std::uint64_t value) {
+    return Change(key, [&](auto) { return std::optional(value); });
+  }
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    const auto old = Change(key, [&](auto v) { return v ? v : value; });
+    return {old.value_or(value), old.has_value()};
+  }
+  std::optional<std::uint64_t> LoadAndDelete(std::uint64_t key) {
+    return Change(key, [](auto) { return std::optional<std::uint64_t>(); });
+  }
+  bool Delete(std::uint64_t key) { return LoadAndDelete(key).has_value(); }
+  bool CompareAndSwap(std::uint64_t key, std::uint64_t expected, std::uint64_t desired) {
+    return expected ==
+           Change(key, [&](auto v) { return v == expected ? std::optional(desired) : v; });
+  }
+  bool CompareAndDelete(std::uint64_t key, std::uint64_t expected) {
+    return expected ==
+           Change(key, [&](auto v) { return v == expected ? std::optional<std::uint64_t>() : v; });
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 2048;
+  struct alignas(kCacheLine) Lock {
+    cmap::internal::SpinLock<Atomics> value;
+  };
+  struct alignas(kCacheLine) Word {
+    typename Atomics::template Atomic<std::uint64_t> value{0};  // 0: absent
+  };
+
+  static std::optional<std::uint64_t> Value(std::uint64_t word) {
+    return word == 0 ? std::nullopt : std::optional(word);
+  }
+  template <class F>
+  std::optional<std::uint64_t> Change(std::uint64_t key, F change) {
+    auto& word = words_[key % kSlots].value;
+    const std::lock_guard guard(locks_[key % kSlots].value);
+    const auto old = Value(word.load(std::memory_order_relaxed));
+    word.store(change(old).value_or(0), kEffect);
+    return old;
+  }
+
+  std::vector<Lock> locks_;
+  std::vector<Word> words_;
+};
+// Every fourth Load of a thread returns what the key held before its last write.
+class StaleLoadMap : public SmallControl<StaleLoadMap> {
+ public:
+  static constexpr Traits kTraits = WithoutWholeMap("sees the last write, then the one before");
+  StaleLoadMap() : slots_(kSlots) {}
+  explicit StaleLoadMap(const Options&) : StaleLoadMap() {}
+
+  std::optional<std::uint64_t> Load(std::uint64_t key) {
+    static thread_local unsigned loads = 0;
+    Slot& slot = slots_[key % kSlots];
+    const std::uint64_t word =
+        ++loads % 4 == 0 ? slot.before.load(std::memory_order_acquire)
+                         : slot.now.load(std::memory_order_acquire);
+    return word == 0 ? std::nullopt : std::optional(word);
+  }
+  void Store(std::uint64_t key, std::uint64_t value) { Swap(key, value); }
+  std::optional<std::uint64_t> Swap(std::uint64_t key, std::uint64_t value) {
+    Slot& slot = slots_[key % kSlots];
+    const std::lock_guard guard(mutex_);
+    const std::uint64_t old = slot.now.load(std::memory_order_relaxed);
+    slot.before.store(old, std::memory_order_release);
+    slot.now.store(value, std::memory_order_release);
+    return old == 0 ? std::nullopt : std::optional(old);
+  }
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    if (const auto old = Load(key)) return {*old, true};
+    Store(key, value);
+    return {value, false};
+  }
+  std::optional<std::uint64_t> LoadAndDelete(std::uint64_t key) { return Swap(key, 0); }
+  bool Delete(std::uint64_t key) { return Swap(key, 0).has_value(); }
+  bool CompareAndSwap(std::uint64_t key, std::uint64_t expected, std::uint64_t desired) {
+    if (Load(key) != expected) return false;
+    Store(key, desired);
+    return true;
+  }
+  bool CompareAndDelete(std::uint64_t key, std::uint64_t expected) {
+    return CompareAndSwap(key, expected, 0);
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 2048;
+  template <class T>
+  using Atomic = PerturbedAtomics::Atomic<T>;
+  struct Slot {
+    Atomic<std::uint64_t> now{0}, before{0};  // 0: absent
+  };
+
+  PerturbedAtomics::Mutex mutex_;
+  std::vector<Slot> slots_;
+};
+
+using PlainUnlockMap = BasicPlainUnlockMap<std::memory_order_release>;
+using PlainUnlockMendedMap = BasicPlainUnlockMap<std::memory_order_seq_cst>;
 
 }  // namespace cmap::verification
 

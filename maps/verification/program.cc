@@ -26,22 +26,18 @@ class Ids {
   Id next_ = kFirstWrite;
 };
 
+// Whether the operation has a value to store.
+bool Brings(Op op) {
+  return op == Op::kStore || op == Op::kLoadOrStore || op == Op::kLoadOrCompute ||
+         op == Op::kSwap || op == Op::kCompareAndSwap;
+}
+
 Task DrawPoint(Random& random, const Repertoire& repertoire, std::uint16_t keys, Ids& ids) {
   Task task;
   task.op = repertoire.points[random.Below(repertoire.points.size())];
   // The lower of two: key 0 is by far the most popular.
   task.key = static_cast<std::uint16_t>(std::min(random.Below(keys), random.Below(keys)));
-  switch (task.op) {
-    case Op::kStore:
-    case Op::kLoadOrStore:
-    case Op::kLoadOrCompute:
-    case Op::kSwap:
-    case Op::kCompareAndSwap:
-      task.argument = ids.Next();
-      break;
-    default:
-      break;
-  }
+  if (Brings(task.op)) task.argument = ids.Next();
   if (random.OneIn(4)) {
     task.expected = random.OneIn(2) ? static_cast<Id>(task.key + 1) : ids.Any(random);
   }
@@ -147,6 +143,34 @@ Program DrawKeyProgram(Random& random, const Repertoire& repertoire, std::uint16
   }
   if (supports(Op::kClear) && random.OneIn(12)) {
     InsertAnywhere(random, {.op = Op::kClear}, program.tasks[1 % threads]);
+  }
+  return program;
+}
+
+Program DrawCrosswiseProgram(Random& random, const Repertoire& repertoire) {
+  constexpr int kRounds = 100;
+  std::vector<Op> writes;
+  for (const Op op : repertoire.points) {
+    if (op != Op::kLoad) writes.push_back(op);
+  }
+  // Half of them of one operation: what follows another kind may empty the buffer.
+  if (random.OneIn(2)) writes = {writes[random.Below(writes.size())]};
+  Program program;
+  Ids ids;
+  program.threads = std::min(2, repertoire.max_threads);
+  program.keys = 2;
+  if (program.threads == 2) program.meeting = std::make_shared<Meeting>();
+  program.tasks.resize(static_cast<std::size_t>(program.threads));
+  for (std::uint16_t thread = 0; thread < program.threads; ++thread) {
+    for (int round = 0; round < kRounds; ++round) {
+      Task write;
+      write.op = writes[random.Below(writes.size())];
+      write.key = thread;
+      if (Brings(write.op)) write.argument = ids.Next();
+      program.tasks[thread].push_back(write);
+      program.tasks[thread].push_back(
+          {.op = Op::kLoad, .key = static_cast<std::uint16_t>(1 - thread)});
+    }
   }
   return program;
 }
@@ -283,12 +307,35 @@ class Performer {
     log_.operations.push_back(o);
   }
 
+  // Two tasks, of which the second is a Load, with nothing between the operations but the
+  // return stamp of the first: recording them would take longer than a store buffer.
+  // That stamp serves as the call stamp of the second, which is early enough.
+  void DoAtOnce(const Task& task, const Task& load) {
+    next_ = &load;
+    Do(task);
+    next_ = nullptr;
+    Operation o;
+    o.op = load.op;
+    o.thread = thread_;
+    o.key = load.key;
+    o.invoked = log_.operations.back().returned;
+    o.returned = next_returned_;
+    if (seen_next_) {
+      o.result = naming_.IdOf(o.key, *seen_next_);
+      Sees(o.key, o.result);
+    }
+    log_.operations.push_back(o);
+  }
+
  private:
   template <class F>
   void Time(Operation& o, F call) {
-    o.invoked = Now();
+    o.invoked = CallStamp();
     call();
-    o.returned = Now();
+    o.returned = ReturnStamp();
+    if (next_ == nullptr) return;
+    seen_next_ = map_.Load(naming_.Key(next_->key));
+    next_returned_ = ReturnStamp();
   }
 
   template <class F>
@@ -334,6 +381,9 @@ class Performer {
   const Naming& naming_;
   Log& log_;
   std::array<Id, kFirstSideKey> last_seen_;
+  const Task* next_ = nullptr;  // see DoAtOnce
+  std::optional<Number> seen_next_;
+  std::uint64_t next_returned_ = 0;
 };
 
 }  // namespace
@@ -342,7 +392,16 @@ void Perform(testing::AnyMap& map, const Program& program, int thread, const Nam
              Log& log) noexcept {
   try {
     Performer performer(map, program, thread, naming, log);
-    for (const Task& task : program.tasks[static_cast<std::size_t>(thread)]) {
+    const std::vector<Task>& tasks = program.tasks[static_cast<std::size_t>(thread)];
+    if (program.meeting != nullptr) {
+      for (std::size_t i = 0; i + 1 < tasks.size(); i += 2) {
+        program.meeting->Wait(thread, i + 1);
+        performer.DoAtOnce(tasks[i], tasks[i + 1]);
+      }
+      program.meeting->Leave(thread);
+      return;
+    }
+    for (const Task& task : tasks) {
       performer.Do(task);
       // Between the operations, not inside: a longer interval explains more.
       Perturber::OutsidePoint();
@@ -352,6 +411,7 @@ void Perform(testing::AnyMap& map, const Program& program, int thread, const Nam
   } catch (...) {
     log.error = "an operation threw";
   }
+  if (program.meeting != nullptr) program.meeting->Leave(thread);
 }
 
 }  // namespace cmap::verification

@@ -2,7 +2,7 @@
 //
 // What the threads of a history do, drawn from a seed, and how a thread does it.
 //
-// Two kinds of histories:
+// Three kinds of histories:
 //
 //   of keys      24 to 60 point operations of 3 to 8 threads on 4 to 8 keys, some
 //                much more popular than others; in some of the histories also
@@ -11,6 +11,11 @@
 //                indexes are promoted and tries expand meanwhile; in one of 32 as
 //                many as some hundreds. What happens to side keys is recorded and
 //                checked as well.
+//   crosswise    100 rounds of 2 threads on 2 keys: each writes its own and loads the
+//                other's at once, never disturbed; before each round they meet, which
+//                orders nothing within it. They are for effects that come
+//                after the return: what is still in a store buffer is missed by the
+//                other thread a moment later. They count as histories of keys.
 //   of the map   10 to 20 operations of 3 or 4 threads on 3 or 4 keys, among them
 //                Range, Clear, Size and StoreBatch. Side keys lie still, and make
 //                the tables large enough to grow now and then.
@@ -19,9 +24,13 @@
 #ifndef CMAP_MAPS_VERIFICATION_PROGRAM_H_
 #define CMAP_MAPS_VERIFICATION_PROGRAM_H_
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -50,9 +59,38 @@ struct Task {
   State state = 0;  // of StoreBatch
 };
 
+// Where two threads meet so that they go on at nearly the same moment.
+class Meeting {
+ public:
+  void Wait(int thread, std::uint64_t number) noexcept {
+    Place& mine = places_[static_cast<std::size_t>(thread)];
+    // seq_cst: visible before this thread goes on, or the other one is late.
+    mine.arrived.store(number, std::memory_order_seq_cst);
+    const Place& other = places_[static_cast<std::size_t>(1 - thread)];
+    for (int spins = 0; other.arrived.load(std::memory_order_acquire) < number; ++spins) {
+      if (spins > 2000) std::this_thread::yield();
+    }
+  }
+
+  // It does not come any more.
+  void Leave(int thread) noexcept {
+    places_[static_cast<std::size_t>(thread)].arrived.store(~std::uint64_t{0},
+                                                            std::memory_order_release);
+  }
+
+ private:
+  struct alignas(2 * kCacheLine) Place {
+    std::atomic<std::uint64_t> arrived{0};
+  };
+  std::array<Place, 2> places_;
+};
+
 struct Program {
   int threads = 3;
   std::uint16_t keys = 4;  // contested
+  // If not null, the threads (two) meet there before every second task, and do it and the
+  // one after it, a Load, at once.
+  std::shared_ptr<Meeting> meeting;
   std::vector<std::vector<Task>> tasks;
 };
 
@@ -71,6 +109,7 @@ std::uint16_t DrawSideKeys(testing::Random& random);
 
 Program DrawKeyProgram(testing::Random& random, const Repertoire& repertoire,
                        std::uint16_t side_keys);
+Program DrawCrosswiseProgram(testing::Random& random, const Repertoire& repertoire);
 Program DrawMapProgram(testing::Random& random, const Repertoire& repertoire, bool may_clear);
 
 // Keys and values of one history on one map.

@@ -124,8 +124,9 @@ class Verifier {
     }
   }
 
-  void Record(Random& random, const Program& program) {
-    const double probability = options_.perturbation / (random.OneIn(3) ? 4.0 : 1.0);
+  void Record(Random& random, const Program& program, bool disturbed = true) {
+    const double probability =
+        disturbed ? options_.perturbation / (random.OneIn(3) ? 4.0 : 1.0) : 0;
     const std::uint64_t seed = random.Next();
     const std::function<void(int)> work = [&](int thread) {
       const auto i = static_cast<std::size_t>(thread);
@@ -203,7 +204,12 @@ class Verifier {
          kContested, static_cast<std::uint16_t>(random.Below(sides + 1u)));
     for (std::uint64_t left = 1 + random.Below(4);
          left != 0 && report_.histories < options_.histories; --left) {
-      Record(random, DrawKeyProgram(random, repertoire_, sides));
+      if (random.OneIn(4)) {
+        // Every yield would empty a store buffer.
+        Record(random, DrawCrosswiseProgram(random, repertoire_), /*disturbed=*/false);
+      } else {
+        Record(random, DrawKeyProgram(random, repertoire_, sides));
+      }
       ++report_.histories;
       if (!Judge(false)) break;
       // The next history on the same map starts from what this one left.

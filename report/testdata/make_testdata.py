@@ -275,6 +275,7 @@ def _describe() -> dict:
             "read_progress": t[3], "write_progress": t[4],
             "reclamation": t[5], "growth": t[6], "range": "weak",
             "batch_is_atomic": name == "snapshot_map",
+            "after_deletion": "keeps the table",
             "keeps_every_key": True, "returns_results": name != "null",
             "max_threads": int(name == "unsynchronised_map"),
             "unsupported": [], "unsupported_reason": "",
@@ -455,7 +456,18 @@ def proof() -> dict:
             "excluded": {"null": "it returns no results"},
             "controls": {"load_then_store": {
                 "flawed": "LoadOrStore as a Load and a Store", "histories": 2000, "map_histories": 0,
-                "violations": 1733, "first_violation": 1, "unperturbed_violations": 275}}},
+                "violations": 1733, "first_violation": 1, "unperturbed_violations": 275}},
+            "litmus": {
+                "rounds": 1000, "patterns": [
+                    {"name": "store / load", "kind": "store buffering", "what": "neither saw the other's write"},
+                    {"name": "independent reads", "kind": "independent reads", "what": "opposite orders"}],
+                "contestants": {"sync_map": {
+                    "store / load": {"rounds": 1000, "forbidden": 0},
+                    "independent reads": {"skipped": "needs 4 processors, this machine has 2"}}},
+                "excluded": {"null": "returns no results"},
+                "controls": {"plain_unlock": {
+                    "flawed": "a write ends with plain stores", "must_fail": True,
+                    "patterns": {"store / load": {"rounds": 1000, "forbidden": 31}}}}}},
         "memory": {"schema": 1, "strategies": {
             "null": {"peer": False, "excluded": "it stores nothing"},
             "sync_map": {"peer": False, "footprints": [
