@@ -50,6 +50,7 @@ Three ways to use it:
       Contestants: name[:tunable=value[,tunable=value]][@batch][@reserve].
       Other fields: visit (number), seed, warmup_seconds, pin (list of CPUs),
       oversubscribed, timed (false: verify only, no times), max_blocks.
+      With --timing, where the visit's time went is printed on standard error.
       Exit codes: 0 done, 2 bad request, 3 a map gave a wrong answer,
       4 too little memory, 5 standard output could not be written.
 
@@ -107,6 +108,7 @@ int Main(int argc, char** argv) {
   std::string visit;
   std::string catalogue;
   bool describe = false;
+  bool timing = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
     if (flag == "--help" || flag == "-h") {
@@ -116,6 +118,8 @@ int Main(int argc, char** argv) {
     }
     if (flag == "--describe") {
       describe = true;
+    } else if (flag == "--timing") {
+      timing = true;
     } else if (flag.starts_with("--visit=")) {
       visit = flag.substr(8);
       if (visit.empty()) {
@@ -138,6 +142,9 @@ int Main(int argc, char** argv) {
                        "\"; see --help");
     }
   }
+  if (timing && visit.empty()) {
+    throw InputError("--timing is of a visit; give --visit=FILE as well");
+  }
   SteadyAllocator();
   if (describe) {
     std::cout << Describe().dump(1) << "\n";
@@ -148,7 +155,8 @@ int Main(int argc, char** argv) {
       throw InputError("--visit and \"" + std::string(rest[1]) +
                        "\" exclude each other; leave one out");
     }
-    return RunVisit(VisitRequest::Parse(ReadAll(visit)), std::cout);
+    return RunVisit(VisitRequest::Parse(ReadAll(visit)), std::cout,
+                    timing ? &std::cerr : nullptr);
   }
   return RunBenchmarks(catalogue, rest);
 }

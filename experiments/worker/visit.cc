@@ -2,6 +2,7 @@
 #include "experiments/worker/visit.h"
 
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <new>
 #include <optional>
@@ -67,10 +68,50 @@ class Visit {
     if (request_.timed) end["timing"] = TimingOfVisit();
     Write(end);
   }
+
+  // Where the time went, for people.
+  std::string TimingTable() {
+    const Json parts = TimingOfVisit();
+    const double total = parts["total"].get<double>();
+    std::string table = "worker: where the visit's time went\n";
+    for (const auto& [part, value] : parts.items()) {
+      const double seconds = value.get<double>();
+      char line[80];
+      std::snprintf(line, sizeof line, "  %-10s %8.3f s", part.c_str(), seconds);
+      table += line;
+      if (!part.starts_with("cpu")) {
+        std::snprintf(line, sizeof line, " %5.1f %%", 100 * seconds / total);
+        table += line;
+      }
+      table += '\n';
+    }
+    return table;
+  }
+
   // Whatever ended the visit, what it had to say is said.
   ~Visit() { out_ << lines_ << std::flush; }
 
  private:
+  // Seconds. `start` is what it takes to have threads and memory, `other` what is in
+  // no other part; all but `cpu`, of all threads, and `cpu_slices`, its part in the
+  // slices, add up to `total`.
+  Json TimingOfVisit() {
+    const Timing& timing = session_.timing();
+    const auto seconds = [](std::int64_t ns) { return Rounded(static_cast<double>(ns) * 1e-9); };
+    const std::int64_t total = NowNs() - began_;
+    const std::int64_t parts = started_ + timing.tape.wall + timing.place.wall +
+                               timing.slices.wall + timing.verify.wall;
+    return {{"start", seconds(started_)},
+            {"tape", seconds(timing.tape.wall)},
+            {"place", seconds(timing.place.wall)},
+            {"slices", seconds(timing.slices.wall)},
+            {"verify", seconds(timing.verify.wall)},
+            {"other", seconds(total - parts)},
+            {"total", seconds(total)},
+            {"cpu", seconds(CpuNs())},
+            {"cpu_slices", seconds(timing.slices.cpu)}};
+  }
+
   // Lines are held back until the visit ends: whoever reads them would wake up
   // on one of the CPUs that the next block is being timed on.
   void Write(const Json& line) { lines_ += line.dump() + '\n'; }
@@ -130,26 +171,6 @@ class Visit {
       ns_per_op_.push_back(std::move(ns));
     }
     ++accepted_;
-  }
-
-  // Seconds. `start` is what it takes to have threads and memory, `other` what is in
-  // no other part; all but `cpu`, of all threads, and `cpu_slices`, its part in the
-  // slices, add up to `total`.
-  Json TimingOfVisit() {
-    const Timing& timing = session_.timing();
-    const auto seconds = [](std::int64_t ns) { return Rounded(static_cast<double>(ns) * 1e-9); };
-    const std::int64_t total = NowNs() - began_;
-    const std::int64_t parts = started_ + timing.tape.wall + timing.place.wall +
-                               timing.slices.wall + timing.verify.wall;
-    return {{"start", seconds(started_)},
-            {"tape", seconds(timing.tape.wall)},
-            {"place", seconds(timing.place.wall)},
-            {"slices", seconds(timing.slices.wall)},
-            {"verify", seconds(timing.verify.wall)},
-            {"other", seconds(total - parts)},
-            {"total", seconds(total)},
-            {"cpu", seconds(CpuNs())},
-            {"cpu_slices", seconds(timing.slices.cpu)}};
   }
 
   void WriteSlice(int position, int c, const Slice& slice, bool discarded) {
@@ -227,7 +248,8 @@ std::vector<std::vector<double>> BlockSeries(
   return series;
 }
 
-int RunVisit(const VisitRequest& request, std::ostream& out) {
+int RunVisit(const VisitRequest& request, std::ostream& out,
+             std::ostream* timing) {
   const auto last_line = [&](const Json& line, int code) {
     out << line.dump() << '\n';
     out.flush();
@@ -237,7 +259,9 @@ int RunVisit(const VisitRequest& request, std::ostream& out) {
     CheckMemory(request.workload,
                 static_cast<int>(request.contestants.size()), request.threads,
                 AvailableBytes());
-    Visit(request, out).Run();
+    Visit visit(request, out);
+    visit.Run();
+    if (timing != nullptr) *timing << visit.TimingTable();
     return 0;
   } catch (const InvalidError& error) {
     return last_line({{"t", "invalid"},

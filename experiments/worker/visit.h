@@ -46,10 +46,12 @@
 
 namespace cmap::experiments {
 
-// Runs the visit and writes its lines to `out` at its end. Returns the
+// Runs the visit and writes its lines to `out` at its end, and where its time went,
+// as a table, to `timing` if that is not null. Returns the
 // exit code: 0, kExitInvalid after an "invalid" line, or kExitRefused after a
 // "refused" line ({"t":"refused","why":"..."}). Throws InputError.
-int RunVisit(const VisitRequest& request, std::ostream& out);
+int RunVisit(const VisitRequest& request, std::ostream& out,
+             std::ostream* timing = nullptr);
 
 // The block series that are searched for a changepoint: per contestant after
 // the first the log ratio of its time per operation to the first one's; with a

@@ -202,6 +202,14 @@ class WorkerTest(unittest.TestCase):
         cost = min(s["ns"] / s["n"] for s in out.of("slice"))
         print(f"null map: {cost:.2f} ns an operation (not asserted: this machine may be busy)")
 
+    def test_where_the_time_went_is_printed_on_request(self):
+        request = {"contestants": ["mutex_map"], "workload": STATIONARY}
+        out = self.visit(request, [self.worker, "--timing"])
+        self.assertEqual(out.code, 0, out.stderr)
+        for part in ("tape", "place", "slices", "verify", "cpu_slices"):
+            self.assertRegex(out.stderr, rf"\n  {part} +\d+\.\d\d\d s")
+        self.assertEqual(self.visit(request).stderr, "")
+
     # Wrong maps.
 
     def test_wrong_maps_end_the_visit_with_a_sentence(self):
@@ -315,7 +323,7 @@ class WorkerTest(unittest.TestCase):
     def test_bad_command_lines(self):
         for arguments, words in ((["--vist=-"], "unknown argument"), (["--visit=/no/such/file"], "cannot be read"),
                                  (["--visit"], "--visit=FILE"), (["--catalogue=/no/such/file"], "cannot be read"),
-                                 (["--visit=-", "--benchmark_filter=x"], "exclude")):
+                                 (["--visit=-", "--benchmark_filter=x"], "exclude"), (["--timing"], "--timing is of a visit")):
             with self.subTest(arguments=arguments):
                 done = subprocess.run([self.worker, *arguments], input="{", capture_output=True, text=True,
                                       check=False, timeout=60)
