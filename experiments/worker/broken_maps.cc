@@ -129,7 +129,7 @@ class Stuck : public AlmostCorrect<K, V> {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
   template <class F>
   bool Visit(const K& key, F&& f) {
-    if (loads_.fetch_add(1, std::memory_order_relaxed) % 200'000 == 100'000) {
+    if (loads_.fetch_add(1, std::memory_order_relaxed) % 2'000'000 == 300'000) {
       std::this_thread::sleep_for(std::chrono::milliseconds(30));
     }
     return Correct<K, V>::Visit(key, f);

