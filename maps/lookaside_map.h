@@ -388,7 +388,7 @@ class LookasideMap {
   // The thread that deletes a key keeps no copy of it.
   void Forget(const Spot& spot, const K& key) {
     if (spot.slot.entry && spot.slot.entry->first == key) {
-      const Cached gone = Vacate(spot.slot);
+      Vacate(spot.slot);  // what it returns dies here
     }
   }
 

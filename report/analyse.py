@@ -400,7 +400,7 @@ def _aa(run: load.Run, read: Effects, analysis_delta) -> list[AaGroup]:
         estimate = cell_stats.estimate(effects)
         result.append(AaGroup(
             f"{contestant}, {threads} thread" + "s" * (threads != 1)
-            + f", {names[threads]}" * bool(names.get(threads)),
+            + (f", {names[threads]}" if names.get(threads) else ""),
             contestant, threads, delta, effects, estimate,
             cell_stats.verdict(estimate, delta)))
     return result

@@ -252,9 +252,9 @@ QUESTION = record({
 _STRATEGY = record({
     "name": _NAME, **{f"{field}?": _TEXT for field in (
         "family", "summary", "source", "read_progress", "write_progress", "reclamation", "growth", "range",
-        "unsupported_reason", "caveat")},
+        "unsupported_reason", "caveat", "size", "after_deletion")},
     **{f"{flag}?": _FLAG for flag in (
-        "batch_is_atomic", "keeps_every_key", "returns_results", "linearizable")},
+        "batch_is_atomic", "clear_is_atomic", "keeps_every_key", "returns_results", "linearizable")},
     "max_threads?": _COUNT, "object_bytes?": _COUNT, "unsupported?": List(_NAME), "key_types?": List(_NAME),
     "tunables?": List(record({"name": _NAME, "default?": whole(-1 << 63, 1 << 64), "min?": whole(-1 << 63, 1 << 64),
                               "max?": whole(-1 << 63, 1 << 64), "doc?": _TEXT}))})
@@ -265,6 +265,9 @@ _WORKER = record({
 
 _SPAN = Kind("a count, or a list of the least and the greatest", lambda v: _COUNT.fits(v) or (
     type(v) is list and len(v) == 2 and all(map(_COUNT.fits, v))))
+_LITMUS = Kind("rounds and forbidden outcomes, or the reason why there are none", lambda v: type(v) is dict and (
+    _TEXT.fits(v["skipped"]) and "rounds" not in v if "skipped" in v
+    else _COUNT.fits(v.get("rounds")) and _COUNT.fits(v.get("forbidden"))))
 _PROOF = record({
     "linearizability?": or_null(record({
         "contestants": Table(record({
@@ -273,7 +276,11 @@ _PROOF = record({
         "excluded?": Table(_TEXT),
         "controls?": Table(record({
             "flawed": _TEXT, "histories": _COUNT, "map_histories": _COUNT, "violations": _COUNT,
-            "unperturbed_violations": _COUNT}))})),
+            "unperturbed_violations": _COUNT})),
+        "litmus?": or_null(record({
+            "contestants": Table(Table(_LITMUS)), "excluded?": Table(_TEXT),
+            "controls?": Table(record({"flawed": _TEXT, "patterns": Table(_LITMUS)})),
+            "patterns": List(record({"name": _NAME, "kind": _TEXT, "what": _TEXT}))}))})),
     "mutants?": or_null(record({
         "rungs": Table(_TEXT),
         "mutants": List(record({

@@ -72,6 +72,7 @@ void ExpectFlawless() {
   Subject subject =
       MakeSubject<FlawedMap<K, V, Flaw::kNone>>("flawless", HashKind::kGood);
   subject.fail_allocation = &FailAllocation;
+  subject.peer = true;  // as with libraries, values are destroyed under its mutex
   for (const auto& checks :
        {SequentialChecks(), WholeMapChecks(), ConcurrentChecks(), FaultChecks(), CacheChecks()}) {
     for (const Check& check : checks) {
