@@ -115,7 +115,8 @@ class AdaptiveMap {
       .growth = "that of the map behind; a switch copies all entries",
       .range = RangeConsistency::kWeak,
       .caveat = "a switch stops writers for O(n); what it chooses depends on what it "
-                "has seen, so short measurements see the choice being made",
+                "has seen, so short measurements see the choice being made; the copies that a "
+                "switch makes die inside it, where a destructor that calls the map waits for ever",
   };
   static constexpr std::array<Tunable<Options>, 4> kTunables = {{
       {"sample_every", &Options::sample_every, 1, 65536,
