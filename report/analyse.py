@@ -17,7 +17,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from report import load
+from report import fairness, load
 from report.stats import axis as axis_lib
 from report.stats import cells as cell_stats
 from report.stats import crossover, layouts, thresholds
@@ -164,6 +164,11 @@ class Analysis:
 
     def delta(self, threads: int) -> float:
         return delta_for(self.run.meta["rules"], threads)
+
+    @functools.cached_property
+    def fairness(self) -> list[fairness.Fairness]:
+        """How equally threads advanced, in every place."""
+        return fairness.summarise(v for v in self.run.visits if self.used(v))
 
     @functools.cached_property
     def thread_names(self) -> dict[int, str]:

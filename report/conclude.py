@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from report import claims, fairness
+from report import claims
 from report.analyse import (Analysis, Cell, Curve, Setting, WITHHELD,
                             make_axis)
 from report.stats import aa as aa_stats
@@ -299,7 +299,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "experiment": f.question, "place": f.place, "regime": f.regime, "threads": f.threads,
             "contestant": f.contestant, "least": rounded(f.least), "most": rounded(f.most),
             "jain": rounded(f.jain), "gap_ns": rounded(f.gap), "visits": f.visits}
-            for f in fairness.summarise(v for v in analysis.run.visits if analysis.used(v))],
+            for f in analysis.fairness],
     }
     summary = aa_summary(analysis)
     result["aa"] = {

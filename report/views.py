@@ -211,11 +211,10 @@ def _milliseconds(ns: float) -> str:
 def fairness_rows(analysis: Analysis) -> list[dict[str, str]]:
     """Of every contestant the place where its threads advanced most unequally."""
     titles = {(q["name"], c["name"]): c.get("title") or c["name"] for q in analysis.run.questions for c in q["cells"]}
-    rows = fairness.summarise(v for v in analysis.run.visits if analysis.used(v))
     return [{"contestant": words.pretty(f.contestant), "question": f.question.replace("_", " "),
              "place": titles.get((f.question, f.place), f.place), "threads": str(f.threads),
              "least": number(f.least), "most": number(f.most), "jain": f"{f.jain:.3f}", "gap": _milliseconds(f.gap),
-             "visits": str(f.visits)} for f in fairness.widest(rows)]
+             "visits": str(f.visits)} for f in fairness.widest(analysis.fairness)]
 
 
 def level_rows(analysis: Analysis) -> list[dict[str, str]]:

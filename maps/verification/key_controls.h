@@ -158,13 +158,47 @@ class UpgradeMap : public SmallControl<UpgradeMap> {
   Table hot_, cold_;
 };
 
+// A control that is made of one operation: Map::Change(key, change) puts change(old) in
+// the place of what the key held, and returns old.
+template <class Map>
+class ChangeControl : public SmallControl<Map> {
+ public:
+  void Store(std::uint64_t key, std::uint64_t value) { Swap(key, value); }
+  std::optional<std::uint64_t> Swap(std::uint64_t key, std::uint64_t value) {
+    return Change(key, [&](auto) { return std::optional(value); });
+  }
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    const auto old = Change(key, [&](auto v) { return v ? v : value; });
+    return {old.value_or(value), old.has_value()};
+  }
+  std::optional<std::uint64_t> LoadAndDelete(std::uint64_t key) {
+    return Change(key, [](auto) { return std::optional<std::uint64_t>(); });
+  }
+  bool Delete(std::uint64_t key) { return LoadAndDelete(key).has_value(); }
+  bool CompareAndSwap(std::uint64_t key, std::uint64_t expected, std::uint64_t desired) {
+    return expected ==
+           Change(key, [&](auto v) { return v == expected ? std::optional(desired) : v; });
+  }
+  bool CompareAndDelete(std::uint64_t key, std::uint64_t expected) {
+    return expected ==
+           Change(key, [&](auto v) { return v == expected ? std::optional<std::uint64_t>() : v; });
+  }
+
+ private:
+  template <class F>
+  std::optional<std::uint64_t> Change(std::uint64_t key, F change) {
+    return static_cast<Map*>(this)->Change(key, change);
+  }
+};
+
 // An array over the low bits of the keys, which lie side by side in a history. A
 // value is two words, so that a reader needs the generation to fit them together.
 enum class Reading { kAsPrinted, kMended };
 
 template <Reading kReading>
-class GenerationMap : public SmallControl<GenerationMap<kReading>> {
-  using Base = SmallControl<GenerationMap<kReading>>;
+class GenerationMap : public ChangeControl<GenerationMap<kReading>> {
+  using Base = ChangeControl<GenerationMap<kReading>>;
+  friend Base;
 
  public:
   static constexpr Traits kTraits =
@@ -192,26 +226,6 @@ class GenerationMap : public SmallControl<GenerationMap<kReading>> {
     }
   }
 
-  void Store(std::uint64_t key, std::uint64_t value) { Swap(key, value); }
-  std::optional<std::uint64_t> Swap(std::uint64_t key, std::uint64_t value) {
-    return Change(key, [&](auto) { return std::optional(value); });
-  }
-  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
-    const auto old = Change(key, [&](auto v) { return v ? v : value; });
-    return {old.value_or(value), old.has_value()};
-  }
-  std::optional<std::uint64_t> LoadAndDelete(std::uint64_t key) {
-    return Change(key, [](auto) { return std::optional<std::uint64_t>(); });
-  }
-  bool Delete(std::uint64_t key) { return LoadAndDelete(key).has_value(); }
-  bool CompareAndSwap(std::uint64_t key, std::uint64_t expected, std::uint64_t desired) {
-    return expected ==
-           Change(key, [&](auto v) { return v == expected ? std::optional(desired) : v; });
-  }
-  bool CompareAndDelete(std::uint64_t key, std::uint64_t expected) {
-    return expected ==
-           Change(key, [&](auto v) { return v == expected ? std::optional<std::uint64_t>() : v; });
-  }
 
  private:
   static constexpr std::size_t kSlots = 1024;
@@ -299,8 +313,9 @@ class NoLockMap : public SmallControl<NoLockMap> {
 // Release stores, mended: sequentially consistent ones. The locks lie apart from the words,
 // as striped locks do: who takes one does not yet own the line of the word.
 template <std::memory_order kEffect, class Atomics = PerturbedAtomics>
-class BasicPlainUnlockMap : public SmallControl<BasicPlainUnlockMap<kEffect, Atomics>> {
-  using Base = SmallControl<BasicPlainUnlockMap>;
+class BasicPlainUnlockMap : public ChangeControl<BasicPlainUnlockMap<kEffect, Atomics>> {
+  using Base = ChangeControl<BasicPlainUnlockMap>;
+  friend Base;
 
  public:
   static constexpr Traits kTraits = Base::WithoutWholeMap("a lock released by a plain store");
@@ -311,26 +326,6 @@ class BasicPlainUnlockMap : public SmallControl<BasicPlainUnlockMap<kEffect, Ato
     return Value(words_[key % kSlots].value.load(kEffect == std::memory_order_release
                                        ? std::memory_order_acquire
                                        : std::memory_order_seq_cst));
-  }
-  void Store(std::uint64_t key, std::uint64_t value) { Swap(key, value); }
-  std::optional<std::uint64_t> Swap(std::uint64_t key, std::uint64_t value) {
-    return Change(key, [&](auto) { return std::optional(value); });
-  }
-  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
-    const auto old = Change(key, [&](auto v) { return v ? v : value; });
-    return {old.value_or(value), old.has_value()};
-  }
-  std::optional<std::uint64_t> LoadAndDelete(std::uint64_t key) {
-    return Change(key, [](auto) { return std::optional<std::uint64_t>(); });
-  }
-  bool Delete(std::uint64_t key) { return LoadAndDelete(key).has_value(); }
-  bool CompareAndSwap(std::uint64_t key, std::uint64_t expected, std::uint64_t desired) {
-    return expected ==
-           Change(key, [&](auto v) { return v == expected ? std::optional(desired) : v; });
-  }
-  bool CompareAndDelete(std::uint64_t key, std::uint64_t expected) {
-    return expected ==
-           Change(key, [&](auto v) { return v == expected ? std::optional<std::uint64_t>() : v; });
   }
 
  private:
