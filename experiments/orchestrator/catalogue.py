@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the catalogue of questions, narrows it to what a run asks, and expands its axes.
 
-The catalogue is data (experiments/catalogue.bzl). A narrowed question is what run.json records
+The catalogue is data (experiments/catalogue.bzl and the files of its themes). A narrowed question is what run.json records
 and the report reads: the entry with the profile's overrides applied and nothing left to choose.
 """
 

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names that entries of several themes share: contestants, words for threads, reasons."""
+
+load("//maps:strategies.bzl", "STRATEGIES")
+
+# Every strategy that is compiled in and fit for the workload, whatever it is
+# called: a strategy added to //maps:strategies.bzl takes part without a change
+# here.
+EVERY_STRATEGY = ["*"]
+
+# Other people's maps.
+PEERS = [s.name for s in STRATEGIES if s.peer]
+
+FIXED_LISTS = [s.name for s in STRATEGIES if s.header == "peers/xenium_harris_michael_map.h"]
+
+COPIES_EVERYTHING = [
+    {
+        "strategy": s.name,
+        "why": "every store copies the whole map, O(n): its place is batch_init and reading",
+    }
+    for s in STRATEGIES
+    if s.header in ("snapshot_map.h", "generation_pointer_map.h")
+]
+
+# Numbers of threads are words, which the machine resolves (orchestrator/threads.py); what names the same number is asked
+# once. The default profile asks one thread and all cores.
+FEW_TO_ALL = ["1", "2", "half", "all"]
+ONE_AND_ALL = ["1", "all"]
+
+NEEDS_HOURS = "the default profile answers fewer questions well; ask with --only %s or --profile full"

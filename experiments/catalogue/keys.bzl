@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions of how many keys there are and which are popular."""
+
+load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "NEEDS_HOURS")
+load("//experiments:catalogue/workloads.bzl", "present")
+
+KEYS = [
+    {
+        "name": "key_count",
+        "title": "Does a larger key set turn the ranking?",
+        "prose": "Reads to writes 9:1 on keys that are all present, from a thousand keys, which fit the cache, to ten " +
+                 "million, which do not. An article reports a cliff of the read-write lock beyond 500 000 keys, " +
+                 "although the lock's own cost does not depend on the number of keys.",
+        "kind": "sweep",
+        "axis": {
+            "name": "keys",
+            "field": "population",
+            "scale": "log2",
+            "lo": 1000,
+            "hi": 10000000,
+            "unit": "",
+            "values": [1000, 4642, 21544, 100000, 464159, 2154435, 10000000],
+        },
+        "workload": present(1000, 90),
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["rw_mutex_map", "mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["002-C15", "002-C16", "002-C17", "002-C18", "003-C22"],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {
+                "values": [1000, 10000],
+                "hi": 10000,
+                "threads": ["all"],
+                "baselines": ["rw_mutex_map"],
+                "contestants": ["sync_map", "hash_trie_map"],
+                "aa_visits": 0,
+            },
+            # Filling ten million keys takes longer than the default profile
+            # has for a whole pair.
+            "default": NEEDS_HOURS % "key_count",
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "skew",
+        "title": "What does skew in the popularity of keys change?",
+        "prose": "Loads and overwriting stores 8:2 on 10 000 keys, from uniform popularity to zipf 1.4, where one key " +
+                 "draws a third of all operations. Skew is kind to caches and unkind to locks on hot shards.",
+        "kind": "sweep",
+        "axis": {
+            "name": "zipf exponent",
+            "field": "keys.theta",
+            "scale": "linear",
+            "lo": 0.0,
+            "hi": 1.4,
+            "unit": "",
+            "values": [0.0, 0.25, 0.5, 0.75, 1.0, 1.2, 1.4],
+        },
+        # Exponent 0 is uniform.
+        "workload": present(10000, 80, 0.99),
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["000-C32", "003-C36"],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"values": [0.0, 1.2], "threads": ["all"], "contestants": ["sync_map", "sharded_map"], "aa_visits": 0},
+            "default": NEEDS_HOURS % "skew",
+            "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
+        },
+    },
+]

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions of key reuse."""
+
+load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "ONE_AND_ALL")
+load("//experiments:catalogue/workloads.bzl", "krr")
+
+REUSE = [
+    {
+        "name": "reuse_threshold",
+        "title": "From which key reuse rate on does another map beat a locked one at LoadOrStore?",
+        "prose": "Every request is LoadOrStore on a map that starts empty; the key reuse rate is the share of " +
+                 "requests whose key was asked for before. A published article claims a gain of 47 % that " +
+                 "appears only above 83 % reuse. Measured while the map grows, with the number of requests " +
+                 "jittered over one doubling; the full profile also reserves the space beforehand.",
+        "kind": "sweep",
+        "axis": {
+            "name": "key reuse rate",
+            "field": "keys.reuse",
+            "scale": "linear",
+            "lo": 0.0,
+            "hi": 0.99,
+            "unit": "",
+            "values": [0.0, 0.165, 0.33, 0.495, 0.66, 0.825, 0.99],
+        },
+        "workload": krr(40000),
+        "regimes": ["growth", "reserved"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["mutex_map", "rw_mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [{"name": "plus_47_percent", "speedup": 1.47, "claimed": 0.83, "tolerance": 0.02, "claim": "000-C01"}],
+        "claims": ["000-C01", "000-C02", "000-C09", "000-C27", "000-C40", "000-C41"],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {
+                "values": [0.0, 0.5, 0.99],
+                "regimes": ["growth"],
+                "threads": ONE_AND_ALL,
+                "baselines": ["mutex_map"],
+                "ops": 2000,
+                "aa_visits": 1,
+            },
+            "default": {
+                "regimes": ["growth"],
+                "threads": ONE_AND_ALL,
+                "baselines": ["mutex_map"],
+                "contestants": ["sync_map", "hash_trie_map"],
+            },
+            "full": {"contestants": EVERY_STRATEGY + ["rw_mutex_map:read_first=1"], "aa_visits": 20},
+        },
+    },
+]
