@@ -115,8 +115,7 @@ class AdaptiveMap {
       .growth = "that of the map behind; a switch copies all entries",
       .range = RangeConsistency::kWeak,
       .caveat = "a switch stops writers for O(n); what it chooses depends on what it "
-                "has seen, so short measurements see the choice being made; the copies that a "
-                "switch makes die inside it, where a destructor that calls the map waits for ever",
+                "has seen, so short measurements see the choice being made",
   };
   static constexpr std::array<Tunable<Options>, 4> kTunables = {{
       {"sample_every", &Options::sample_every, 1, 65536,
@@ -338,6 +337,8 @@ class AdaptiveMap {
   }
 
   void SwitchTo(InnerMap kind) {
+    // A destructor that calls the map from within a write: the next window decides.
+    if (gate_.Inside()) return;
     stayed_ = 0;
     backoff_ = std::max<std::uint64_t>(16, 2 * backoff_);  // unless it succeeds
     Guard guard;  // outlives the gate's lock, so that nothing is freed under it
@@ -348,17 +349,23 @@ class AdaptiveMap {
       too_large_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
+    // Outlives the gate's lock too: given up, it is destroyed when the map can be called.
+    auto next = std::make_unique<Generation>(kind, shards_);
     const typename Gate::Shut shut(gate_);
     const std::size_t entries = old->With(size);
-    auto next = std::make_unique<Generation>(kind, shards_);
     next->With([&](auto& to) {
       to.Reserve(entries);
-      old->With([&](auto& from) {
-        from.Range([&](const K& key, const V& value) {
-          to.Store(key, value);
-          return true;
-        });
-      });
+      const auto copy = [&](const K& key, const V& value) {
+        to.Store(key, value);
+        return true;
+      };
+      // Not the shards' Range: the copies that it visits would die inside the gate, and
+      // a destructor that calls the map would wait for itself.
+      if (old->shards != nullptr) {
+        old->shards->ForEachUnderLock(copy);
+      } else {
+        old->trie->Range(copy);
+      }
     });
     guard.Prepare(1);  // copying may have used the room
     // (2) release, pairs with (1): the new map as it was filled.

@@ -321,8 +321,7 @@ TEST(AdaptiveMapTest, SwitchesLoseNoWrite) {
 // The whole kit on a map that switches every eight operations.
 struct restless {
   static constexpr std::string_view kName = "adaptive_map that never rests";
-  // Not asked to call the map from destructors: see the caveat of adaptive_map.
-  static constexpr bool kPeer = true;
+  static constexpr bool kPeer = false;
   template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
   using Map = Restless<K, V, Hash, Atomics>;
 };

@@ -176,6 +176,12 @@ class ShardedMap {
     }
   }
 
+  // Range without copies, each shard under its lock: `visit` must not call this map.
+  template <class F>
+  void ForEachUnderLock(F&& visit) {
+    for (Shard& shard : Shards()) shard.ForEachUnderLock(visit);
+  }
+
   void Clear() {
     for (Shard& shard : Shards()) shard.Clear();
   }

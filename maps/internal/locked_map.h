@@ -128,6 +128,14 @@ class LockedTable {
     table_.AppendTo(entries);
   }
 
+  // Calls visit(key, value) for every entry while it holds the lock, and copies nothing:
+  // for callers who know that `visit` does not come back.
+  template <class F>
+  void ForEachUnderLock(F&& visit) {
+    Shared guard(lock_);
+    table_.ForEach(visit);
+  }
+
   void Clear() {
     Exclusive guard(*this);
     table_.Clear();

@@ -35,27 +35,45 @@ class WriterGate {
 
  public:
   // A writer inside. Must not be held by a thread that shuts the gate, or that waits
-  // for one that does.
+  // for one that does. A thread that is inside already (the destructor of a value that
+  // left the map calls the map) passes at once: nobody can have shut the gate.
   class Passage {
    public:
-    explicit Passage(WriterGate& gate)
-        : word_(gate.words_[ThreadNumber<Atomics>::Mine() % kWords].word) {
-      // (1) acquire, pairs with (4): what was done while it was shut is seen. In the
-      // order of the word's changes with (2).
-      while ((word_.fetch_add(kWriter, std::memory_order_acquire) & kShut) != 0) {
-        word_.fetch_sub(kWriter, std::memory_order_relaxed);
-        // Until the gate is open again.
-        const std::lock_guard wait(gate.mutex_);
+    explicit Passage(WriterGate& gate) : gate_(gate), outer_(innermost_) {
+      if (!gate.Inside()) {
+        word_ = &gate.words_[ThreadNumber<Atomics>::Mine() % kWords].word;
+        // (1) acquire, pairs with (4): what was done while it was shut is seen. In the
+        // order of the word's changes with (2).
+        while ((word_->fetch_add(kWriter, std::memory_order_acquire) & kShut) != 0) {
+          word_->fetch_sub(kWriter, std::memory_order_relaxed);
+          // Until the gate is open again.
+          const std::lock_guard wait(gate.mutex_);
+        }
       }
+      innermost_ = this;
     }
-    // (3) release, pairs with (2a).
-    ~Passage() { word_.fetch_sub(kWriter, std::memory_order_release); }
+    ~Passage() {
+      innermost_ = outer_;
+      // (3) release, pairs with (2a).
+      if (word_ != nullptr) word_->fetch_sub(kWriter, std::memory_order_release);
+    }
     Passage(const Passage&) = delete;
     Passage& operator=(const Passage&) = delete;
 
    private:
-    Word& word_;
+    friend class WriterGate;
+    WriterGate& gate_;
+    Passage* const outer_;  // of the same thread, of any gate
+    Word* word_ = nullptr;  // null: an outer passage of this gate holds it open
   };
+
+  // Whether the calling thread is. O(its passages), mostly none.
+  bool Inside() const {
+    for (const Passage* p = innermost_; p != nullptr; p = p->outer_) {
+      if (&p->gate_ == this) return true;
+    }
+    return false;
+  }
 
   // No writer inside. Others who want to shut the gate wait, and so do writers.
   class Shut {
@@ -92,6 +110,7 @@ class WriterGate {
   };
   std::array<Padded, kWords> words_;
   alignas(kCacheLine) typename Atomics::Mutex mutex_;
+  inline static constinit thread_local Passage* innermost_ = nullptr;
 };
 
 }  // namespace cmap::internal
