@@ -20,6 +20,12 @@ def _build_report(run: pathlib.Path) -> pathlib.Path:
     return main.build(run)
 
 
+def _compare_runs(runs: list[pathlib.Path], results: pathlib.Path) -> tuple[pathlib.Path, str]:
+    """The page about several runs, and what it says in a sentence."""
+    from report import main  # pylint: disable=import-outside-toplevel
+    return main.build_comparison(runs, below=results)
+
+
 def _root() -> pathlib.Path:
     """The tree that holds what Bazel built: the runfiles, or bazel-bin of a checkout."""
     here = pathlib.Path(__file__).absolute().parents[1]
@@ -41,7 +47,8 @@ def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
         cross_arch=cross_arch,
         workspace=pathlib.Path(workspace) if workspace else sources,
         proof=sources,
-        build_report=_build_report)
+        build_report=_build_report,
+        compare_runs=_compare_runs)
 
 
 def main() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command line of the report: from a results directory to the paper."""
+"""Command line of the report: from a results directory or a capsule to the paper, from several to one page."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ import sys
 import traceback
 from typing import NoReturn
 
-from report import analyse, load, render
+from report import analyse, capsule, compare, load, render
+from report.compare import say
 
 
 def build(run_dir: pathlib.Path | str) -> pathlib.Path:
     """Writes report/index.html and report/verdicts.json; returns the paper.
+
+    A capsule is first unpacked into a folder beside it, see capsule.unpack.
 
     Raises load.ResultsError with one sentence when the run cannot be read, and
     OSError when the disk refuses. A run without a single visit gives a paper
     that says so.
     """
     run_dir = pathlib.Path(run_dir)
+    if run_dir.is_file():
+        run_dir = capsule.unpack(run_dir)
     paper = render.compose(analyse.analyse(load.load(run_dir)))
     out = run_dir / "report"
     try:
@@ -39,6 +44,27 @@ def build(run_dir: pathlib.Path | str) -> pathlib.Path:
             (out / name).unlink(missing_ok=True)
     _replace(out / "index.html", page.html)
     return out / "index.html"
+
+
+def build_comparison(runs: list[pathlib.Path], out: pathlib.Path | None = None, *,
+                     below: pathlib.Path | None = None) -> tuple[pathlib.Path, str]:
+    """Writes index.html and compare.json about several runs; returns the page and what it says in a sentence.
+
+    runs: folders and capsules; out: the folder of the page, by default one named after the runs, beside the first or
+    `below`
+
+    Raises load.ResultsError and OSError as build does; then nothing is written.
+    """
+    found = compare.read(runs)
+    files = compare.write(found)
+    out = out or compare.place_for(runs, below)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out)) from None
+    for name, text in files.items():
+        _replace(out / name, text)
+    return out / "index.html", say.totals(found)
 
 
 # What a defect raises; what the run or the disk is to blame for has errors of its own.
@@ -99,20 +125,44 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="report", description="Writes the paper of a run: "
-        "RUN/report/index.html and RUN/report/verdicts.json.",
+        prog="report", description="Writes the paper of a run, RUN/report/index.html and RUN/report/verdicts.json; "
+        "packs a run into a capsule, one file from which anybody's report writes the same paper; or holds several runs "
+        "against one another on one page. RUN is a results directory, or a capsule, which is unpacked beside itself.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="""examples:
   bazel run //report -- results/latest
   python3 -m report results/latest
   python3 -m report --figure list results/latest
-  python3 -m report --figure fig-winners results/latest winners.svg""")
+  python3 -m report --figure fig-winners results/latest winners.svg
+  bazel run //report -- results/latest --capsule monday.capsule
+  bazel run //report -- monday.capsule                 # the same paper, anywhere: monday/report/index.html
+  bazel run //report -- --compare results/latest monday.capsule colleague.capsule""")
     parser.add_argument("--figure", type=_named, metavar="NAME", help="write one figure as "
                         "an SVG file to OUT instead; 'list' names them all")
-    parser.add_argument("run", type=_named, metavar="RUN", help="a results directory")
+    parser.add_argument("--capsule", type=_named, metavar="FILE", help="write the run, with its command and the hash "
+                        "of its worker, as one file instead; the same run gives the same bytes")
+    parser.add_argument("--compare", type=_named, nargs="+", metavar="RUN", help="write one page about 2 to 26 runs "
+                        "instead, results directories or capsules: what agrees, what differs, and how far runs move "
+                        "an effect; compare.json beside it has the numbers")
+    parser.add_argument("--out", type=_named, metavar="DIR", dest="out_dir", help="folder of the page of --compare "
+                        "(default: compare-NAMES beside the first run)")
+    parser.add_argument("run", type=_named, metavar="RUN", nargs="?", help="a results directory, or a capsule")
     parser.add_argument("out", type=_named, metavar="OUT", nargs="?",
                         help="file for --figure")
     return parser
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises ResultsError for arguments that do not go together."""
+    asked = [f"--{name}" for name in ("figure", "capsule", "compare") if getattr(args, name)]
+    if len(asked) > 1:
+        raise load.ResultsError(f"{' and '.join(asked)} are different commands; give one of them.")
+    if args.run is None and not args.compare:
+        raise load.ResultsError("no run is named; give a results directory, such as results/latest, or a capsule.")
+    if args.run is not None and args.compare:
+        raise load.ResultsError(f"{args.run} stands before --compare; name all runs after it.")
+    if args.out_dir and not args.compare:
+        raise load.ResultsError("--out belongs to --compare; the paper of a run is in its own folder.")
 
 
 def _say(text: str) -> None:
@@ -132,6 +182,16 @@ def main(argv: list[str] | None = None) -> int:
     """Exit status 0, or 2 after one sentence on stderr."""
     try:
         args = _parser().parse_args(argv)
+        _check(args)
+        if args.compare:
+            page, totals = build_comparison([_resolve(r) for r in args.compare],
+                                            _resolve(args.out_dir) if args.out_dir else None)
+            _say(f"{page}\n{totals}")
+            return 0
+        if args.capsule:
+            capsule.write(_resolve(args.run), _resolve(args.capsule))
+            _say(str(_resolve(args.capsule)))
+            return 0
         if args.figure is None:
             _say(str(build(_resolve(args.run))))
             return 0

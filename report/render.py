@@ -11,6 +11,7 @@ import io
 import json
 import pathlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
@@ -147,7 +148,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     return [words.capital(n) for n in notes]
 
 
-def _uri(kind: str, text: str) -> str:
+def data_uri(kind: str, text: str) -> str:
     data = base64.b64encode(text.encode("utf-8")).decode("ascii")
     return f"data:{kind};base64,{data}"
 
@@ -161,31 +162,35 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-class _Marks:
-    """Filters that turn sentences into typeset, escaped HTML."""
+def names_of(analysis: Analysis) -> set[str]:
+    """Every contestant of a run, as sentences name them."""
+    names = {s["name"] for s in analysis.run.strategies()}
+    for visit in analysis.run.visits:
+        names |= set(visit.contestants)
+    for question in analysis.run.questions:
+        names |= {words.pretty(c) for c in (
+            question.get("contestants") or [])}
+        names |= set(question.get("baselines") or [])
+    return names
 
-    def __init__(self, analysis: Analysis):
-        names = {s["name"] for s in analysis.run.strategies()}
-        for visit in analysis.run.visits:
-            names |= set(visit.contestants)
-        for question in analysis.run.questions:
-            names |= {words.pretty(c) for c in (
-                question.get("contestants") or [])}
-            names |= set(question.get("baselines") or [])
-        names -= {"null", "*"}
-        ordered = sorted(names, key=lambda n: (-len(n), n))
-        self._names = re.compile(
-            r"(?<![\w.])(" + "|".join(map(re.escape, ordered)) + r")(?![\w@])"
-            ) if ordered else None
 
-    def prose(self, text: str) -> markupsafe.Markup:
-        """Escapes; names in <code>; thin spaces before units."""
+def prose_filter(names: set[str]) -> Callable[[str], markupsafe.Markup]:
+    """A filter that turns sentences into typeset, escaped HTML: names in
+    <code>, thin spaces before units."""
+    ordered = sorted(names - {"null", "*"}, key=lambda n: (-len(n), n))
+    pattern = re.compile(
+        r"(?<![\w.])(" + "|".join(map(re.escape, ordered)) + r")(?![\w@])"
+        ) if ordered else None
+
+    def prose(text: str) -> markupsafe.Markup:
         safe = html.escape(str(text), quote=False)
-        if self._names:
-            safe = self._names.sub(r"<code>\1</code>", safe)
+        if pattern:
+            safe = pattern.sub(r"<code>\1</code>", safe)
         safe = re.sub(r"(\d) (%|ns\b|GiB\b|bits\b)", "\\1\u202f\\2", safe)
         safe = re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
         return markupsafe.Markup(safe)
+
+    return prose
 
 
 def summary(paper: Paper) -> dict[str, Any]:
@@ -228,7 +233,7 @@ def render(paper: Paper) -> Page:
     """The page. Deterministic: the same run gives the same bytes."""
     analysis, run = paper.analysis, paper.analysis.run
     env = environment()
-    env.filters["prose"] = _Marks(analysis).prose
+    env.filters["prose"] = prose_filter(names_of(analysis))
     env.filters["pretty"] = words.pretty
     env.globals["plural"] = words.plural
     env.filters["sentence"] = words.sentence
@@ -284,8 +289,8 @@ def render(paper: Paper) -> Page:
                      float(v.gate.get("other_cpu") or 0) > 0.05
                      for v in run.visits if v.timed),
         "downloads": [
-            ("verdicts.json", _uri("application/json", verdicts)),
-            *((name, name if beside else _uri(kind, text))
+            ("verdicts.json", data_uri("application/json", verdicts)),
+            *((name, name if beside else data_uri(kind, text))
               for name, kind, text in tables)],
         "beside": beside,
     }

@@ -43,6 +43,8 @@ examples:
   all --resume                              goes on with the newest run after an interruption
   all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
   all --report-only latest                  writes the paper of a run again
+  all --report-only monday.capsule          writes the paper of a run that somebody packed into one file
+  all --compare 20260115T100000Z latest other.capsule   one page: what agrees, what differs, machines side by side
 
 Ctrl-C stops cleanly and still writes the paper; a second one stops at once. At most the visit
 under way is lost.
@@ -68,6 +70,7 @@ class Tools:
     proof: pathlib.Path  # where the files of proof.py are, if anywhere
     build_report: Callable[[pathlib.Path], pathlib.Path]
     world: session.World = session.World()
+    compare_runs: Callable[[list[pathlib.Path], pathlib.Path], tuple[pathlib.Path, str]] | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -159,7 +162,10 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
     what.add_argument("--list", action="store_true", help="list questions and strategies, and stop")
     what.add_argument("--resume", type=_named, nargs="?", const="latest", metavar="RUN",
                       help="go on with a run, by default the newest; asks what it asked")
-    what.add_argument("--report-only", type=_named, metavar="RUN", help="only write the paper of a run")
+    what.add_argument("--report-only", type=_named, metavar="RUN", help="only write the paper of a run, or of a capsule "
+                      "(bazel run //report -- RUN --capsule FILE packs one)")
+    what.add_argument("--compare", type=_named, nargs="+", metavar="RUN",
+                      help="only hold several runs against one another on one page; names, folders or capsules")
     return p
 
 
@@ -173,7 +179,7 @@ def main(argv: list[str], tools: Tools, *, name: str = "all", preset: Sequence[s
     out, err = Voice(out or sys.stdout), Voice(sys.stderr)
     try:
         args = parser(name).parse_args(argv)
-        if not args.resume and not args.report_only:  # which ask what the run asked
+        if not (args.resume or args.report_only or args.compare):  # which ask what the run asked
             args = _with_preset(args, name, preset, argv)
         command = shlex.join(["bazel", "run", label(name), *(["--", *argv] if argv else [])])
         # Bytes of a file name that are no UTF-8 are shown as such.
@@ -219,9 +225,12 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
           out: Voice) -> tuple[int, pathlib.Path | None]:
     """(exit code, the run whose paper was to be written, if any)."""
     results = _results(args, tools)
+    if args.compare:
+        return _compare([_run_or_capsule(results, name) for name in args.compare], results, tools, out), None
     if args.report_only:
-        path = store.find(results, args.report_only)
-        store.read_meta(path)
+        path = _run_or_capsule(results, args.report_only)
+        if not path.is_file():
+            store.read_meta(path)
         return _report(path, tools, out), path
     known = catalogue.load(tools.catalogue)
     if args.profile and args.profile not in PROFILES:
@@ -285,6 +294,28 @@ def _results(args: argparse.Namespace, tools: Tools) -> pathlib.Path:
         return tools.workspace / "results"
     # bazel run changes directory; what the caller typed is relative to where it was typed.
     return pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ".")) / args.out
+
+
+def _run_or_capsule(results: pathlib.Path, name: str) -> pathlib.Path:
+    """A run by name or folder, or the file that one was packed into. Raises UserError."""
+    here = pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", "."), name)
+    return here if here.is_file() or (here / "run.json").is_file() else store.find(results, name)
+
+
+def _compare(runs: list[pathlib.Path], results: pathlib.Path, tools: Tools, out: Voice) -> int:
+    """Writes the page about several runs below `results`."""
+    try:
+        page, totals = tools.compare_runs(runs, results)
+    except Exception as error:  # whatever it is, no run is touched
+        if type(error).__name__ == "ResultsError":
+            raise UserError(str(error)) from None
+        why = (f"{error.filename or results}: {error.strerror}" if isinstance(error, OSError) else
+               f"{type(error).__name__}: {error}")
+        print(f"experiments: the comparison could not be written ({why}); the runs are as they were.",
+              file=Voice(sys.stderr))
+        return EXIT_FAILED
+    print(f"{totals}\ncomparison: {page}", file=out, flush=True)
+    return EXIT_OK
 
 
 def _check_questions(only: list[str] | None, known: catalogue.Catalogue) -> None:
@@ -407,6 +438,8 @@ def _report(path: pathlib.Path, tools: Tools, out: Any) -> int:
     try:
         page = tools.build_report(path)
     except Exception as error:  # whatever it is, the samples are safe and the reader must know
+        if path.is_file() and type(error).__name__ == "ResultsError":  # a capsule that is none: no samples are at stake
+            raise UserError(str(error)) from None
         why = (f"{error.filename or path}: {error.strerror}" if isinstance(error, OSError) else
                str(error).rstrip(".") if type(error).__name__ == "ResultsError" else f"{type(error).__name__}: {error}")
         print(f"experiments: the paper could not be written ({why}); the samples "

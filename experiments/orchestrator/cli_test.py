@@ -58,6 +58,38 @@ class CliTest(unittest.TestCase):
         self.assertIn("there is none", self.refused("--resume"))
         self.assertIn("there is none", self.refused("--report-only", "latest"))
 
+    def test_compare(self):
+        for _ in range(2):
+            support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
+        first, second = sorted(p for p in (self.workspace / "results").glob("2*"))
+        packed = self.workspace / "other.capsule"
+        packed.write_text("a run in one file")
+        with mock.patch.dict("os.environ", {"BUILD_WORKING_DIRECTORY": str(self.workspace)}):
+            code, said = support.run_cli(self.workspace, "--compare", first.name, "latest", "other.capsule")
+        self.assertEqual(code, 0)
+        page = self.workspace / "results/compare/index.html"
+        self.assertEqual(said, f"3 runs.\ncomparison: {page}\n")
+        self.assertEqual(page.read_text().split(), [str(p.resolve()) for p in (first, second, packed)])
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--compare", "latest", "none")
+        self.assertEqual((code, err.getvalue()), (2, f"experiments: no run 'none' was found; the newest is {second.name}.\n"))
+
+    def test_capsules_that_are_none(self):
+        class ResultsError(Exception):
+            pass
+
+        def refuse(*_):
+            raise ResultsError("x.capsule is cut short; ask for the capsule anew where it was made.")
+
+        path = support.quick_catalogue(self.workspace / "catalogue.json")
+        tools = cli.dataclasses.replace(drive.tools(self.workspace, path), build_report=refuse, compare_runs=refuse)
+        (self.workspace / "x.capsule").write_text("x")
+        for command in (["--report-only", "x.capsule"], ["--compare", "x.capsule", "x.capsule"]):
+            with mock.patch.dict("os.environ", {"BUILD_WORKING_DIRECTORY": str(self.workspace)}):
+                self.assertEqual(self.refused(*command, tools=tools), "experiments: x.capsule is cut short; ask for the "
+                                 "capsule anew where it was made.")
+
     def test_resume_takes_no_other_questions(self):
         support.run_cli(self.workspace, "--profile", "smoke", "--only", "skew")
         err = io.StringIO()
@@ -170,7 +202,7 @@ class CliTest(unittest.TestCase):
 
     def test_help_teaches(self):
         text = cli.parser("all").format_help()
-        for word in ("--resume", "--report-only", "--only reuse_threshold --budget 20m", "Ctrl-C", "exit code"):
+        for word in ("--resume", "--report-only", "--compare", "monday.capsule", "--only reuse_threshold --budget 20m", "Ctrl-C", "exit code"):
             self.assertIn(word, text)
 
     def test_out(self):

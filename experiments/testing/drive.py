@@ -24,10 +24,19 @@ def brief_report(run: pathlib.Path) -> pathlib.Path:
     return page
 
 
+def brief_comparison(runs: list[pathlib.Path], results: pathlib.Path) -> tuple[pathlib.Path, str]:
+    """In place of the page about several runs: which they were."""
+    page = results / "compare/index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("\n".join(str(run.resolve()) for run in runs), encoding="utf-8")
+    return page, f"{len(runs)} runs."
+
+
 def tools(workspace: pathlib.Path, catalogue: pathlib.Path, cross: bool = False) -> cli.Tools:
     """The simulated worker as the native one, in a single layout, and, if asked, as the other architecture's."""
     fake = [sys.executable, str(HERE / "fake_worker.py")]
-    return cli.Tools(catalogue, [fake], fake if cross else None, "aarch64", workspace, workspace, brief_report)
+    return cli.Tools(catalogue, [fake], fake if cross else None, "aarch64", workspace, workspace, brief_report,
+                     compare_runs=brief_comparison)
 
 
 if __name__ == "__main__":

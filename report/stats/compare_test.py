@@ -1,9 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import contextlib
-import io
-import json
-import pathlib
-import tempfile
 import unittest
 
 from report.stats import compare
@@ -47,50 +42,24 @@ class CompareTest(unittest.TestCase):
         self.assertIsNone(compare.totals([])["agreement"])
 
 
-class CommandTest(unittest.TestCase):
-    def run_on(self, first, second):
-        with tempfile.TemporaryDirectory() as folder:
-            paths = []
-            for i, content in enumerate((first, second)):
-                path = pathlib.Path(folder, f"{i}.json")
-                if content is not None:
-                    path.write_text(content if isinstance(content, str) else json.dumps(content))
-                paths.append(str(path))
-            out, err = io.StringIO(), io.StringIO()
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                status = compare.main(paths)
-            return status, out.getvalue(), err.getvalue()
+class SeveralTest(unittest.TestCase):
+    def outcome(self, *verdicts):
+        return compare.outcome_of_all([None if v is None else entry(v) for v in verdicts])
 
-    def test_agreeing_runs(self):
-        run = {"schema": 1, "cells": [entry("faster")], "claims": [{"id": "000-C01", "verdict": "untested"}]}
-        status, out, _ = self.run_on(run, run)
-        self.assertEqual(status, 0)
-        self.assertIn("1 agree, 0 differ, 0 contradictory, 1 undecided", out)
-        self.assertIn("agreement among decided 100.0 %", out)
+    def test_the_gravest_holds(self):
+        for verdicts, outcome in ((("faster", "faster", "faster"), compare.AGREE),
+                                  (("faster", "equivalent", "faster"), compare.DIFFER),
+                                  (("faster", "equivalent", "slower"), compare.CONTRADICTORY),
+                                  (("faster", "undecided", "slower"), compare.CONTRADICTORY),
+                                  (("faster", "undecided", "faster"), compare.UNDECIDED),
+                                  (("faster", None, "faster"), compare.AGREE),
+                                  ((None, "faster", None), compare.ONE_SIDED)):
+            self.assertEqual(self.outcome(*verdicts), outcome, verdicts)
 
-    def test_contradiction_fails_and_comes_first(self):
-        status, out, _ = self.run_on({"schema": 1, "cells": [entry("undecided", threads=2), entry("faster")]},
-                                     {"schema": 1, "cells": [entry("undecided", threads=2), entry("slower")]})
-        self.assertEqual(status, 1)
-        self.assertTrue(out.startswith("contradictory"))
-
-    def test_takes_the_directory_of_a_run(self):
-        with tempfile.TemporaryDirectory() as folder:
-            report = pathlib.Path(folder, "report")
-            report.mkdir()
-            (report / "verdicts.json").write_text(json.dumps({"schema": 1, "cells": [entry("faster")]}))
-            out = io.StringIO()
-            with contextlib.redirect_stdout(out):
-                self.assertEqual(compare.main([folder, folder]), 0)
-            self.assertIn("1 agree", out.getvalue())
-
-    def test_bad_input(self):
-        for first, second, text in ((None, {}, "cannot read"), ("{", {}, "not JSON"), ("[]", {}, "no object"),
-                                    ({"schema": 1}, {"schema": 2}, "different schemas")):
-            status, _, err = self.run_on(first, second)
-            self.assertEqual(status, 2)
-            self.assertIn(text, err)
-            self.assertEqual(err.count("\n"), 1)
+    def test_entries_stand_at_their_runs(self):
+        runs = [{"cells": [entry("faster", threads=n)]} for n in (1, 2, 1)]
+        rows = compare.compare_runs(*runs)
+        self.assertEqual([[e and e["threads"] for e in r.entries] for r in rows], [[1, None, 1], [None, 2, None]])
 
 
 class Claims(unittest.TestCase):

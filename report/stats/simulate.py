@@ -5,12 +5,13 @@ Noise: Student's t with 4 degrees of freedom, scaled to the SD asked for, and 3 
 The axis is [0, 1] with seven screening points. Effects and SDs are log ratios.
 """
 
+import collections
 import dataclasses
 import math
 
 import numpy as np
 
-from report.stats import cells, crossover
+from report.stats import between, cells, crossover
 from report.stats.axis import Axis
 
 CONTAMINATION = 0.03
@@ -139,6 +140,19 @@ def study_cell(effect, sd, threads, runs, seed):
         float(np.mean([e.half_width for e, _ in results])),
         float(np.mean([e.visits for e, _ in results])),
     )
+
+
+def study_runs(runs, threads, sd, tries, seed, shift=0.0, tau=0.0):
+    """How often each word of `between` is given to a cell of `runs` runs: a share by word.
+
+    Every run's true effect is normal about 0 with SD tau; the first one's is shifted besides.
+    """
+    rng, count = np.random.default_rng([seed, runs, threads]), collections.Counter()
+    for _ in range(tries):
+        effects = [between.Effect.of_cell(cell(rng.normal(0, tau) + shift * (i == 0), sd, threads, rng)[0])
+                   for i in range(runs)]
+        count[between.together(effects, cells.delta_for(threads)).word] += 1
+    return {word: count[word] / tries for word in between.WORDS}
 
 
 def repeat(pairs, seed):

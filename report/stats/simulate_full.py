@@ -48,6 +48,14 @@ def main():
         print(f"| {100 * effect:+.0f} % | {100 * sd:g} % | {threads} | {share[cells.FASTER]} | "
               f"{share[cells.EQUIVALENT]} | {share[cells.SLOWER]} | {share[cells.UNDECIDED]} | "
               f"{100 * row.coverage:.1f} % | {row.half_width:.4f} | {row.visits:.0f} |", flush=True)
+    print("\n| runs | threads | first run shifted by | SD between runs | agrees | differs | undecided |")
+    print("|---|---|---|---|---|---|---|")
+    for runs in (2, 3, 8):
+        for threads, sd in ((1, 0.01), (2, 0.022)):
+            for shift, tau in ((0.0, 0.0), (0.0, 0.005), (0.0, 0.01), (cells.delta_for(threads), 0.0), (0.05, 0.0), (0.1, 0.0)):
+                share = simulate.study_runs(runs, threads, sd, arguments.runs * 2, arguments.seed, shift, tau)
+                print(f"| {runs} | {threads} | {100 * shift:g} % | {100 * tau:g} % | "
+                      + " | ".join(f"{100 * v:.1f} %" for v in share.values()) + " |", flush=True)
 
 
 if __name__ == "__main__":

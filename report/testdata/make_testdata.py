@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes small synthetic runs whose answers are known.
 
-    python3 -m report.testdata.make_testdata OUT_DIR [full|partial|empty|threads|small|large]
+    python3 -m report.testdata.make_testdata OUT_DIR [full|partial|empty|threads|small|cells|large]
 
 Everything is simulated: no number here was measured, and the runs say so in
 their note. The same seed gives the same bytes. The true effects are in
@@ -11,6 +11,7 @@ their note. The same seed gives the same bytes. The true effects are in
 full      every kind of question, level, verdict and accident
 partial   interrupted during the screen: a cut-off visit, half a last line
 empty     run.json only, nothing measured yet
+cells     a sweep and three cells, for several runs to be held against one another
 small     a sweep and a cell with a few visits of every kind: what is damaged on purpose
 large     full, each visit 49 times: a million slices
 """
@@ -137,6 +138,7 @@ class Writer:
 
     def __init__(self, directory: pathlib.Path, seed: int):
         self.directory = directory
+        self.seed = seed
         self.rng = random.Random(seed)
         self.out: list[str] = []
         self.visits = 0
@@ -144,6 +146,8 @@ class Writer:
         self.clock = 0.0
         self.cpus = 2
         self.seen: dict[str, int] = {}  # visits of each place
+        self.shifts: dict[tuple[str, str], float] = {}  # added to an effect, by question and strategy
+        self.run_sd = 0.0  # of an effect between runs, the same for all visits of a run
 
     def _put(self, record: dict) -> None:
         self.out.append(json.dumps(record, separators=(",", ":")))
@@ -152,6 +156,13 @@ class Writer:
         """t with 4 degrees of freedom, scaled to about `sd`."""
         chi = sum(self.rng.gauss(0, 1)**2 for _ in range(4))
         return sd * self.rng.gauss(0, 1) / math.sqrt(max(chi, 1e-6) / 4) / 1.41
+
+    def _moved(self, question: str, spec: str, name: str | None) -> float:
+        """How far this run's effect lies from the true one."""
+        moved = self.shifts.get((question, spec), 0.0)
+        if self.run_sd:
+            moved += random.Random(f"{self.seed} {question} {spec} {name}").gauss(0, self.run_sd)
+        return moved
 
     def _at(self) -> str:
         minutes, seconds = divmod(int(self.clock), 60)
@@ -214,7 +225,8 @@ class Writer:
                         ns = 1.9
                     else:
                         true = 0.0 if purpose == "aa" else effect(
-                            question, spec, axis, name, regime, threads)
+                            question, spec, axis, name, regime, threads) + self._moved(
+                                question, spec, name)
                         ns = base * math.exp(
                             -true + of_visit[c] + self._noise(0.008)
                             + (layout_effect(spec, layout)
@@ -555,10 +567,24 @@ def _small(w: Writer, record: dict) -> None:
     record["visits"] = w.visits - 1
 
 
-def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
-    """Writes the run `variant` into `directory` (created)."""
+def _merge(record: dict, changes: dict) -> None:
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(record.get(name), dict):
+            _merge(record[name], value)
+        else:
+            record[name] = value
+
+
+def make(directory: pathlib.Path, variant: str = "full", seed: int = 1, shifts: dict | None = None,
+         run_sd: float = 0.0, changes: dict | None = None) -> None:
+    """Writes the run `variant` into `directory` (created).
+
+    shifts: added to the effect of (question, strategy); run_sd: of effects between runs; changes: to run.json, merged
+    """
     w = Writer(pathlib.Path(directory), seed)
+    w.shifts, w.run_sd = shifts or {}, run_sd
     record = meta()
+    _merge(record, changes or {})
     if variant == "empty":
         record = meta("running")
     elif variant == "partial":
@@ -573,6 +599,10 @@ def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
         return
     elif variant == "small":
         _small(w, record)
+    elif variant == "cells":
+        record["questions"] = [q for q in record["questions"] if q["name"] in ("key_count", "standard_cells")]
+        for question in record["questions"]:
+            _measure(w, question)
     elif variant in ("full", "large"):
         record["proof"] = proof()
         w.repeat = 49 if variant == "large" else 1
@@ -609,13 +639,13 @@ def make(directory: pathlib.Path, variant: str = "full", seed: int = 1) -> None:
                 w.visit("aa", ["mutex_map", "mutex_map"], _stationary(10000, 90),
                         axis=90, threads=n, purpose="aa", sd=0.004)
     else:
-        raise ValueError(f"unknown variant {variant!r}; full, partial, empty, threads, small, large")
+        raise ValueError(f"unknown variant {variant!r}; full, partial, empty, threads, small, cells, large")
     w.write(record)
 
 
 def main(argv: list[str]) -> int:
     if not 2 <= len(argv) <= 3:
-        print("usage: make_testdata OUT_DIR [full|partial|empty|threads|small|large]",
+        print("usage: make_testdata OUT_DIR [full|partial|empty|threads|small|cells|large]",
               file=sys.stderr)
         return 2
     make(pathlib.Path(argv[1]), *argv[2:])
