@@ -28,7 +28,7 @@ GOAL = 0.92
 TIMEOUT_S = 240  # for one test module; a mistake that makes it hang is noticed too
 
 STATS = [f"report.stats.{name}_test" for name in (
-    "aa", "axis", "cells", "rankings", "robust", "thresholds", "visits", "edges", "compare", "crossover", "simulate")]
+    "aa", "axis", "between", "cells", "rankings", "robust", "thresholds", "visits", "edges", "compare", "crossover", "simulate")]
 PAPER = ["report.conclude_test", "report.load_test", "report.damage_test", "report.paper_test"]
 PLAN = [f"experiments.orchestrator.{name}_test" for name in (
     "gate", "evidence", "store", "visit", "plan", "catalogue", "cli", "edges", "session")]
@@ -36,10 +36,12 @@ PLAN = [f"experiments.orchestrator.{name}_test" for name in (
 TARGETS: dict[str, list[str]] = {
     **{f"report/stats/{name}.py": [t for t in STATS if t.endswith(f".{name}_test")]
        + [t for t in STATS if not t.endswith(f".{name}_test")] + PAPER for name in (
-           "aa", "axis", "cells", "crossover", "curve", "rankings", "robust", "search", "thresholds", "visits",
+           "aa", "axis", "between", "cells", "compare", "crossover", "curve", "rankings", "robust", "search", "thresholds", "visits",
            "words")},
     **{f"report/claims/{name}.py": ["report.claims.*", *PAPER] for name in ("arithmetic", "measured", "tested")},
     **{f"report/{name}.py": PAPER for name in ("analyse", "conclude", "load")},
+    **{f"report/compare/{name}.py": ["report.compare_test"] for name in ("compared", "taken")},
+    "report/capsule.py": ["report.capsule_test"],
     **{f"experiments/orchestrator/{name}.py": [t for t in PLAN if t.endswith(f".{name}_test")]
        + [t for t in PLAN if not t.endswith(f".{name}_test")] for name in (
            "catalogue", "evidence", "gate", "plan", "store", "validate", "visit")},
