@@ -148,7 +148,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     return [words.capital(n) for n in notes]
 
 
-def data_uri(kind: str, text: str) -> str:
+def _uri(kind: str, text: str) -> str:
     data = base64.b64encode(text.encode("utf-8")).decode("ascii")
     return f"data:{kind};base64,{data}"
 
@@ -289,8 +289,8 @@ def render(paper: Paper) -> Page:
                      float(v.gate.get("other_cpu") or 0) > 0.05
                      for v in run.visits if v.timed),
         "downloads": [
-            ("verdicts.json", data_uri("application/json", verdicts)),
-            *((name, name if beside else data_uri(kind, text))
+            ("verdicts.json", _uri("application/json", verdicts)),
+            *((name, name if beside else _uri(kind, text))
               for name, kind, text in tables)],
         "beside": beside,
     }

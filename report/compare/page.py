@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -45,7 +46,7 @@ def render_page(c: Comparison) -> str:
         "notes": [words.capital(n) for n in c.notes],
         "left": [{"question": row.question.replace("_", " "), "letters": ", ".join(row.letters), "why": row.why,
                   "places": str(row.places)} for row in c.left],
-        "download": render.data_uri("application/json", data(c))})
+        "download": "data:application/json;base64," + base64.b64encode(data(c).encode()).decode()})
 
 
 def _label(run) -> str:
