@@ -218,8 +218,7 @@ class alignas(kCacheLine) SnapshotMap {
   void StoreBatch(std::span<const std::pair<K, V>> batch) {
     if (batch.empty()) return;
     Writer writer(*this);
-    Table& next = writer.Copy();
-    for (const auto& [key, value] : batch) next.Store(Hash{}(key), key, value);
+    writer.Copy().template StoreAll<Hash>(batch);
     writer.Publish();
   }
 

@@ -41,6 +41,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <unordered_map>
@@ -136,6 +137,12 @@ class Table {
         map_.try_emplace(StoredKey{hash, key}, value);
       }
     }
+  }
+
+  // Store for every pair in order.
+  template <class Hash>
+  void StoreAll(std::span<const std::pair<K, V>> pairs) {
+    for (const auto& [key, value] : pairs) Store(Hash{}(key), key, value);
   }
 
   Loaded<V> LoadOrStore(std::uint64_t hash, const K& key, const V& value) {
