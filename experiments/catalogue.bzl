@@ -20,6 +20,7 @@ A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.
 """
 
+load("//experiments:catalogue/ask.bzl", "ASK")
 load("//experiments:catalogue/filling.bzl", "FILLING")
 load("//experiments:catalogue/keys.bzl", "KEYS")
 load("//experiments:catalogue/mixes.bzl", "MIXES")
@@ -32,4 +33,4 @@ load("//experiments:catalogue/threads.bzl", "THREADS")
 # In the order of the paper, which is also the order in which a budget serves them.
 QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE
 
-CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS}
+CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

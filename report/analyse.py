@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import itertools
 import math
 import re
 from typing import Any, Iterable
@@ -20,7 +21,7 @@ import numpy as np
 from report import fairness, load
 from report.stats import axis as axis_lib
 from report.stats import cells as cell_stats
-from report.stats import crossover, layouts, thresholds
+from report.stats import crossover, layouts, rankings, thresholds
 from report.stats import visits as visit_stats
 
 WITHHELD = " (withheld)"  # appended to a name whose numbers may not be used
@@ -247,6 +248,18 @@ class Effects:
         return self.of(visit).effect(i, j)
 
 
+def pairwise(visits: Iterable[load.Visit], read: Effects,
+             references: Iterable[str] = ()) -> dict[tuple[str, str], list[float]]:
+    """The effects of every pair that met, without references and those withheld, as rankings.rank takes them."""
+    effects: dict[tuple[str, str], list[float]] = collections.defaultdict(list)
+    for visit in visits:
+        names = [c for c in visit.contestants if c not in references and not c.endswith(WITHHELD)]
+        for a, b in itertools.combinations(names, 2):
+            if math.isfinite(value := read.effect(visit, a, b)):
+                effects[(a, b)].append(value)
+    return effects
+
+
 def _settings(run: load.Run) -> list[Setting]:
     """All settings asked for, those without visits included."""
     groups: dict[Key, list[load.Visit]] = collections.defaultdict(list)
@@ -353,7 +366,12 @@ def _named_cells(setting: Setting, read: Effects,
     cells = []
     for spec in setting.question.get("cells") or []:
         here = [v for v in setting.visits if v.name == spec["name"]]
-        for a, b in pairs(setting.question, here):
+        asked = pairs(setting.question, here)
+        if setting.question.get("ranked"):  # everyone against the one in front
+            ranking = rankings.rank(pairwise(here, read))
+            front = rankings.leader(ranking, analysis_delta(setting.threads))
+            asked = [(a, front) for a in ranking.order if a != front]
+        for a, b in asked:
             effects = [read.effect(v, a, b) for v in here]
             effects = [e for e in effects if math.isfinite(e)]
             if effects:

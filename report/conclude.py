@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import itertools
 import math
 from typing import Any
 
 import numpy as np
 
 from report import claims
-from report.analyse import (Analysis, Cell, Curve, Setting, WITHHELD,
-                            make_axis)
+from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
+                            pairwise)
 from report.stats import aa as aa_stats
 from report.stats import cells as cell_stats
 from report.stats import rankings
@@ -126,15 +125,7 @@ def _rank_all(analysis: Analysis) -> list[Ranked]:
             elif visit.axis is not None:
                 places[(float(visit.axis), visit.threads)].append(visit)
         for (place, threads), visits in places.items():
-            effects: dict[tuple[str, str], list[float]] = (
-                collections.defaultdict(list))
-            for visit in visits:
-                names = [c for c in visit.contestants
-                         if c not in references and not c.endswith(WITHHELD)]
-                for a, b in itertools.combinations(names, 2):
-                    value = analysis.read.effect(visit, a, b)
-                    if math.isfinite(value):
-                        effects[(a, b)].append(value)
+            effects = pairwise(visits, analysis.read, references)
             if effects:
                 result.append(Ranked(
                     setting.question["name"],

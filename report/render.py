@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import conclude, ledger, plates, proof, views, words
+from report import conclude, leading, ledger, plates, proof, views, words
 from report.analyse import Analysis, Setting
 from report.figures import style
 
@@ -38,6 +38,7 @@ class Section:
     visits: int
     empty: int  # visits of which every block was rejected
     claims: list[str]
+    ranked: list[leading.Table]
 
 
 @dataclasses.dataclass
@@ -110,7 +111,8 @@ def compose(analysis: Analysis) -> Paper:
             sum(not analysis.used(v) for s in own for v in s.visits),
             [c["id"] for c in conclusions["claims"]
              if c["id"] in question["claims"]
-             or question["name"] in c["questions"]]))
+             or question["name"] in c["questions"]],
+            [t for s in own for t in leading.tables(analysis, s)]))
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
                  plates.aa_plate(analysis), plates.timeline_plate(analysis),

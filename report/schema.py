@@ -247,6 +247,7 @@ QUESTION = record({
                            "workload?": record({"regime?": _REGIME})})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
+    "asked?": _FLAG, "ranked?": _FLAG,
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": record({"regime?": _REGIME})})
 
 _STRATEGY = record({

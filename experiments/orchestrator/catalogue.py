@@ -22,6 +22,8 @@ SCHEMA = 1
 KINDS = ("sweep", "discrete", "cells")
 REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
 EVERY_STRATEGY = "*"
+WHOLE = ("population", "ops", "key_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
+SHARES = ("prefill",)
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
              "excludes", "levels", "claims", "aa_visits", "profiles")
 _OVERRIDES = ("values", "lo", "hi", "regimes", "threads", "baselines", "contestants", "cells", "ops",
@@ -35,10 +37,11 @@ Question = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """Profiles by name, questions in order."""
+    """Profiles by name, questions in order, and what questions of a reader's own are given (ask.py)."""
 
     profiles: dict[str, dict[str, Any]]
     questions: list[Question]
+    ask: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def names(self) -> list[str]:
         return [q["name"] for q in self.questions]
@@ -63,7 +66,7 @@ def load(path: pathlib.Path) -> Catalogue:
     if raw.get("schema") != SCHEMA:
         raise UserError(f"the catalogue {path} has schema {raw.get('schema')!r}, not {SCHEMA}; "
                         "rebuild it with bazel build //experiments:catalogue.")
-    catalogue = Catalogue(raw["profiles"], raw["questions"])
+    catalogue = Catalogue(raw["profiles"], raw["questions"], raw.get("ask", {}))
     found = problems(catalogue)
     if found:
         raise UserError(f"the catalogue is wrong: {found[0]}")
@@ -169,7 +172,8 @@ def workloads(q: Question) -> list[dict[str, Any]]:
 def resolve(q: Question, value: float | None, cell: str | None, regime: str) -> dict[str, Any]:
     """The complete workload at an axis value, or of a named cell, in a regime.
 
-    The fields `threads` and `tunable:` change no workload; the caller applies them.
+    The fields `threads` and `tunable:` change no workload; the caller applies them. `rest`, for a share of the mix, is
+    the one other operation, or "*": all others of the workload, in proportion.
     """
     if cell is not None:
         base = next(c["workload"] for c in q["cells"] if c["name"] == cell)
@@ -182,11 +186,15 @@ def resolve(q: Question, value: float | None, cell: str | None, regime: str) -> 
         return workload
     if field.startswith("mix."):
         op, rest = field.removeprefix("mix."), q["axis"]["rest"]
+        others = {name: share for name, share in base["mix"].items() if name != op} if rest == "*" else {rest: 1}
         # Rounded, so that 100 - 95.7 is 4.3 in the record too.
-        shares = {op: value, rest: round(100 - value, 6)}
+        shares = {op: value} | {name: round((100 - value) * share / sum(others.values()), 9 if rest == "*" else 6)
+                                for name, share in others.items()}
         workload["mix"] = {name: share for name, share in shares.items() if share > 0}
-    elif field == "population":
-        workload["population"] = int(round(value))
+    elif field in WHOLE:
+        workload[field] = int(round(value))
+    elif field in SHARES:
+        workload[field] = value
     elif field.startswith("keys."):
         workload["keys"][field.removeprefix("keys.")] = value
     else:

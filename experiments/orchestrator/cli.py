@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from experiments.orchestrator import catalogue, environment, plan, proof, session, store, topology, visit
+from experiments.orchestrator import ask, catalogue, environment, plan, proof, session, store, topology, visit
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import DiskError, UserError, plural, unknown
 from experiments.orchestrator.progress import Progress, Voice, duration
@@ -39,7 +39,10 @@ examples:
   all --only reuse_threshold --budget 20m   one question, thoroughly
   all --only shards --strategies sharded_map --threads 2
   all --only read_share --threads powers,all   one question on 1, 2, 4, ... and all cores
-  all --list                                the questions and the strategies
+  all --ask 'keys=zipf:0.99 population=1M mix=load:90,store:10 key=string:32'   your own cell: which map leads?
+  all --ask 'population=10k mix=load:90,store:10' --sweep mix.load=50..100   where do maps cross over?
+  all --ask cells.json --budget 10m         several cells, as in the catalogue
+  all --list                                the questions, the fields of a cell and the strategies
   all --resume                              goes on with the newest run after an interruption
   all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
   all --report-only latest                  writes the paper of a run again
@@ -143,6 +146,11 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
     p.add_argument("--budget", type=parse_duration, metavar="TIME",
                    help="time for everything, the paper included: 90s, 20m, 1h30m (default: the profile's)")
     p.add_argument("--only", type=_names, metavar="Q1,Q2", help="only these questions")
+    p.add_argument("--ask", type=_named, action="append", metavar="CELL|FILE",
+                   help="a cell of your own, as 'FIELD=VALUE ...' (see --list) or a JSON file of cells; every map that is "
+                   "fit is put to it and ranked, or those of --strategies, of which the first is the baseline")
+    p.add_argument("--sweep", type=_named, metavar="FIELD=LOW..HIGH",
+                   help="varies one field of the cell that is asked and looks for crossovers")
     p.add_argument("--strategies", type=_strategies, metavar="S1,S2",
                    help="only these contestants beside the baselines, as name[:tunable=value][@batch][@reserve]; "
                    "one that a question does not list joins it")
@@ -154,8 +162,9 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
                    "(default: compact; always one thread per physical core first)")
     p.add_argument("--seed", type=_seed, default=None, help="of everything random (default: 1)")
     p.add_argument("--out", type=_named, metavar="DIR", help="where runs are kept (default: results/ in the workspace)")
-    p.add_argument("--arch", choices=("both", "native", "cross"), default="both",
-                   help="cross: only validate on the other architecture, emulated and untimed (default: both)")
+    p.add_argument("--arch", choices=("both", "native", "cross"), default=None,
+                   help="cross: only validate on the other architecture, emulated and untimed (default: both; with --ask "
+                   "native)")
     p.add_argument("--visit-timeout", type=parse_duration, metavar="TIME",
                    help="after this a visit is taken to hang (default: from its size)")
     what = p.add_mutually_exclusive_group()
@@ -236,10 +245,23 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
     if args.profile and args.profile not in PROFILES:
         raise unknown("profile", args.profile, PROFILES)
     _check_questions(args.only, known)
+    if args.sweep and not args.ask:
+        raise UserError("--sweep varies a field of a cell, and none is asked; give one with --ask.")
+    if args.ask and (args.only or args.resume or args.list):
+        raise UserError(f"--ask is a question of its own, so --{'only' if args.only else 'resume' if args.resume else 'list'} "
+                        "does not go with it; leave one out.")
+    args.arch = args.arch or ("native" if args.ask else "both")
     native, cross = _workers(args, tools, out)
     if args.list:
         _list(known, native or cross, out)
         return EXIT_OK, None
+    if args.ask:
+        worker = native or cross
+        asked = ask.build(known, args.ask, args.sweep, args.strategies, worker.strategies())
+        wrong = visit.check(worker.commands[0], asked.workloads)
+        if wrong:
+            raise UserError(wrong)
+        known, args.strategies, args.profile = asked.catalogue, None, args.profile or ask.PROFILE
     machine = tools.world.machine()
     stop = session.Stop()
     stop.install()
@@ -257,6 +279,7 @@ def _measure(args: argparse.Namespace, run: store.RunStore, known: catalogue.Cat
     """Measures, says what came out and writes the paper."""
     meta = run.meta
     profile = meta["settings"]
+    known = known if args.ask else ask.again(known, meta["questions"])
     smoke = _smoke(known, meta, cross, machine) if cross else None
     progress = Progress(out, shutil.get_terminal_size((100, 24)).columns)
     budget = meta["budget_s"]
@@ -268,9 +291,8 @@ def _measure(args: argparse.Namespace, run: store.RunStore, known: catalogue.Cat
         run, profile, native, cross, smoke, machine,
         session.Limits(budget, meta.get("elapsed_s", 0.0) if args.resume else 0.0, args.visit_timeout),
         progress, stop, started=started, world=tools.world)
-    short = "" if args.resume else sitting.prospect()
-    if short:
-        progress.say(f"  {short}")
+    for sentence in () if args.resume else sitting.prospect():
+        progress.say(f"  {sentence}")
     status = sitting.measure()
     _summary(sitting, status, progress)
     run.close()
@@ -458,6 +480,10 @@ def _list(known: catalogue.Catalogue, worker: session.Worker, out: Any) -> None:
             f"{q['axis']['name']} {q['axis']['lo']:g} to {q['axis']['hi']:g}{q['axis']['unit']}")
         print(f"{mark} {q['name']:<16} {q['title']}\n  {'':<16} {over}; {', '.join(q['contestants'])} "
               f"against {', '.join(q['baselines'])}", file=out)
+    print("\nfields of a cell (--ask):", file=out)
+    for field, form, doc in ask.rows():
+        print(f"  {field:<11} {form}\n  {'':<11} {doc}", file=out)
+    print(f"  --sweep varies {', '.join(ask.sweeps())}, as FIELD=LOW..HIGH or FIELD=VALUE,VALUE,...", file=out)
     print("\nstrategies:", file=out)
     for name, traits in worker.strategies().items():
         tunables = "".join(f" [{t['name']}={t['default']}, {t['min']} to {t['max']}]"

@@ -53,6 +53,12 @@ def effects(lines: list[dict[str, Any]], contestants: int) -> list[float]:
     return [math.nan] + [visit.effect(c, 0) for c in range(1, contestants)]
 
 
+def across(lines: list[dict[str, Any]], contestants: int) -> list[list[float]]:
+    """The effect of every contestant (row) against every other (column), from one visit's lines; nan when there is none."""
+    visit = visits.read_visit(lines, contestants)
+    return [[math.nan if i == j else visit.effect(i, j) for j in range(contestants)] for i in range(contestants)]
+
+
 def at_one_place(q: Question) -> bool:
     """Whether a question's goals are single cells rather than searches along an axis."""
     return q["kind"] != "sweep"

@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.orchestrator import catalogue, contestants, threads
+from experiments.orchestrator import catalogue, contestants, leading, threads
 from experiments.orchestrator.evidence import Evidence, Goal, Place, Question, at_one_place
 from experiments.orchestrator.layouts import Rotation
 from experiments.orchestrator.topology import Machine
@@ -71,6 +71,7 @@ class Planner:
         self._asked_at: dict[Goal, int] = {}  # visits a goal had when its round was planned
         self._screen = self._build_screen()
         self._goals = {name: self._build_goals(q) for name, q in self.questions.items()}
+        self._leading = {name: leading.Leading(q) for name, q in self.questions.items() if leading.is_ranked(q)}
 
     # What there is to do.
 
@@ -196,6 +197,12 @@ class Planner:
                 return plan
         return None
 
+    def _lead(self, name: str) -> list[Goal]:
+        """The goals of a question as things stand: those of a ranked one follow who is in front."""
+        if name in self._leading and not self.screening_left():
+            self._goals[name] = self._leading[name].goals(self._goals[name])
+        return self._goals[name]
+
     def _open(self, goal: Goal) -> bool:
         place = self._place(goal, goal.axis)
         return self._usable(place, goal.contestant) and self._usable(place, goal.baseline)
@@ -206,13 +213,16 @@ class Planner:
 
     def _refine_cells(self, q: Question, leftover: bool) -> VisitPlan | None:
         cap = self._profile["cell_visits"]
-        wanting = [g for g in self._goals[q["name"]]
+        wanting = [g for g in self._lead(q["name"])
                    if self._open(g) and self.evidence.wanted_cell_visits(g, cap, leftover)]
         if not wanting:
             return None
-        first = min(wanting, key=self.evidence.spent)
+        turn = self.evidence.spent
+        if leading.is_ranked(q):
+            turn = leading.turns(wanting, self.evidence)
+        first = min(wanting, key=turn)
         place = self._place(first, first.axis)
-        mates = sorted((g for g in wanting if self._place(g, g.axis) == place), key=self.evidence.spent)
+        mates = sorted((g for g in wanting if self._place(g, g.axis) == place), key=turn)
         return self._team(place, [g.contestant for g in mates], "cell")
 
     def _refine_sweep(self, q: Question) -> VisitPlan | None:
@@ -274,10 +284,11 @@ class Planner:
     # What came of it.
 
     def record(self, plan: VisitPlan, status: str, effects: list[float], what: str = "",
-               culprits: Sequence[int] = ()) -> None:
+               culprits: Sequence[int] = (), across: Sequence[Sequence[float]] = ()) -> None:
         """Takes the outcome of a visit.
 
         effects: per contestant against the first; ignored unless status is "ok"
+        across: the same of every contestant against every other, for a ranked question
         culprits: indices of the contestants whose results were wrong, when status is "invalid"
         """
         name, rivals = plan.place.question, plan.contestants[1:]
@@ -295,8 +306,11 @@ class Planner:
             if plan.purpose == "harness":
                 self._harness_made[plan.place] += 1
                 return
-            for contestant, effect in zip(rivals, effects[1:], strict=True):
-                self.evidence.add(plan.place, contestant, effect)
+            if name in self._leading:
+                self._leading[name].add(self.evidence, plan.place, plan.contestants, across)
+            else:
+                for contestant, effect in zip(rivals, effects[1:], strict=True):
+                    self.evidence.add(plan.place, contestant, effect)
             if self._is_refinement(plan):
                 self._refined[name] += 1
         elif status == "invalid":
@@ -342,15 +356,17 @@ class Planner:
 
     def touched(self, plan: VisitPlan) -> list[Goal]:
         """The goals that a visit tells something about."""
-        return [g for g in self._goals[plan.place.question] if g.contestant in plan.contestants[1:]
-                and plan.purpose not in ("aa", "harness") and (g.baseline, g.regime, g.threads, g.cell) ==
-                (plan.place.baseline, plan.place.regime, plan.place.threads, plan.place.cell)
+        ranked = plan.place.question in self._leading  # a visit tells of every pair in it
+        return [g for g in self._lead(plan.place.question) if {g.contestant, g.baseline} <= set(plan.contestants)
+                and (ranked or g.baseline == plan.place.baseline)
+                and plan.purpose not in ("aa", "harness") and (g.regime, g.threads, g.cell) ==
+                (plan.place.regime, plan.place.threads, plan.place.cell)
                 and g.axis in (None, plan.place.axis)]
 
     def goals(self) -> list[tuple[Goal, str, str]]:
         """Every goal with its verdict and estimate as things stand."""
         return [(goal, *self.evidence.answer(goal, self.questions[name]))
-                for name, goals in self._goals.items() for goal in goals]
+                for name in list(self._goals) for goal in self._lead(name)]
 
     def goal_count(self) -> int:
         """How many goals there are."""

@@ -3,13 +3,15 @@
 
 import collections
 
-from experiments.orchestrator import gate, plan
+from experiments.orchestrator import gate, leading, plan
+from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import plural
 from experiments.orchestrator.evidence import at_one_place
 from experiments.orchestrator.progress import duration
 from report.stats import cells, search
 
 START_S = 0.3  # of a worker, and of writing down what it says
+FILL_S = 4e-7  # of a key, in one map that is filled for a visit
 
 
 def sentence(planner: plan.Planner, settings: dict, seconds: float) -> str:
@@ -17,7 +19,7 @@ def sentence(planner: plan.Planner, settings: dict, seconds: float) -> str:
 
     At best: a cell has its least number of visits, a sweep its screening, and visits are shared as far as they can be.
     """
-    visit_s = settings["seconds"] + settings["warmup_seconds"] + gate.WINDOW_S + START_S
+    visit_s = _visit_s(settings)
     visits = max(0, int(seconds / visit_s))
     costs = []  # (visits, goals that they decide) of every place or curve
     together = collections.Counter(
@@ -38,3 +40,32 @@ def sentence(planner: plan.Planner, settings: dict, seconds: float) -> str:
     return (f"this time allows about {plural(visits, 'visit')}, which can decide at most {decided} of "
             f"{plural(planner.goal_count(), 'verdict')}; all of them want about {duration(total * visit_s)} of measuring "
             "at least (--budget)")
+
+
+def ranked(planner: plan.Planner, settings: dict, seconds: float) -> list[str]:
+    """What `seconds` can do for each ranked question that is asked, in a sentence each."""
+    questions = [q for q in planner.questions.values() if leading.is_ranked(q)]
+    said = []
+    for q in questions:
+        places = collections.Counter((g.regime, g.threads, g.cell) for g, _, _ in planner.goals()
+                                     if g.question == q["name"])
+        keys = [next(c["workload"] for c in q["cells"] if c["name"] == cell).get("population", 0) for _, _, cell in places]
+        fill = FILL_S * max(keys, default=0) * threads_lib.TEAM if q["regimes"] == ["stationary"] else 0.0
+        visit_s = _visit_s(settings) + fill
+        visits = max(0, int(seconds / len(questions) / visit_s))
+        rivals = [planner.rivals_at_once(threads) for _, threads, _ in places]
+        screen = sum(-(-count // team) for count, team in zip(places.values(), rivals)) + q["aa_visits"]
+        least = min(cells.MIN_VISITS, settings["cell_visits"])
+        decided = sum(min(count, team * (max(0, visits - screen) // len(places) // max(1, least - 1)))
+                      for count, team in zip(places.values(), rivals))
+        goals = sum(places.values())
+        most, where = plural(1 + max(places.values(), default=0), "map"), plural(len(places), "place")
+        said.append(f"{q['name']}: {most} at {where}: the screen takes about {plural(screen, 'visit')} "
+                    f"({duration(screen * visit_s)}); this time, about {plural(visits, 'visit')}, can decide at most {decided} of "
+                    f"{plural(goals, 'verdict')} against the one in front, the leading ones first"
+                    + (" (--budget)" if decided < goals else ""))
+    return said
+
+
+def _visit_s(settings: dict) -> float:
+    return settings["seconds"] + settings["warmup_seconds"] + gate.WINDOW_S + START_S

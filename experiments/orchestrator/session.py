@@ -132,12 +132,15 @@ class Session:
         usual = sum(took[-10:]) / len(took[-10:]) if took else 0.0
         return self.elapsed() + usual <= self._limits.budget_s - self._reserve()
 
-    def prospect(self) -> str:
-        """What the time cannot decide, in words; "" when it may decide everything."""
-        if not self._native or self._profile["screen_visits"] < search.SCREEN_VISITS:
-            return ""
-        return prospect.sentence(self.planner, self._profile,
-                                 self._limits.budget_s - self._reserve() - self.elapsed())
+    def prospect(self) -> list[str]:
+        """What the time can decide, in sentences; none when it may decide everything."""
+        left = self._limits.budget_s - self._reserve() - self.elapsed()
+        if not self._native:
+            return []
+        said = prospect.ranked(self.planner, self._profile, left)
+        if said or self._profile["screen_visits"] < search.SCREEN_VISITS:
+            return said
+        return list(filter(None, [prospect.sentence(self.planner, self._profile, left)]))
 
     # The run.
 
@@ -269,7 +272,8 @@ class Session:
     def _record(self, planned: plan.VisitPlan, outcome: visit.Outcome) -> None:
         before = len(self.planner.withheld), len(self.planner.skipped)
         effects = evidence.effects(outcome.lines, len(planned.contestants)) if outcome.status == "ok" else []
-        self.planner.record(planned, outcome.status, effects, outcome.what, outcome.culprits)
+        across = evidence.across(outcome.lines, len(planned.contestants)) if effects else []
+        self.planner.record(planned, outcome.status, effects, outcome.what, outcome.culprits, across)
         self._publish(*before)
 
     def _publish(self, withheld: int, skipped: int) -> None:
@@ -360,7 +364,8 @@ class Session:
             planned = plan.VisitPlan(place, tuple(names.get(c, c) for c in head["contestants"]), head["purpose"],
                                      head["layout"])
             effects = evidence.effects(record["lines"], len(planned.contestants)) if end["status"] == "ok" else []
-            self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()))
+            across = evidence.across(record["lines"], len(planned.contestants)) if effects else []
+            self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()), across)
             self._took.setdefault(question["name"], []).append(end["seconds"] + gate.WINDOW_S)
         self._next_visit = self._run.next_visit
 

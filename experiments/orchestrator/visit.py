@@ -245,3 +245,17 @@ def describe(command: list[str], timeout_s: float = 60) -> dict[str, Any]:
         raise UserError(f"the worker {shown} is of another revision "
                         f"({'two strategies ' + twice[0] if twice else 'another schema'}); rebuild it.")
     return described
+
+
+def check(command: list[str], workloads: list[dict[str, Any]], timeout_s: float = 60) -> str:
+    """The first thing wrong with the workloads, in the worker's own sentence, or "". Raises UserError."""
+    lines = "".join(json.dumps(workload) + "\n" for workload in workloads)
+    try:
+        done = subprocess.run([*command, "--check"], input=lines.encode(), capture_output=True, timeout=timeout_s,
+                              check=False)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        raise UserError(f"the worker {command[-1]} cannot check a workload ({error}); rebuild it.") from None
+    if len(answers) != len(workloads):
+        raise UserError(f"the worker {command[-1]} does not check workloads (exit code {done.returncode}); rebuild it.")
+    return next((a["error"] for a in answers if "error" in a), "")

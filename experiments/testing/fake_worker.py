@@ -188,6 +188,10 @@ def main() -> int:
     if "--describe" in sys.argv:
         _say(describe(arch))
         return 0
+    if "--check" in sys.argv:
+        for line in sys.stdin:
+            _say({"workload": json.loads(line)})
+        return 0
     request = json.load(sys.stdin)
     if "log" in plan:
         with open(plan["log"], "a", encoding="utf-8") as log:

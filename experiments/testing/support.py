@@ -28,7 +28,7 @@ def generated(name: str) -> Any:
 
 def real_catalogue() -> catalogue.Catalogue:
     raw = generated("catalogue.json")
-    return catalogue.Catalogue(raw["profiles"], raw["questions"])
+    return catalogue.Catalogue(raw["profiles"], raw["questions"], raw["ask"])
 
 
 def narrow(profile: str = "default", **kwargs: Any) -> catalogue.Asked:

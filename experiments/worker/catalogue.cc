@@ -17,6 +17,8 @@ using nlohmann::json;
 
 constexpr std::string_view kTunable = "tunable:";
 constexpr std::string_view kEveryStrategy = "*";
+// As `rest` of an axis: all other operations of the mix.
+constexpr std::string_view kInProportion = "*";
 
 [[noreturn]] void Wrong(const std::string& question, const std::string& what) {
   throw InputError("catalogue question \"" + question + "\": " + what +
@@ -213,11 +215,29 @@ json AtAxisValue(const json& workload, const std::string& field,
                        "\" needs \"rest\", the operation that gets the "
                        "remainder");
     }
-    // Six decimals, so that 100 - 95.7 is 4.3.
-    const double remainder = std::round((100 - value) * 1e6) / 1e6;
+    // Six decimals, so that 100 - 95.7 is 4.3; more where several must sum up.
+    const auto rounded = [](double share, double unit) {
+      return std::round(share * unit) / unit;
+    };
+    const std::string op = field.substr(4);
     changed["mix"] = json::object();
-    if (value > 0) changed["mix"][field.substr(4)] = value;
-    if (remainder > 0) changed["mix"][rest] = remainder;
+    if (value > 0) changed["mix"][op] = value;
+    if (rest == kInProportion) {
+      double sum = 0;
+      for (const auto& [name, share] : workload["mix"].items()) {
+        if (name != op) sum += share.get<double>();
+      }
+      for (const auto& [name, share] : workload["mix"].items()) {
+        if (name == op || value >= 100) continue;
+        changed["mix"][name] = rounded((100 - value) * share.get<double>() / sum, 1e9);
+      }
+    } else if (value < 100) {
+      changed["mix"][rest] = rounded(100 - value, 1e6);
+    }
+  } else if (field == "ops" || field == "key_bytes") {
+    changed[field] = std::llround(value);
+  } else if (field == "prefill") {
+    changed[field] = value;
   } else {
     throw InputError("axis field \"" + field + "\" is in no workload");
   }

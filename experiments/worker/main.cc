@@ -22,6 +22,7 @@
 #include "experiments/worker/request.h"
 #include "experiments/worker/session.h"
 #include "experiments/worker/visit.h"
+#include "workloads/spec.h"
 
 namespace cmap::experiments {
 namespace {
@@ -29,11 +30,16 @@ namespace {
 constexpr std::string_view kHelp =
     R"(worker: measures and verifies concurrent map strategies.
 
-Three ways to use it:
+Four ways to use it:
 
   worker --describe
       Prints one JSON object: architecture, compiler, flags, clock, and every
       strategy compiled in with its traits and tunables.
+
+  worker --check
+      Reads workloads from standard input, one JSON object a line, and prints a
+      line for each: {"workload": ...}, complete, or {"error": ...}, the sentence
+      with which a visit would refuse it.
 
   worker --visit=FILE        (or --visit=- for standard input)
       Runs one visit: warm-up, then randomised blocks of slices over the
@@ -86,6 +92,20 @@ std::string ReadAll(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// One answer for each line of standard input.
+int CheckWorkloads() {
+  for (std::string line; std::getline(std::cin, line);) {
+    nlohmann::ordered_json answer;
+    try {
+      answer["workload"] = workloads::Spec::Parse(line).ToJson();
+    } catch (const workloads::SpecError& error) {
+      answer["error"] = error.what();
+    }
+    std::cout << answer.dump() << "\n";
+  }
+  return 0;
+}
+
 // What was said has arrived, or the exit code says that it has not.
 int Said(int code) {
   std::cout.flush();
@@ -108,6 +128,7 @@ int Main(int argc, char** argv) {
   std::string visit;
   std::string catalogue;
   bool describe = false;
+  bool check = false;
   bool timing = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
@@ -118,6 +139,8 @@ int Main(int argc, char** argv) {
     }
     if (flag == "--describe") {
       describe = true;
+    } else if (flag == "--check") {
+      check = true;
     } else if (flag == "--timing") {
       timing = true;
     } else if (flag.starts_with("--visit=")) {
@@ -150,6 +173,7 @@ int Main(int argc, char** argv) {
     std::cout << Describe().dump(1) << "\n";
     return 0;
   }
+  if (check) return CheckWorkloads();
   if (!visit.empty()) {
     if (rest.size() > 1) {
       throw InputError("--visit and \"" + std::string(rest[1]) +

@@ -115,6 +115,17 @@ def rank(effects, level=0.05):
     return Ranking(order, score, pairs, _groups(order, pairs, level))
 
 
+def leader(ranking, delta):
+    """Who is in front: of those whose score is within twice delta of the best, the one with the most visits; None
+    without contestants. So who has been measured most stays in front until another is clearly faster."""
+    if not ranking.order:
+        return None
+    best = ranking.score[ranking.order[0]]
+    visits = {name: sum(p.visits for p in ranking.pairs if name in (p.a, p.b)) for name in ranking.order}
+    near = [name for name in ranking.order if best - ranking.score[name] <= 2 * delta]
+    return max(near, key=lambda name: (visits[name], -near.index(name)))
+
+
 def _groups(order, pairs, level):
     """Maximal runs of the order without a significant pair; pairs that never met count as told apart."""
     close = {frozenset((p.a, p.b)) for p in pairs if not p.p_holm < level}

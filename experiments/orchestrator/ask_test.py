@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions of one's own: what can be written, what is refused, and what a run makes of them."""
+
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
+import unittest
+
+from experiments.orchestrator import ask, catalogue, cli, fields
+from experiments.orchestrator.errors import UserError
+from experiments.testing import simulated, support
+
+CASES = json.loads((support.EXPERIMENTS / "testing/ask_cases.json").read_text(encoding="utf-8"))
+
+
+def build(case, texts=None):
+    strategies = cli._strategies(case["strategies"]) if "strategies" in case else None
+    return ask.build(support.real_catalogue(), texts or [case["ask"]], case.get("sweep"), strategies, support.DESCRIBED)
+
+
+class Cases(unittest.TestCase):
+
+    def test_good(self):
+        for case in CASES["good"]:
+            with self.subTest(case):
+                q = build(case).catalogue.questions[0]
+                self.assertTrue(q["asked"])
+                workload = q["cells"][0]["workload"] if q["kind"] == "cells" else q["workload"]
+                for field, value in case.get("workload", {}).items():
+                    self.assertEqual(workload[field], value)
+                for field, value in case.get("axis", {}).items():
+                    self.assertEqual(q["axis"][field], value)
+                for field in ("threads", "baselines", "contestants"):
+                    self.assertEqual(q[field], case.get(field, q[field]))
+                for field in ("name", "title"):
+                    if field in case:
+                        self.assertEqual(q["cells"][0][field], case[field])
+
+    def test_bad(self):
+        for case in CASES["bad"]:
+            with self.subTest(case), tempfile.TemporaryDirectory() as folder:
+                args = [f"--{name}={case[name]}" for name in ("ask", "sweep", "strategies") if name in case]
+                err = io.StringIO()
+                with contextlib.redirect_stderr(err):
+                    code, _ = support.run_cli(pathlib.Path(folder), *args)
+                self.assertEqual(code, 2)
+                lines = err.getvalue().strip().splitlines()
+                self.assertEqual(len(lines), 1, lines)
+                self.assertRegex(lines[0], r"^experiments: .*[.?]$")
+                self.assertIn(case["says"], lines[0])
+
+    def test_there_are_fifty_of_them(self):
+        self.assertGreaterEqual(len(CASES["bad"]), 50)
+        self.assertGreaterEqual(len(CASES["good"]), 30)
+
+
+class SameAsTheCatalogue(unittest.TestCase):
+    """An asked cell and the entry of the catalogue give the same workload."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name) / "cells.json"
+
+    def asked(self, held):
+        self.file.write_text(json.dumps(held), encoding="utf-8")
+        return ask.build(support.real_catalogue(), [str(self.file)], None, None, support.DESCRIBED).catalogue.questions
+
+    def test_cells_pasted(self):
+        for q in support.real_catalogue().questions:
+            if q["kind"] != "cells":
+                continue
+            asked, = self.asked({"title": q["title"], "threads": q["threads"], "cells": q["cells"]})
+            self.assertEqual(asked["title"], q["title"])
+            self.assertEqual(asked["threads"], q["threads"])
+            for cell in q["cells"]:
+                regime = asked["regimes"][0]
+                self.assertEqual(catalogue.resolve(asked, None, cell["name"], regime),
+                                 catalogue.resolve(q, None, cell["name"], regime))
+            # And back: what was asked can stand in the catalogue.
+            self.assertEqual(asked["cells"], q["cells"])
+
+    def test_one_cell_a_list_and_a_bare_workload(self):
+        cell = next(q for q in support.real_catalogue().questions if q["name"] == "standard_cells")["cells"][0]
+        for held in (cell, [cell], cell["workload"], {"cells": [{**cell, "threads": ["1"]}]}):
+            asked, = self.asked(held)
+            self.assertEqual(asked["cells"][0]["workload"], cell["workload"])
+        self.assertEqual(asked["threads"], ["1"])
+
+    def test_the_short_form_of_every_workload(self):
+        for q in support.real_catalogue().questions:
+            for workload in catalogue.workloads(q):
+                read = fields.parse(fields.write(workload), "x").workload
+                self.assertEqual({f: read[f] for f in workload}, workload)
+                self.assertEqual(fields.parse(fields.write(read), "x").workload, read)
+
+    def test_cells_of_other_regimes_are_questions_of_their_own(self):
+        found = self.asked([{"ask": "mix=load:100"}, {"ask": "mix=store:100 regime=growth"}, {"ask": "mix=store:100"},
+                            {"ask": "mix=store:100 threads=1"}])
+        self.assertEqual([(q["name"], q["regimes"], q["threads"], len(q["cells"])) for q in found], [
+            ("asked", ["stationary"], ["all"], 2), ("asked_2", ["growth"], ["all"], 1),
+            ("asked_3", ["stationary"], ["1"], 1)])
+
+    def test_files_that_are_none(self):
+        for held, says in (({}, "a workload|mix|cells"), ([], "no cells"), ({"cells": []}, "no cells"),
+                           ({"cells": [], "titel": 1}, "no cells"), ({"cells": [{}], "titel": 1}, "did you mean 'title'"),
+                           ([{}], "either a workload or its short form"), ([{"ask": "mix=load:100", "workload": {}}], "one of them"),
+                           ([3], "is no object"), ([{"ask": "mix=load:100", "nmae": "x"}], "did you mean 'name'"),
+                           ([{"ask": "mix=load:100", "threads": "all"}], "no list of words"),
+                           ([{"ask": "mix=load:100", "name": "a"}, {"ask": "mix=load:100", "name": "a"}], "two cells are named a")):
+            if held == {}:
+                continue  # a workload that lacks everything is the worker's to refuse
+            with self.subTest(held), self.assertRaisesRegex(UserError, says):
+                self.asked(held)
+        self.file.write_text("{", encoding="utf-8")
+        with self.assertRaisesRegex(UserError, "is not JSON"):
+            ask.build(support.real_catalogue(), [str(self.file)], None, None, support.DESCRIBED)
+
+
+class Runs(unittest.TestCase):
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.workspace = pathlib.Path(folder.name)
+
+    def run_cli(self, *args, **kwargs):
+        path = self.workspace / "catalogue.json"
+        path.write_text(json.dumps(support.generated("catalogue.json")), encoding="utf-8")
+        return support.run_cli(self.workspace, *args, catalogue_path=path, world=simulated.world("cores2"), **kwargs)
+
+    def test_what_does_not_go_together(self):
+        for args, says in ((("--ask", "mix=load:100", "--only", "skew"), "--only does not go with it"),
+                           (("--ask", "mix=load:100", "--resume"), "--resume does not go with it"),
+                           (("--ask", "mix=load:100", "--list"), "--list does not go with it"),
+                           (("--sweep", "population=1..2"), "none is asked"),
+                           (("--ask", "mix=load:100", "--ask", "mix=store:100", "--sweep", "population=1..2"), "ask one")):
+            err = io.StringIO()
+            with contextlib.redirect_stderr(err):
+                code, _ = support.run_cli(self.workspace, *args)
+            self.assertEqual(code, 2)
+            self.assertIn(says, err.getvalue())
+
+    def test_every_map_that_is_fit_is_ranked(self):
+        code, said = self.run_cli("--ask", "mix=load:90,store:10 name=mine", "--threads", "2")
+        self.assertEqual(code, 0, said)
+        self.assertIn("can decide at most", said)
+        run = support.newest(self.workspace)
+        meta = support.meta(run)
+        q, = meta["questions"]
+        self.assertTrue(q["ranked"])
+        self.assertEqual(set(q["contestants"]), {"mutex_map", "shared_mutex_map", "rw_mutex_map", "sharded_map",
+                                                 "sharded_map_packed", "sync_map", "hash_trie_map", "cache_line_map"})
+        self.assertIn("every store copies", next(s["why"] for s in meta["skipped"] if s["contestant"] == "snapshot_map"))
+        visits = [v for v in support.samples(run, "visit") if v["purpose"] != "aa"]
+        self.assertEqual({v["workload"]["mix"]["load"] for v in visits}, {90})
+        # The screen is against mutex_map; then everyone against hash_trie_map, which the simulated maps have in front.
+        leading = [v for v in visits if v["baseline"] == "hash_trie_map"]
+        self.assertGreater(len(leading), len(visits) / 2)
+        met = {c for v in leading for c in v["contestants"][1:]}
+        self.assertEqual(met, set(q["contestants"]) - {"hash_trie_map"})
+        self.assertIn("mutex_map against hash_trie_map: slower", said)
+
+    def test_an_interrupted_ranking_goes_on(self):
+        self.run_cli("--ask", "mix=load:90,store:10 name=mine", "--threads", "2", "--budget", "40s")
+        run = support.newest(self.workspace)
+        before = len(support.samples(run, "visit"))
+        code, said = self.run_cli("--resume", "--budget", "2m")
+        self.assertEqual(code, 0, said)
+        self.assertGreater(len(support.samples(run, "visit")), before)
+        self.assertIn("against hash_trie_map", said)
+
+    def test_a_sweep_finds_the_crossover(self):
+        code, said = self.run_cli("--ask", "mix=load:90,store:10", "--sweep", "mix.load=50..100", "--strategies",
+                                  "mutex_map,sync_map", "--threads", "1")
+        self.assertEqual(code, 0, said)
+        self.assertRegex(said, r"sync_map against mutex_map: crossover (79|80)")
+        for v in support.samples(support.newest(self.workspace), "visit"):
+            self.assertAlmostEqual(sum(v["workload"]["mix"].values()), 100)
+
+    def test_the_rest_in_proportion(self):
+        q = build({"ask": "mix=load:80,store:15,delete:5", "sweep": "mix.load=0..100"}).catalogue.questions[0]
+        self.assertEqual(catalogue.resolve(q, 60, None, "stationary")["mix"], {"load": 60, "store": 30, "delete": 10})
+        self.assertEqual(catalogue.resolve(q, 100, None, "stationary")["mix"], {"load": 100})
+        self.assertEqual(catalogue.resolve(q, 0, None, "stationary")["mix"], {"store": 75, "delete": 25})
+
+    def test_on_the_other_architecture(self):
+        code, said = self.run_cli("--ask", "mix=load:90,store:10 population=1M", "--arch", "cross", "--budget", "60s",
+                                  cross=True)
+        self.assertEqual(code, 0, said)
+        visits = support.samples(support.newest(self.workspace), "visit")
+        self.assertTrue(visits)
+        self.assertEqual({(v["question"], v["workload"]["population"], v["timed"]) for v in visits},
+                         {("asked", ask.SMALL, False)})
+
+    def test_list(self):
+        _, said = support.run_cli(self.workspace, "--list")
+        for field in [*fields.FIELDS, *fields.OTHERS]:
+            self.assertRegex(said, rf"\n  {field} ")
+        self.assertIn("1 to 268435456", said)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fields of a cell as a person writes them, `keys=zipf:0.99 mix=load:90,store:10`, and the workload they make.
+
+The workload is the object of workloads/spec.h. Ranges are here so that --list can show them and a wrong value is
+named before anything starts; fields_test holds them against the checks of spec.cc. What fields must be together only
+the worker knows.
+"""
+
+import dataclasses
+import math
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from experiments.orchestrator import threads as threads_lib
+from experiments.orchestrator.errors import UserError, unknown
+
+MOST_KEYS = 1 << 28
+LEAST_KEY_BYTES, LEAST_VALUE_BYTES, MOST_BYTES = 5, 8, 4096
+OPERATIONS = ("load", "store", "load_or_store", "load_and_delete", "delete", "swap", "compare_and_swap",
+              "compare_and_delete", "load_or_compute")
+REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
+CHOICES = ("uniform", "zipf", "stack_distance")
+SHARINGS = ("private", "shared")
+TYPES = ("u64", "string")
+STRING_BYTES = 32  # unless said otherwise
+FILL = 10_000  # operations of a slice that starts from an empty map, unless said otherwise
+_UNITS = {"": 1, "k": 1e3, "m": 1e6}
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """How a field is written, in words, with its range; what it means; and what turns the text into the workload's."""
+
+    form: str
+    doc: str
+    read: Callable[[str, str], dict[str, Any]]  # (name, text) -> fields of the workload
+
+
+@dataclasses.dataclass
+class Cell:
+    """A cell as in the catalogue, and the words for its numbers of threads."""
+
+    name: str
+    title: str
+    workload: dict[str, Any]
+    threads: list[str]
+
+
+def number(what: str, text: str, low: float, high: float, whole: bool = False) -> float | int:
+    """A number such as 0.99, 1e6, 10k or 1M. Raises UserError."""
+    kind = "a whole number" if whole else "a number"
+    wrong = UserError(f"{what} is {text!r}; give {kind} from {low:g} to {high:.10g}.")
+    found = re.fullmatch(r"(\d+\.?\d*(?:e\d+)?|\.\d+)([kKmM]?)", text, re.ASCII)
+    if not found:
+        raise wrong
+    value = float(found[1]) * _UNITS[found[2].lower()]
+    if not math.isfinite(value) or not low <= value <= high or whole and value != int(value):
+        raise wrong
+    return int(value) if whole or value == int(value) else value
+
+
+def word(what: str, text: str, known: tuple[str, ...]) -> str:
+    """One of the known words. Raises UserError with the nearest."""
+    if text not in known:
+        raise unknown(what, text, known)
+    return text
+
+
+# The parts of `keys` after the stream: (name in the workload, low, high).
+_THETA, _SHARE = (0.0, 20.0), (0.0, 1.0)
+STREAMS: dict[str, tuple[tuple[str, float, float], ...]] = {
+    "uniform": (), "sequential_new": (),
+    "zipf": (("theta", *_THETA),),
+    "hot_set": (("hot_fraction", *_SHARE), ("hot_share", *_SHARE)),
+    "krr": (("reuse", *_SHARE),),
+}
+
+
+def _keys(name: str, text: str) -> dict[str, Any]:
+    stream, *parts = text.split(":")
+    word("key stream", stream, tuple(STREAMS))
+    keys: dict[str, Any] = {"stream": stream}
+    if stream == "zipf" and not parts:
+        parts = ["0.99"]
+    wanted = STREAMS[stream]
+    if len(parts) < len(wanted):
+        missing = wanted[len(parts)][0]
+        raise UserError(f"keys={text} lacks {missing}; write keys={stream}" + "".join(f":{p[0]}" for p in wanted) +
+                        ", each a number.")
+    for (part, low, high), given in zip(wanted, parts):
+        keys[part] = number(f"{part} in keys={text}", given, low, high)
+    rest = parts[len(wanted):]
+    if stream == "krr":
+        keys.update(_reused(text, rest))
+    elif rest:
+        raise UserError(f"keys={text} has {rest[0]!r} too many; write keys={stream}" +
+                        "".join(f":{p[0]}" for p in wanted) + ".")
+    return {"keys": keys}
+
+
+def _reused(text: str, parts: list[str]) -> dict[str, Any]:
+    """Which seen keys are asked for again: words in any order, and the exponent."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        if re.match(r"[0-9.]", part):
+            name, value = "theta", number(f"theta in keys={text}", part, *_THETA)
+        else:
+            word("choice of reused keys", part, CHOICES + SHARINGS)
+            name, value = ("choice" if part in CHOICES else "sharing"), part
+        if name in found:
+            raise UserError(f"keys={text} gives {name} twice; leave one out.")
+        found[name] = value
+    return {"choice": CHOICES[0], "sharing": SHARINGS[0], **found}
+
+
+def _mix(name: str, text: str) -> dict[str, Any]:
+    mix: dict[str, float] = {}
+    for part in text.split(","):
+        op, colon, share = part.partition(":")
+        word("operation", op, OPERATIONS)
+        if not colon:
+            raise UserError(f"mix={text} gives {op} no share; write {op}:PERCENT.")
+        if op in mix:
+            raise UserError(f"mix={text} gives {op} twice; leave one out.")
+        mix[op] = number(f"the share of {op} in mix={text}", share, 0, 100)
+    total = sum(mix.values())
+    if not math.isclose(total, 100, abs_tol=1e-7):
+        raise UserError(f"the shares in mix={text} sum to {total:g}, not to 100; correct one of them.")
+    return {"mix": {op: share for op, share in mix.items() if share}}
+
+
+def _whole(low: int, high: int) -> Callable[[str, str], dict[str, Any]]:
+    return lambda name, text: {name: number(name, text, low, high, whole=True)}
+
+
+def _prefill(name: str, text: str) -> dict[str, Any]:
+    return {name: text if text == "auto" else number(name, text, 0, 1)}
+
+
+def _regime(name: str, text: str) -> dict[str, Any]:
+    return {name: word(name, text, REGIMES)}
+
+
+def _key(name: str, text: str) -> dict[str, Any]:
+    kind, colon, size = text.partition(":")
+    word("key type", kind, TYPES)
+    if kind == "string":
+        return {"key_type": kind, "key_bytes": number(f"the length in key={text}", size, LEAST_KEY_BYTES, MOST_BYTES,
+                                                      whole=True) if colon else STRING_BYTES}
+    if colon:
+        raise UserError(f"key={text} gives a length and u64 keys have 8 bytes; write key=u64 or key=string:{size}.")
+    return {"key_type": kind}
+
+
+FIELDS: dict[str, Field] = {
+    "keys": Field("uniform | zipf[:THETA] | hot_set:FRACTION:SHARE | sequential_new | krr:REUSE[:CHOICE][:THETA][:SHARING]",
+                  "which key is next; THETA 0 to 20 (0.99), the others 0 to 1; CHOICE of the reused keys uniform, zipf or "
+                  "stack_distance; SHARING private or shared (default: uniform)", _keys),
+    "mix": Field("OPERATION:PERCENT,...", "what is done, summing to 100: " + ", ".join(OPERATIONS), _mix),
+    "population": Field(f"1 to {MOST_KEYS}", "distinct keys; 10k and 1M are understood (default: 10000)",
+                        _whole(1, MOST_KEYS)),
+    "prefill": Field("auto | 0 to 1", "share of the population that is there at the beginning; auto: where the mix "
+                     "keeps it (default: auto)", _prefill),
+    "regime": Field(" | ".join(REGIMES), "a map of constant size (with krr: each new key replaces one), one that grows "
+                    "from empty, the same with its space reserved, or so many distinct keys (default: stationary)", _regime),
+    "ops": Field(f"0 to {MOST_KEYS}", f"operations of a slice that starts empty (default: {FILL}), or of the tape",
+                 _whole(0, MOST_KEYS)),
+    "key": Field(f"u64 | string[:{LEAST_KEY_BYTES} to {MOST_BYTES}]", f"type of the keys, bytes of a string (default: u64; "
+                 f"{STRING_BYTES})", _key),
+}
+# Beside the workload.
+OTHERS: dict[str, tuple[str, str]] = {
+    "threads": (f"1 to {threads_lib.MOST} | {' | '.join(threads_lib.WORDS)}, several with commas",
+                "numbers of threads (default: all)"),
+    "name": ("letters, digits and _", "what the cell is called in the results"),
+    "title": ("text, in quotes", "what it is called in the paper"),
+}
+
+
+def check_name(name: str) -> str:
+    """The name of a cell. Raises UserError."""
+    if not re.fullmatch(r"[a-z0-9_]{1,60}", name, re.ASCII):
+        raise UserError(f"{name!r} is no name for a cell; use at most 60 small letters, digits and _.")
+    return name
+
+
+def check_threads(text: str) -> list[str]:
+    """Words for numbers of threads. Raises UserError."""
+    return list(dict.fromkeys(threads_lib.check(part) for part in text.split(",")))
+
+
+def complete(workload: dict[str, Any]) -> dict[str, Any]:
+    """The workload with what a person may leave out."""
+    whole = {"keys": {"stream": "uniform"}, "population": 10_000, "prefill": "auto", "regime": "stationary",
+             "key_type": "u64", "value_type": "u64", **workload}
+    return {"ops": 0 if whole["regime"] == "stationary" else FILL, **whole}
+
+
+def parse(text: str, name: str) -> Cell:
+    """A cell from its short form; `name` is what it is called unless it says so itself. Raises UserError."""
+    try:
+        parts = shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"{text!r} cannot be read ({str(error).lower()}); close the quotes.") from None
+    given: dict[str, str] = {}
+    for part in parts:
+        field, equals, value = part.partition("=")
+        if not equals:
+            raise UserError(f"{part!r} is no field; write FIELD=VALUE, such as mix=load:90,store:10.")
+        if field not in FIELDS and field not in OTHERS:
+            raise unknown("field", field, [*FIELDS, *OTHERS])
+        if field in given:
+            raise UserError(f"{field} is given twice; leave one out.")
+        if not value:
+            raise UserError(f"{field} has no value; write {field}={(FIELDS[field].form if field in FIELDS else OTHERS[field][0])}.")
+        given[field] = value
+    if "mix" not in given:
+        raise UserError("the cell does not say what is done; add mix, such as mix=load:90,store:10.")
+    workload: dict[str, Any] = {}
+    for field, value in given.items():
+        if field in FIELDS:
+            workload.update(FIELDS[field].read(field, value))
+    shown = " ".join(f"{field}={value}" for field, value in given.items() if field in FIELDS)
+    return Cell(check_name(given.get("name", name)), given.get("title", shown), complete(workload),
+                check_threads(given["threads"]) if "threads" in given else [])
+
+
+def write(workload: dict[str, Any]) -> str:
+    """The short form of a workload: parse() of it gives the same workload, completed."""
+    keys = workload["keys"]
+    stream = keys["stream"]
+    parts = [stream, *(f"{keys[p[0]]:.12g}" for p in STREAMS[stream])]
+    if stream == "krr":
+        parts += [str(keys[p]) for p in ("choice", "theta", "sharing") if p in keys]
+    fields = {"keys": ":".join(parts), "mix": ",".join(f"{op}:{share:.12g}" for op, share in workload["mix"].items())}
+    fields.update({f: f"{workload[f]}" for f in ("population", "prefill", "regime", "ops") if f in workload})
+    if workload.get("key_type", "u64") == "string":
+        fields["key"] = f"string:{workload.get('key_bytes', STRING_BYTES)}"
+    return " ".join(f"{name}={value}" for name, value in fields.items())
