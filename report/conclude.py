@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from report import claims
+from report import advice, claims, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, WITHHELD,
                             make_axis)
 from report.stats import aa as aa_stats
@@ -301,6 +301,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "jain": rounded(f.jain), "gap_ns": rounded(f.gap), "visits": f.visits}
             for f in analysis.fairness],
     }
+    result["advice"] = advice.to_rows(standing.places(analysis))
     summary = aa_summary(analysis)
     result["aa"] = {
         "visits": summary.visits, "sd": rounded(summary.sd),
