@@ -88,7 +88,7 @@ class Load(unittest.TestCase):
         make_testdata.make(self.run_dir, "empty")
         for args, sentence in (([""], "what is given is empty; name a results directory"),
                                (["--figure", "", "x"], "what is given is empty"),
-                               ([], "the following arguments are required: RUN; see --help."),
+                               ([], "no run is named; give a results directory, such as results/latest, or a capsule."),
                                (["x", "y", "z"], "unrecognized arguments: z; see --help."),
                                (["--figure", "fig-x", str(self.run_dir)], "there is no figure 'fig-x' in this run")):
             with contextlib.redirect_stderr(io.StringIO()) as said:
