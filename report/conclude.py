@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from report import claims
+from report import advice, claims, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
                             pairwise)
 from report.stats import aa as aa_stats
@@ -292,6 +292,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "jain": rounded(f.jain), "gap_ns": rounded(f.gap), "visits": f.visits}
             for f in analysis.fairness],
     }
+    result["advice"] = advice.to_rows(standing.places(analysis))
     summary = aa_summary(analysis)
     result["aa"] = {
         "visits": summary.visits, "sd": rounded(summary.sd),

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Advice: who is in front, what is not told apart, and which situation a workload belongs to."""
+
+import dataclasses
+import json
+import math
+import pathlib
+import tempfile
+import unittest
+
+from report import advice, analyse, load, standing
+from report.stats import cells
+from report.testdata import make_testdata
+
+FEATURES = advice.features_of({"keys": {"stream": "uniform"}, "mix": {"load": 95, "store": 5}, "population": 1000,
+                               "regime": "stationary"})
+
+
+def lead_of(table):
+    """Estimates of leads, {(a, b): (effect, half-width)}."""
+    def lead(a, b):
+        effect, half = table[a, b]
+        return cells.Estimate(20, effect, effect - half, effect + half, 0.01)
+    return lead
+
+
+def place(title, scores, half=0.005, delta=0.02, features=FEATURES, threads=1):
+    table = {(a, b): (scores[a] - scores[b], half) for a in scores for b in scores if a != b}
+    return advice.Place("q", title, "stationary", threads, features, delta,
+                        advice.stand(scores, lead_of(table), delta))
+
+
+class Standings(unittest.TestCase):
+
+    def test_alone_equal_and_undecided(self):
+        self.assertEqual(place("p", {"a": 0.3, "b": 0.0}).verdict, advice.ALONE)
+        self.assertEqual(place("p", {"a": 0.005, "b": 0.0}).verdict, advice.EQUAL)
+        self.assertEqual(place("p", {"a": 0.02, "b": 0.0}).verdict, advice.UNDECIDED)
+        self.assertEqual(place("p", {"a": 0.3, "b": 0.0}, half=math.inf).verdict, advice.UNDECIDED)
+
+    def test_front_holds_all_that_are_not_known_to_be_behind(self):
+        p = place("p", {"a": 0.1, "b": 0.09, "c": 0.079, "d": 0.0, "e": -0.5})
+        self.assertEqual(p.front, ("a", "b", "c"))
+        self.assertEqual(p.next.name, "d")
+        self.assertAlmostEqual(p.next.lead, 0.1)
+
+    def test_one_map_is_no_comparison(self):
+        self.assertEqual(advice.stand({"a": 0.0}, lead_of({}), 0.02), ())
+        self.assertEqual(advice.stand({"a": 0.0, "b": math.nan}, lead_of({}), 0.02), ())
+
+
+class Answers(unittest.TestCase):
+
+    def test_alone_everywhere_and_where_it_leads_least(self):
+        found = advice.answer([place("p", {"a": 0.3, "b": 0.0}), place("q", {"a": 0.1, "b": 0.0})])
+        self.assertEqual((found.verdict, found.name, found.front, found.alone), (advice.ALONE, "a", 2, 2))
+        self.assertEqual(found.weakest.title, "q")
+        self.assertEqual(found.rivals, ())
+
+    def test_beaten_somewhere_is_mixed(self):
+        found = advice.answer([place("p", {"a": 0.3, "b": 0.0}), place("q", {"a": 0.2, "b": 0.0}),
+                               place("r", {"a": 0.0, "b": 0.3})])
+        self.assertEqual((found.verdict, found.name, found.front), (advice.MIXED, "a", 2))
+
+    def test_nothing_decided_is_undecided_whatever_leads(self):
+        found = advice.answer([place("p", {"a": 0.02, "b": 0.0}), place("q", {"b": 0.02, "a": 0.0})])
+        self.assertEqual((found.verdict, found.decided), (advice.UNDECIDED, 0))
+        self.assertEqual({found.name, *found.rivals}, {"a", "b"})
+
+    def test_equal_names_its_rivals(self):
+        found = advice.answer([place("p", {"a": 0.003, "b": 0.0, "c": -1})])
+        self.assertEqual((found.verdict, found.name, found.rivals), (advice.EQUAL, "a", ("b",)))
+
+    def test_none_without_a_place(self):
+        self.assertIsNone(advice.answer([]))
+
+    def test_the_order_of_places_does_not_matter(self):
+        some = [place(f"p{i}", {"a": 0.1 * i - 0.3, "b": 0.0, "c": 0.05}) for i in range(7)]
+        first, second = advice.answer(some), advice.answer(some[::-1])
+        self.assertEqual(dataclasses.replace(first, places=()), dataclasses.replace(second, places=()))
+
+
+class Situations(unittest.TestCase):
+
+    def of(self, **workload):
+        base = {"keys": {"stream": "uniform"}, "mix": {"load": 100}, "population": 1000, "regime": "stationary"}
+        found = advice.situation(advice.features_of({**base, **workload}))
+        return found.title, found.detail
+
+    def test_kinds(self):
+        for mix, title in (({"load": 100}, "Reads only"), ({"load": 97, "store": 3}, "Nearly all reads (90 % and more)"),
+                           ({"load": 50, "store": 50}, "Reads and writes (50 to 90 % reads)"),
+                           ({"load": 5, "store": 95}, "Mostly writes")):
+            self.assertEqual(self.of(mix=mix)[0], title)
+        krr = {"stream": "krr", "reuse": 0.2}
+        self.assertEqual(self.of(keys=krr, mix={"load_or_store": 100}, regime="growth")[0],
+                         "Look up or insert, most keys new")
+        self.assertEqual(self.of(keys={**krr, "reuse": 0.9}, mix={"load_or_store": 100}),
+                         ("Look up or insert, most keys seen before", "at a constant size"))
+        self.assertEqual(self.of(keys={"stream": "sequential_new"}, mix={"store": 100}, regime="reserved")[0],
+                         "Filling an empty map")
+
+    def test_details(self):
+        self.assertEqual(self.of(population=10_000_000, keys={"stream": "zipf", "theta": 0.99})[1],
+                         "many keys, some of them popular")
+        self.assertEqual(self.of(key_type="string")[1], "few keys, string keys")
+        self.assertEqual(self.of(mix={"load": 90, "delete": 10})[1], "with delete, few keys")
+
+    def test_an_empty_workload_has_a_situation(self):
+        self.assertTrue(advice.situation(advice.features_of({})).title)
+
+    def test_nearest_is_the_most_alike(self):
+        def at(reads, keys, threads=4):
+            return place(f"{reads} {keys}", {"a": 0.3, "b": 0}, threads=threads, features=dataclasses.replace(
+                FEATURES, reads=reads, keys=keys))
+        some = [at(50, 1000), at(97, 1000), at(100, 1000), at(97, 4_000_000), at(97, 1000, threads=1)]
+        wanted = dataclasses.replace(FEATURES, reads=96, keys=2000)
+        found = advice.nearest(some, wanted, 3)
+        self.assertEqual([p.title for p in found[:1]], ["97 1000"])
+        self.assertEqual({p.threads for p in found}, {4})
+        self.assertEqual(advice.nearest([], wanted, 1), [])
+
+
+class OfARun(unittest.TestCase):
+    """The synthetic run, whose answers are known."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory() as folder:
+            make_testdata.make(pathlib.Path(folder), "full")
+            cls.analysis = analyse.analyse(load.load(folder))
+        cls.places = standing.places(cls.analysis)
+
+    def test_who_is_in_front_is_true(self):
+        decided = 0
+        for p in self.places:
+            if p.verdict != advice.ALONE:
+                continue
+            decided += 1
+            truth = {s.name: make_testdata.effect(p.question, s.name, p.value, p.cell, p.regime, p.threads)
+                     for s in p.standings}
+            self.assertEqual(max(truth, key=truth.get), p.best.name, p)
+            for s in p.standings[1:]:
+                self.assertAlmostEqual(s.lead, truth[p.best.name] - truth[s.name], delta=0.06)
+        self.assertGreater(decided, 15)
+
+    def test_what_is_equal_is_said_to_be_equal_or_undecided(self):
+        # sharded_map is within 0.02 of mutex_map at every number of keys.
+        for p in self.places:
+            if p.question == "key_count" and p.value > 5e5:
+                self.assertNotEqual(p.verdict, advice.ALONE)
+
+    def test_tunables_references_and_oversubscribed_places_stay_out(self):
+        self.assertNotIn("shards", {p.question for p in self.places})
+        self.assertFalse(any(s.name == "null" for p in self.places for s in p.standings))
+        loose = [p for p in self.places if p.oversubscribed]
+        self.assertEqual({p.threads for p in loose}, {4, 8})
+        for _, groups in advice.by_situation(self.places):
+            self.assertFalse(any(p.oversubscribed for ps in groups.values() for p in ps))
+
+    def test_maps_that_break_what_a_map_promises_are_not_recommended(self):
+        for s in self.analysis.run.strategies():
+            if s["name"] == "sync_map":
+                s["linearizable"] = False
+        try:
+            names = {s.name for p in standing.places(self.analysis) for s in p.standings}
+        finally:
+            next(s for s in self.analysis.run.strategies() if s["name"] == "sync_map").pop("linearizable")
+        self.assertNotIn("sync_map", names)
+        self.assertIn("mutex_map", names)
+
+    def test_rows_give_the_same_answers(self):
+        again = advice.from_rows(json.loads(json.dumps(advice.to_rows(self.places))))
+        for (s, groups), (t, others) in zip(advice.by_situation(self.places), advice.by_situation(again)):
+            self.assertEqual(s, t)
+            for threads, own in groups.items():
+                a, b = advice.answer(own), advice.answer(others[threads])
+                self.assertEqual((a.verdict, a.name, a.rivals, a.front, a.alone),
+                                 (b.verdict, b.name, b.rivals, b.front, b.alone))
+
+
+if __name__ == "__main__":
+    unittest.main()
