@@ -158,6 +158,7 @@ class Analysis:
     effects: list[dict[str, Any]]  # per visit and pair, for download
     read: Effects
     ranked: list[Any] | None = None  # of conclude.rank_all
+    placed: list[Any] | None = None  # of standing.places
 
     def used(self, visit: load.Visit) -> bool:
         """Whether the visit has at least one accepted block."""

@@ -32,6 +32,7 @@ class Stretch:
     start: float
     end: float
     names: tuple[str, ...]  # several: not told apart by more than delta
+    decided: bool = True  # of several: whether they are known to be within delta of the best
 
 
 def rounded(value: float | None, digits: int = 5) -> float | None:
@@ -150,23 +151,25 @@ def firm_values(analysis: Analysis, setting: Setting) -> list[float]:
 def _merge(stretches: list[Stretch]) -> list[Stretch]:
     merged: list[Stretch] = []
     for s in stretches:
-        if merged and merged[-1].names == s.names:
-            merged[-1] = Stretch(merged[-1].start, s.end, s.names)
+        if merged and (merged[-1].names, merged[-1].decided) == (s.names, s.decided):
+            merged[-1] = Stretch(merged[-1].start, s.end, s.names, s.decided)
         else:
             merged.append(s)
     return merged
 
 
 def _best(scores: dict[str, tuple[float, float]],
-          delta: float) -> tuple[str, ...]:
-    """Names not beaten by the best by more than delta, best first.
+          delta: float) -> tuple[tuple[str, ...], bool]:
+    """Names not beaten by the best by more than delta, best first, and
+    whether all of them are known to be within delta of it.
 
     `scores`: name -> (effect against the baseline, half-width).
     """
     order = sorted(scores, key=lambda n: (-scores[n][0], n))
     top, half = scores[order[0]]
-    return tuple(n for n in order if n == order[0] or (
-        top - scores[n][0] - math.hypot(half, scores[n][1]) <= delta))
+    lead = {n: (top - scores[n][0], math.hypot(half, scores[n][1])) for n in order[1:]}
+    near = [n for n, (effect, error) in lead.items() if effect - error <= delta]
+    return (order[0], *near), all(lead[n][0] + lead[n][1] < delta for n in near)
 
 
 def winners(analysis: Analysis, setting: Setting,
@@ -197,7 +200,7 @@ def winners(analysis: Analysis, setting: Setting,
                                        cell.estimate.half_width)
             delta = analysis.delta(setting.threads or int(value))
             stretches.append(Stretch(i / len(values), (i + 1) / len(values),
-                                     _best(scores, delta)))
+                                     *_best(scores, delta)))
         return _merge(stretches)
     fits = [(c, *map(np.asarray, c.fit())) for c in own if len(c.fit()[0]) > 1]
     if not fits:
@@ -218,10 +221,10 @@ def winners(analysis: Analysis, setting: Setting,
         scores = {baseline: (0.0, 0.0)}
         scores.update({n: (float(f[i]), float(h[i]))
                        for n, (f, h) in at.items()})
-        names = tuple(sorted(_best(scores, own[0].delta)))
+        names, decided = _best(scores, own[0].delta)
         start = grid[i] if i == 0 else (grid[i - 1] + grid[i]) / 2
         end = grid[i] if i == points - 1 else (grid[i] + grid[i + 1]) / 2
-        stretches.append(Stretch(float(start), float(end), names))
+        stretches.append(Stretch(float(start), float(end), tuple(sorted(names)), decided))
     return _merge(stretches)
 
 

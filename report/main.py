@@ -95,12 +95,10 @@ def _replace(path: pathlib.Path, text: str) -> None:
 def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
     """All figures of a run as SVG documents, by name."""
     paper = render.compose(analyse.analyse(load.load(run_dir)))
-    shown = [p for s in paper.sections for p in [*s.plates, *s.realised]]
-    shown += [p for p in (paper.winner, paper.aa, paper.timeline, paper.layouts) if p]
     # Alone, a figure has no page behind it: give it paper.
     return {p.name: p.svg.replace(
         ">", '><rect width="100%" height="100%" fill="white"/>', 1)
-        for p in shown if p.svg}
+        for p in paper.plates() if p.svg}
 
 
 def _resolve(path: str) -> pathlib.Path:

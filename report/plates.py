@@ -30,6 +30,7 @@ class Plate:
     heading: str = ""
     threads: int = 0  # that it is about; 0: no number of its own
     tall: bool = False
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # the values that are drawn, for download
 
 
 def slug(*parts: Any) -> str:
@@ -229,7 +230,7 @@ def realised_plate(analysis: Analysis, setting: Setting) -> Plate | None:
 
 
 def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
-    """Which strategy is the fastest, along every axis."""
+    """Which strategy is the fastest, along every axis. Rows: stretches as shares of the axis's length."""
     strips = []
     alone: dict[str, float] = {}
     for setting in analysis.settings:
@@ -244,7 +245,7 @@ def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
         strips.append(winners.Strip(
             label, *ends,
             [winners.Stretch(s.start, s.end,
-                             tuple(words.pretty(n) for n in s.names))
+                             tuple(words.pretty(n) for n in s.names), s.decided)
              for s in stretches], axis.name,
             [axis.format(v) for v in conclude.firm_values(analysis, setting)]
             if axis.discrete else []))
@@ -259,11 +260,18 @@ def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
     shares = words.join([f"{n} on {100 * alone[n] / total:.0f} %"
                          for n in order])
     tied = 100 * (1 - sum(alone.values()) / total)
+    open_ = 100 * sum(s.end - s.start for strip in strips for s in strip.stretches if not s.decided) / total
     rest = f"; no one on {tied:.0f} %" if tied >= 0.5 else ""
     text = (f"Alone in front: {shares} of the tested ranges{rest}." if order
             else "No strategy is alone in front anywhere.")
-    return Plate("fig-winners", winners.draw("fig-winners", text, strips,
-                                             looks), [text], True)
+    caption = [text, f"Grey: equal within delta. Hatched, {open_:.0f} % of the ranges: undecided, the intervals of the "
+               "leaders overlap.", f"From the fitted curves of {words.plural(total, 'setting')} against one baseline each; on a discrete "
+               "axis each value has an equal share. Oversubscribed points are left out."]
+    return Plate("fig-winners", winners.draw("fig-winners", " ".join(caption), strips, looks), caption, True, rows=[
+        {"strip": strip.title, "axis": strip.axis, "from": round(s.start, 4), "to": round(s.end, 4),
+         "of": f"{strip.low} to {strip.high}" if strip.low else " ".join(strip.steps), "front": " ".join(s.names),
+         "verdict": "alone" if len(s.names) == 1 else "equal" if s.decided else "undecided"}
+        for strip in strips for s in strip.stretches])
 
 
 def aa_plate(analysis: Analysis) -> Plate | None:

@@ -17,9 +17,9 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import conclude, leading, ledger, plates, proof, views, words
+from report import chooser, conclude, landscape, leading, ledger, plates, proof, standing, views, words
 from report.analyse import Analysis, Setting
-from report.figures import style
+from report.figures import palette, style
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
@@ -53,6 +53,15 @@ class Paper:
     aa: plates.Plate | None
     timeline: plates.Plate | None
     layouts: plates.Plate | None
+    heat: list[plates.Plate]
+    phases: list[plates.Plate]
+    memory: plates.Plate | None
+
+    def plates(self) -> list[plates.Plate]:
+        """All of them, in the order of the page."""
+        shown = [self.winner, *self.heat, *self.phases, self.memory]
+        shown += [p for s in self.sections for p in [*s.plates, *s.folded, *s.realised]]
+        return [p for p in [*shown, self.aa, self.layouts, self.timeline] if p is not None]
 
 
 def looks_of(analysis: Analysis) -> style.Looks:
@@ -66,7 +75,8 @@ def looks_of(analysis: Analysis) -> style.Looks:
                  for v in analysis.run.visits for c in v.contestants]
     return style.Looks(names, first=[
         re.split(r"[:@]", c)[0] for q in analysis.run.questions
-        for c in [*(q.get("baselines") or []), *(q.get("contestants") or [])]])
+        for c in [*(q.get("baselines") or []), *(q.get("contestants") or [])]],
+        families={s["name"]: s.get("family") or "" for s in analysis.run.strategies()})
 
 
 def compose(analysis: Analysis) -> Paper:
@@ -113,10 +123,14 @@ def compose(analysis: Analysis) -> Paper:
              if c["id"] in question["claims"]
              or question["name"] in c["questions"]],
             [t for s in own for t in leading.tables(analysis, s)]))
+    places = standing.places(analysis)
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
                  plates.aa_plate(analysis), plates.timeline_plate(analysis),
-                 plates.layouts_plate(analysis))
+                 plates.layouts_plate(analysis),
+                 landscape.heat_plates(analysis, places, looks),
+                 landscape.phase_plates(analysis, places, looks),
+                 landscape.memory_plate(analysis, looks))
 
 
 def _baselines(analysis: Analysis, setting: Setting) -> list[str]:
@@ -237,6 +251,8 @@ def render(paper: Paper) -> Page:
     env = environment()
     env.filters["prose"] = prose_filter(names_of(analysis))
     env.filters["pretty"] = words.pretty
+    env.filters["themed"] = lambda svg: markupsafe.Markup(palette.themed(svg))
+    env.filters["csv"] = lambda rows: _uri("text/csv", _csv(rows))
     env.globals["plural"] = words.plural
     env.filters["sentence"] = words.sentence
     env.globals["count"] = words.count
@@ -246,6 +262,7 @@ def render(paper: Paper) -> Page:
     tables = [("effects.json", "application/json", json.dumps(
         analysis.effects, separators=(",", ":"))),
               ("effects.csv", "text/csv", _csv(analysis.effects))]
+    places = standing.places(analysis)
     beside = sum(len(text) for _, _, text in tables) > EMBEDDED
     context = {
         "meta": run.meta, "run": run, "paper": paper,
@@ -270,8 +287,13 @@ def render(paper: Paper) -> Page:
         "mutants": proof.mutants(run.meta["proof"]),
         "footprints": proof.memory(run.meta["proof"]),
         "badges": proof.badges(run.meta["proof"]),
-        "colours": {s["name"]: looks[s["name"]].colour
+        # The style sheet's variables; those of figures are the same.
+        "colours": {s["name"]: palette.VARIABLES[looks[s["name"]].colour][0]
                     for s in run.strategies()},
+        "chooser": chooser.chooser(analysis, places, paper.anchors),
+        "pairs": landscape.rows_of(analysis, places),
+        "light": palette.style_sheet(dark=False),
+        "dark": palette.style_sheet(dark=True),
         "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],

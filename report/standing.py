@@ -131,8 +131,14 @@ def _fitted(curve: Curve, axis: Any, at: float) -> cells.Estimate | None:
 
 
 def places(analysis: Analysis) -> list[Place]:
-    """All places of the run in the order of its questions, oversubscribed ones included. Questions about a tunable of
-    one map have none."""
+    """All places of the run in the order of its questions, oversubscribed ones included; worked out once. Questions about
+    a tunable of one map have none."""
+    if analysis.placed is None:
+        analysis.placed = _places(analysis)
+    return analysis.placed
+
+
+def _places(analysis: Analysis) -> list[Place]:
     skip = set(unfit(analysis))
     result: list[Place] = []
     for setting in analysis.settings:

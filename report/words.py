@@ -80,6 +80,16 @@ def where(regime: str, threads: int, names: Mapping[int, str]) -> str:
     return ", ".join(parts)
 
 
+def capital_word(text: str) -> str:
+    """With a capital letter; nothing else changes."""
+    return text[:1].upper() + text[1:]
+
+
+def question_name(name: str) -> str:
+    """A question as a label: "read share"."""
+    return name.replace("_", " ")
+
+
 def percent(sd: float) -> str:
     """A standard deviation of log ratios: "0.43 %"."""
     return f"{100 * sd:.2g} %"
@@ -255,7 +265,7 @@ def _size(effect: float) -> float:
 
 
 def findings(analysis: Analysis, anchors: dict[tuple, str],
-             claims: list[dict[str, Any]], most: int = 9) -> list[Finding]:
+             claims: list[dict[str, Any]], most: int = 5) -> list[Finding]:
     """The strongest results first; a pair's settings share one sentence.
 
     `anchors` maps (question, regime, threads, b) to the figure that shows it.
@@ -352,12 +362,12 @@ def _cell_findings(analysis: Analysis, questions: dict[str, Any],
 
 
 def _varied(found: list[Finding], most: int) -> list[Finding]:
-    """The strongest, but no more than three that lead to one figure."""
+    """The strongest, but no more than two that lead to one figure."""
     chosen, used = [], {}
     for finding in found:
         key = ("claims" if finding.href.startswith("claim-")
                else finding.href)
-        if used.get(key, 0) < 3 and len(chosen) < most:
+        if used.get(key, 0) < 2 and len(chosen) < most:
             used[key] = used.get(key, 0) + 1
             chosen.append(finding)
     return chosen

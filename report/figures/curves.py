@@ -9,7 +9,7 @@ from typing import Callable, Sequence
 
 import numpy as np
 
-from report.figures import style
+from report.figures import palette, style
 
 
 @dataclasses.dataclass
@@ -65,7 +65,7 @@ def limits(series: Sequence[Series], levels: Sequence[float],
 
 def _draw_series(ax, s: Series, look: style.Look, scale: Scale) -> None:
     place = np.vectorize(scale.place, otypes=[float])
-    fill = look.colour if look.filled else "white"
+    fill = look.colour if look.filled else palette.WHITE
     if len(s.x):
         dots = style.drawn(len(s.x))
         ax.plot(place([s.x[i] for i in dots]), [s.effect[i] for i in dots],
@@ -82,8 +82,8 @@ def _draw_series(ax, s: Series, look: style.Look, scale: Scale) -> None:
         for x, y, lo, hi, odd in zip(grid, s.fit, s.low, s.high, loose):
             ax.plot([x, x], [lo, hi], color=look.colour, linewidth=2.2,
                     solid_capstyle="butt", zorder=4, alpha=0.45 if odd else 1)
-            ax.plot([x], [y], marker=look.marker, markersize=5.5,
-                    markerfacecolor="white" if odd else fill,
+            ax.plot([x], [y], linestyle="none", marker=look.marker, markersize=5.5,
+                    markerfacecolor=palette.WHITE if odd else fill,
                     markeredgecolor=look.colour, markeredgewidth=1.1, zorder=5)
     else:
         ax.fill_between(grid, s.low, s.high, color=look.colour, alpha=0.16,
@@ -95,12 +95,12 @@ def _draw_series(ax, s: Series, look: style.Look, scale: Scale) -> None:
                 markeredgecolor=look.colour, zorder=5)
     for w in s.whiskers:
         low, mid, high = (scale.place(v) for v in (w.low, w.estimate, w.high))
-        ax.plot([low, high], [w.level] * 2, color="white", linewidth=6.4,
+        ax.plot([low, high], [w.level] * 2, color=palette.WHITE, linewidth=6.4,
                 solid_capstyle="butt", zorder=6)
         ax.plot([low, high], [w.level] * 2, color=look.colour, linewidth=4,
                 solid_capstyle="butt", zorder=7)
-        ax.plot([mid], [w.level], marker="d", markersize=7.5, zorder=8,
-                markerfacecolor="white", markeredgecolor=look.colour,
+        ax.plot([mid], [w.level], linestyle="none", marker="d", markersize=7.5, zorder=8,
+                markerfacecolor=palette.WHITE, markeredgecolor=look.colour,
                 markeredgewidth=1.5)
 
 
@@ -114,7 +114,7 @@ def _background(ax, delta: float, levels: dict[float, str],
     if loose_from is not None:
         right = ax.get_xlim()[1]
         ax.axvspan(scale.place(loose_from), right, facecolor="none",
-                   edgecolor="#dcdcdc", hatch="////", linewidth=0, zorder=0)
+                   edgecolor=palette.LOOSE, hatch="////", linewidth=0, zorder=0)
         ax.text(right, 1.01, "oversubscribed", transform=(
             ax.get_xaxis_transform()), ha="right", va="bottom", fontsize=7.5,
                 color=style.SOFT)

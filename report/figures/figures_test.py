@@ -2,10 +2,11 @@
 """Figures: stable to the byte, one look per strategy, labels that keep apart."""
 
 import math
+import re
 import unittest
 import xml.etree.ElementTree
 
-from report.figures import curves, forest, quality, style, winners
+from report.figures import curves, forest, heat, palette, quality, style, winners
 
 
 class Spread(unittest.TestCase):
@@ -67,11 +68,69 @@ class Look(unittest.TestCase):
         self.assertEqual(len({(looks[n].colour, looks[n].marker,
                                looks[n].dash) for n in names}), len(names))
 
+    def test_families_share_a_hue_and_nothing_else(self):
+        families = {f"lock_{i}": "lock" for i in range(9)} | {f"peer_{i}": "peer" for i in range(9)}
+        looks = style.Looks(families, families=families)
+        locks, peers = ({looks[n].colour for n in families if families[n] == f} for f in ("lock", "peer"))
+        self.assertLessEqual(locks, set(palette.shades("lock")))
+        self.assertFalse(locks & peers)
+        self.assertEqual(len({(looks[n].colour, looks[n].marker) for n in families}), len(families))
+
     def test_variants_share_the_colour(self):
         looks = style.Looks(self.NAMES)
         variant = looks["a_map:shards=4@batch"]
         self.assertEqual(variant.colour, looks["a_map"].colour)
         self.assertFalse(variant.filled)
+
+
+class Themes(unittest.TestCase):
+
+    def test_all_that_is_written_can_be_read_in_both_themes(self):
+        strategies = {c for family in [*palette.HUES, ""] for c in palette.shades(family)}
+        for colour in strategies | {palette.INK, palette.SOFT, palette.BAD}:
+            self.assertGreaterEqual(palette.contrast(colour, palette.PAPER), 4.5, colour)
+            self.assertGreaterEqual(palette.contrast(palette.for_dark(colour), palette.DARK_PAPER), 4.5, colour)
+        for colour, ink in zip(palette.HEAT, palette.HEAT_INK):
+            self.assertGreaterEqual(palette.contrast(colour, ink), 4.5)
+            dark = palette.VARIABLES[colour][1]
+            self.assertGreaterEqual(palette.contrast(dark, palette.for_dark(ink)), 4.5)
+
+    def test_families_differ_for_the_colour_blind(self):
+        # Simulated by Vienot, Brettel and Mollon (1999): red and green cones give the same.
+        first = {hue[0] for hue in palette.HUES.values()}
+        for a in first:
+            for b in first - {a}:
+                for seen in (_protan, _deutan):
+                    far = sum((x - y)**2 for x, y in zip(seen(a), seen(b)))**0.5
+                    self.assertGreater(far, 0.05, (a, b))
+
+    def test_every_colour_of_a_drawing_becomes_a_variable(self):
+        svg = palette.themed(_curve("fig-x"))
+        seen = svg.replace("stroke: #000000; stroke-opacity: 0", "")
+        self.assertEqual(re.findall(r"#[0-9a-f]{6}\b", re.sub(r">[^<]*<", "><", seen)), [])
+        self.assertIn("fill: var(--ink)", svg)
+        self.assertEqual(palette.themed("<text fill='#1b1b1b'>#1b1b1b</text>"),
+                         "<text fill='var(--ink)'>#1b1b1b</text>")
+
+    def test_a_style_sheet_has_every_variable_once(self):
+        for dark in (False, True):
+            names = re.findall(r"--([a-z0-9]+):", palette.style_sheet(dark))
+            self.assertEqual(sorted(names), sorted(name for name, _ in palette.VARIABLES.values()))
+            self.assertEqual(len(names), len(set(names)))
+
+
+def _linear(colour):
+    return [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055)**2.4 for v in palette.rgb(colour)]
+
+
+def _protan(colour):
+    r, g, b = _linear(colour)
+    return 0.1124 * r + 0.8876 * g, 0.1124 * r + 0.8876 * g, 0.0040 * r - 0.0040 * g + b
+
+
+def _deutan(colour):
+    r, g, b = _linear(colour)
+    return 0.2928 * r + 0.7072 * g, 0.2928 * r + 0.7072 * g, -0.0223 * r + 0.0223 * g + b
 
 
 def _curve(name: str, **changes) -> str:
@@ -119,10 +178,40 @@ class Drawings(unittest.TestCase):
     def test_winners(self):
         strip = winners.Strip("t", "0", "1", [
             winners.Stretch(0, 0.6, ("a_map",)),
-            winners.Stretch(0.6, 1, ("a_map", "b_map"))])
+            winners.Stretch(0.6, 0.8, ("a_map", "b_map")),
+            winners.Stretch(0.8, 1, ("a_map", "b_map"), False)])
         svg = winners.draw("w", "t", [strip], style.Looks(["a_map", "b_map"]))
         self._check(svg, "w")
-        self.assertIn("tie: a_map, b_map", svg)
+        self.assertIn("equal: 2 maps", svg)
+        self.assertIn(">undecided<", svg)
+        self.assertEqual(svg.count("<pattern"), 1)  # what is undecided is hatched, what is equal is not
+
+    def test_phases(self):
+        grid = winners.Grid("g", ["1K", "1M"], ["0 %", "50 %"], "keys", "writes", [
+            winners.Region(0, 0, ("a_map",), True, "1.20×"), winners.Region(1, 0, ("a_map", "b_map"), True),
+            winners.Region(0, 1, ("a_map", "b_map"), False), winners.Region(1, 1, ("<b>&",), True)])
+        svg = winners.phases("p", "t", [grid], style.Looks(["a_map", "b_map"]))
+        self._check(svg, "p")
+        self.assertIn("1.20×", svg)
+        self.assertIn("&lt;b&gt;&amp;", svg)
+        self.assertEqual(svg.count("<pattern"), 1)
+
+    def test_heat(self):
+        columns = [heat.Column("q", "first"), heat.Column("q", "second")]
+        tiles = {("a_map", 0): heat.Tile(0.0, heat.BEST), ("b_map", 0): heat.Tile(0.01, heat.EQUAL),
+                 ("b_map", 1): heat.Tile(0.3, heat.OPEN), ("a_map", 1): heat.Tile(3.0, heat.BEHIND)}
+        svg = heat.draw("h", "t", ["a_map", "b_map"], columns, tiles, style.Looks(["a_map", "b_map"]))
+        self._check(svg, "h")
+        for text in (">●<", ">1.01<", ">1.35?<", ">20<"):
+            self.assertIn(text, svg)
+        self.assertEqual(svg.count("<pattern"), 1)
+        self.assertEqual([heat.bin_of(math.log(v)) for v in (1, 1.05, 1.06, 2, 5, 6)], [0, 0, 1, 3, 4, 5])
+
+    def test_memory(self):
+        svg = heat.memory("m", "t", [heat.Bar("a_map", 20, 24, 30), heat.Bar("b_map", 64, 64, 64)],
+                          style.Looks(["a_map", "b_map"]), 16)
+        self._check(svg, "m")
+        self.assertIn("bytes per entry", svg)
 
     def test_quality(self):
         self._check(quality.aa("q", "t", {"a": [0.01, -0.01]}, {"a": 0.02}),

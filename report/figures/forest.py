@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Sequence
 
-from report.figures import style
+from report.figures import palette, style
 
 
 _LEFT, _RIGHT = 1.62, 2.45  # inches beside the plot: names, numbers
@@ -76,9 +76,9 @@ def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
             if finite:
                 ax.plot([row.low, row.high], [y, y], color=colour,
                         linewidth=2.4, solid_capstyle="butt", zorder=3)
-            ax.plot([row.effect], [y], marker=look.marker, markersize=5.2,
+            ax.plot([row.effect], [y], linestyle="none", marker=look.marker, markersize=5.2,
                     markerfacecolor=(colour if decided and look.filled
-                                     else "white"),
+                                     else palette.WHITE),
                     markeredgecolor=colour, zorder=4)
             ax.text(1 + 0.1 / inner, y, f"{style.fine(math.exp(row.effect))}×", transform=across,
                     ha="left", va="center", fontsize=8, clip_on=False)

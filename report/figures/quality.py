@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Sequence
 
-from report.figures import style
+from report.figures import palette, style
 
 
 @style.drawing
@@ -32,7 +32,7 @@ def aa(name: str, title: str, groups: dict[str, Sequence[float]],
         for value in [shown[i] for i in style.drawn(len(shown))]:
             level = seen.get(round(value / step), 0)
             seen[round(value / step)] = level + 1
-            ax.plot([value], [row + 0.8 - 0.12 * (level % 6)], marker="o",
+            ax.plot([value], [row + 0.8 - 0.12 * (level % 6)], linestyle="none", marker="o",
                     markersize=3.4, color=style.INK, alpha=0.75,
                     markeredgewidth=0)
         ax.text(-0.015, row + 0.5, label, transform=ax.get_yaxis_transform(),
@@ -149,8 +149,8 @@ class Tick:
     status: str
 
 
-_STATUS = {"invalid": ("X", "#c1121f"), "crashed": ("x", "#c1121f"),
-           "hung": ("s", "#c1121f"), "lost": ("|", style.INK),
+_STATUS = {"invalid": ("X", palette.BAD), "crashed": ("x", palette.BAD),
+           "hung": ("s", palette.BAD), "lost": ("|", style.INK),
            "interrupted": ("|", style.INK), "refused": ("v", style.SOFT)}
 
 
@@ -189,7 +189,7 @@ def timeline(name: str, title: str, ticks: Sequence[Tick]) -> str:
     for t in bad:
         seen[t.status] = seen.get(t.status, 0) + 1
     for t in [bad[i] for i in style.drawn(len(bad))]:
-        marker, colour = _STATUS.get(t.status, ("x", "#c1121f"))
+        marker, colour = _STATUS.get(t.status, ("x", palette.BAD))
         ax.plot([t.minute], [top], marker=marker, markersize=6,
                 color=colour, clip_on=False, linestyle="none")
     key = "   ".join(f"{_GLYPH.get(_STATUS.get(s, ('x', ''))[0], '×')} {s} "

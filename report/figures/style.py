@@ -15,7 +15,7 @@ import io
 import math
 import random
 import re
-from typing import Iterable, Sequence
+from typing import Iterable, Mapping, Sequence
 
 import matplotlib
 
@@ -24,18 +24,9 @@ matplotlib.use("svg")
 # pylint: disable=wrong-import-position
 from matplotlib import figure as mpl_figure  # noqa: E402
 
-INK = "#1b1b1b"
-PAPER = "#fffefb"  # the page's own
-SOFT = "#6b6b6b"
-RULE = "#c9c6bf"
-STRIP = "#efece4"  # the +-delta strip: "no difference that matters"
-UNDECIDED = "#b9b9b9"
+from report.figures import palette  # noqa: E402
+from report.figures.palette import INK, PAPER, RULE, SOFT, STRIP, UNDECIDED  # noqa: E402,F401
 
-# Distinguishable with the common colour vision deficiencies (after Okabe and
-# Ito, and Tol), all dark enough for a thin line on white.
-_COLOURS = ("#0072b2", "#b07800", "#00845a", "#aa3377", "#2f2f7f", "#3d93c9",
-            "#5b8f00", "#d55e00", "#6b1a3d", "#5f5f5f")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
 _DASHES = ("solid", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.2, 1.4)))
 
 FONTS = ("'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', "
@@ -84,28 +75,31 @@ class Look:
 
 
 class Looks:
-    """Colour and marker of every contestant, by the order of strategy names.
+    """Colour and marker of every contestant: the hue is its family's.
 
-    There are more strategies than colours; those named `first` get theirs
-    before the others, so that they differ from one another as far as can be.
-    A tuned or batched variant keeps the colour and marker of its strategy and
-    is drawn hollow.
+    Within a family shades and markers go by name, those of `first` before the others, so that they differ from one
+    another as far as can be; no two strategies of a family share both. A tuned or batched variant keeps the colour and
+    marker of its strategy and is drawn hollow.
     """
 
-    def __init__(self, strategies: Iterable[str], first: Iterable[str] = ()):
+    def __init__(self, strategies: Iterable[str], first: Iterable[str] = (), families: Mapping[str, str] | None = None):
         known = set(strategies) - {"null"}
         chosen = known & set(first)
-        self._order = {name: i for i, name in enumerate(
-            [*sorted(chosen), *sorted(known - chosen)])}
+        families = families or {}
+        self._looks: dict[str, Look] = {}
+        taken: dict[tuple[str, ...], int] = {}
+        for name in [*sorted(chosen), *sorted(known - chosen)]:
+            family = families.get(name, "")
+            shades = palette.shades(family)
+            k = taken[shades] = taken.get(shades, -1) + 1
+            marker = palette.MARKERS[(k + palette.first_marker(family)) % len(palette.MARKERS)]
+            self._looks[name] = Look(shades[k % len(shades)], marker,
+                                     _DASHES[(k // len(shades)) % len(_DASHES)], True)
 
     def __getitem__(self, contestant: str) -> Look:
         name = re.split(r"[:@]", contestant)[0]
-        if name not in self._order:
-            return Look(SOFT, "o", "solid", name == contestant)
-        i = self._order[name]
-        return Look(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)],
-                    _DASHES[(i // len(_COLOURS)) % len(_DASHES)],
-                    name == contestant)
+        look = self._looks.get(name, Look(SOFT, "o", "solid", True))
+        return dataclasses.replace(look, filled=name == contestant)
 
 
 MOST_DOTS = 200  # of one contestant in one figure: more hide one another and make the page heavy
@@ -238,3 +232,16 @@ def spread(positions: Sequence[float], gap: float, low: float,
         for k, i in enumerate(pool):
             result[i] = start + k * gap
     return result
+
+
+def clipped(text: str, most: float) -> str:
+    """`text` in at most `most` characters."""
+    return text if len(text) <= most else text[:max(1, int(most) - 1)].rstrip() + "…"
+
+
+def broken(text: str, most: int) -> str:
+    """A name in two lines of at most `most` characters, broken behind a mark; empty when it does not fit."""
+    for at in range(min(most, len(text) - 1), 0, -1):
+        if text[at - 1] in "_:@ " and len(text) - at <= most:
+            return text[:at] + "\n" + text[at:]
+    return ""
