@@ -15,7 +15,7 @@ from report import advice, words
 from report.advice import Place
 from report.analyse import Analysis, make_axis
 from report.figures import heat, style, winners
-from report.plates import Plate
+from report.plates import Plate, digits, speed
 from report.stats.axis import format_count
 
 MOST_ROWS = 30  # maps in the heat map; the table beside it has all
@@ -94,8 +94,8 @@ def _heat(analysis: Analysis, here: list[Place], threads: int, looks: style.Look
             if s.name in drawn and math.isfinite(s.lead):
                 tiles[s.name, c] = heat.Tile(max(s.lead, 0.0), state)
             table.append({"map": s.name, "question": p.question, "place": p.title, "regime": p.regime,
-                          "threads": threads, "times_as_slow": _ratio(s.lead), "low": _ratio(s.low),
-                          "high": _ratio(s.high), "state": state, "visits": s.visits})
+                          "threads": threads, "times_as_slow": speed(s.lead), "low": speed(s.low),
+                          "high": speed(s.high), "state": state, "visits": s.visits})
     near = {n: sum((n, c) in tiles and tiles[n, c].lead <= NEAR for c in range(len(shown))) for n in drawn}
     top = max(near, key=lambda n: (near[n], -drawn.index(n)))
     undecided = sum(p.verdict == advice.UNDECIDED for p in shown)
@@ -109,10 +109,6 @@ def _heat(analysis: Analysis, here: list[Place], threads: int, looks: style.Look
         caption.append(f"{len(rows) - len(drawn)} slower maps are in the values only.")
     svg = heat.draw(name := f"fig-heat-{threads}", " ".join(caption), drawn, columns, tiles, looks)
     return Plate(name, svg, caption, True, "", threads, rows=table)
-
-
-def _ratio(lead: float) -> float | str:
-    return float(f"{math.exp(lead):.4g}") if abs(lead) < 100 else ""
 
 
 # What may span a phase diagram: what it is, its value in a place, and how it is written.
@@ -204,8 +200,8 @@ def _phases(name: str, grids: list[winners.Grid], own: list[Place], looks: style
     caption = [first, f"{words.count(equal)} are equal within delta (grey) and {words.count(undecided)} undecided (hatched): "
                "these visits do not tell. Numbers: how many times as fast as the next.", f"{_visits(own)} a region."]
     table = [{"question": p.question, "place": p.title, "regime": p.regime, "threads": p.threads, "verdict": p.verdict,
-              "front": " ".join(p.front), "lead": _ratio(p.next.lead) if p.next else "",
-              "low": _ratio(p.next.low) if p.next else "", "high": _ratio(p.next.high) if p.next else "",
+              "front": " ".join(p.front), "lead": speed(p.next.lead) if p.next else "",
+              "low": speed(p.next.low) if p.next else "", "high": speed(p.next.high) if p.next else "",
               "over": p.next.name if p.next else "", "visits": p.best.visits} for p in own]
     return Plate(name, winners.phases(name, " ".join(caption), grids, looks), caption, True, rows=table)
 
@@ -230,14 +226,10 @@ def memory_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
                f"{style.number(most.middle / least.middle)} times as much.",
                f"Marker: median of {words.plural(count, 'reading')} over all integer-keyed workloads of the run; bar: least to "
                f"most, which vary with the number of keys. The dashed line is the {ENTRY_BYTES} bytes of a key and its value."]
-    table = [{"map": b.name, "least": _digits(b.least), "median": _digits(b.middle), "most": _digits(b.most),
+    table = [{"map": b.name, "least": digits(b.least), "median": digits(b.middle), "most": digits(b.most),
               "readings": len(seen[b.name])} for b in bars]
     return Plate("fig-memory", heat.memory("fig-memory", " ".join(caption), bars, looks, ENTRY_BYTES), caption,
                  tall=len(bars) > 8, rows=table)
-
-
-def _digits(value: float) -> float:
-    return float(f"{value:.4g}")
 
 
 def anchor(place: Place, anchors: dict[tuple, str]) -> str:

@@ -139,8 +139,41 @@ def curve_plates(analysis: Analysis, setting: Setting,
         if most > style.MOST_DOTS:
             sentences.append(f"Of a map's up to {words.plural(most, 'visit')}, {style.MOST_DOTS} are drawn as dots.")
         result.append(Plate(name, svg, sentences, len(drawn) > 1,
-                            setting.label, setting.threads))
+                            setting.label, setting.threads, rows=_curve_rows(group, axis)))
     return result
+
+
+def _curve_rows(curves: list[Curve], axis: Any) -> list[dict[str, Any]]:
+    """What a figure of curves draws besides the visits, which effects.csv has: fits, cells and crossings."""
+    rows = []
+
+    def row(curve: Curve, what: str, x: float | None, effect: float, low: Any, high: Any, visits: int) -> None:
+        rows.append({"map": words.pretty(curve.a), "baseline": curve.b, "what": what, axis.name: digits(x, 6),
+                     "times_as_fast": speed(effect), "low": low, "high": high, "visits": visits})
+
+    for c in curves:
+        if axis.discrete:
+            for cell in c.cells:
+                e = cell.estimate
+                row(c, "cell", cell.value, e.effect, speed(e.low), speed(e.high), e.visits)
+        else:
+            for x, fit, low, high in zip(*c.fit()):
+                row(c, "fit", x, fit, speed(low), speed(high), len(c.x))
+        for result, level in [(c.result, 0.0)] + [(lv.result, math.log(lv.spec["speedup"])) for lv in c.levels]:
+            if result is not None and result.verdict == "crossover":
+                row(c, "crossing, interval along the axis", result.estimate, level, digits(result.low, 6),
+                    digits(result.high, 6), result.visits)
+    return rows
+
+
+def digits(value: float | None, most: int = 4) -> float | str:
+    """For tables to download: `most` significant digits, empty when unknown."""
+    return float(f"{value:.{most}g}") if value is not None and math.isfinite(value) else ""
+
+
+def speed(effect: float) -> float | str:
+    """A log ratio as a ratio of speeds, for tables to download."""
+    return digits(math.exp(effect)) if abs(effect) < 100 else ""
 
 
 def folded(plates: list[Plate], names: Mapping[int, str]) -> list[Plate]:
@@ -184,7 +217,11 @@ def cell_plates(analysis: Analysis, question: dict[str, Any],
         sentences = words.cells_sentences(
             list(groups.values()), question, b, analysis.thread_names)
         svg = forest.draw(name, " ".join(sentences), drawn, looks, b)
-        result.append(Plate(name, svg, sentences, tall=len(drawn) > 8))
+        result.append(Plate(name, svg, sentences, tall=len(drawn) > 8, rows=[{
+            "map": c.a, "baseline": b, "place": words.cell_title(question, c), "regime": c.regime,
+            "threads": c.threads, "times_as_fast": speed(c.estimate.effect), "low": speed(c.estimate.low),
+            "high": speed(c.estimate.high), "verdict": c.verdict, "visits": c.estimate.visits}
+            for cells in groups.values() for c in cells]))
     return result
 
 
@@ -226,7 +263,8 @@ def realised_plate(analysis: Analysis, setting: Setting) -> Plate | None:
     ticks = nice_ticks(axis)
     svg = quality.realised(name, text, moving, axis.to_unit, ticks,
                            axis.format, axis.name)
-    return Plate(name, svg, [text])
+    return Plate(name, svg, [text], rows=[{axis.name: digits(x, 6), "figure": m.title, "value": digits(y)}
+                                          for m in moving for x, y in zip(m.x, m.y)])
 
 
 def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
@@ -287,8 +325,8 @@ def aa_plate(analysis: Analysis) -> Plate | None:
                  f"{100 * summary.sd:.2g} %")
     svg = quality.aa("fig-aa", text, {g.label: g.effects for g in analysis.aa},
                      {g.label: g.delta for g in analysis.aa})
-    return Plate("fig-aa", svg, [text, words.capital(more)],
-                 tall=len(analysis.aa) > 8)
+    return Plate("fig-aa", svg, [text, words.capital(more)], tall=len(analysis.aa) > 8, rows=[
+        {"map": g.label, "delta": digits(g.delta), "effect": digits(e)} for g in analysis.aa for e in g.effects])
 
 
 LAYOUT_ROWS = 8  # cells in the figure of layouts
@@ -311,7 +349,9 @@ def layouts_plate(analysis: Analysis) -> Plate | None:
              if len(shown) < len(rows) else "All cells with enough visits")
     more = (f"{which}: each number is a layout, at its mean less that of all; the band is twice the error that "
             "such a mean has from the visits alone")
-    return Plate("fig-layouts", quality.layouts("fig-layouts", text, shown), [text, words.capital(more)])
+    return Plate("fig-layouts", quality.layouts("fig-layouts", text, shown), [text, words.capital(more)], rows=[
+        {"pair": r.pair, "place": r.place, "layout": n, "mean_effect": digits(m), "error": digits(r.error)}
+        for r in shown for n, m in sorted(r.means.items())])
 
 
 def _minutes(at: str, first: datetime.datetime | None) -> tuple[
@@ -346,5 +386,6 @@ def timeline_plate(analysis: Analysis) -> Plate | None:
     text = (f"{words.plural(rejected, 'block')} of {words.count(total)} "
             f"rejected ({share:.1f} %), {words.plural(failed, 'visit')} of "
             f"{words.count(len(ticks))} without a usable end.")
-    return Plate("fig-timeline", quality.timeline("fig-timeline", text, ticks),
-                 [text])
+    return Plate("fig-timeline", quality.timeline("fig-timeline", text, ticks), [text], rows=[
+        {"minute": digits(t.minute), "rejected_share": digits(t.rejected), "status": t.status}
+        for t in ticks if t.rejected or t.status != "ok"])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures: stable to the byte, one look per strategy, labels that keep apart."""
 
+import itertools
 import math
 import re
 import unittest
@@ -96,13 +97,12 @@ class Themes(unittest.TestCase):
             self.assertGreaterEqual(palette.contrast(dark, palette.for_dark(ink)), 4.5)
 
     def test_families_differ_for_the_colour_blind(self):
-        # Simulated by Vienot, Brettel and Mollon (1999): red and green cones give the same.
+        """In CIE Lab, of which 2 is just noticeable side by side; without red or green cones after Vienot et al. 1999."""
         first = {hue[0] for hue in palette.HUES.values()}
-        for a in first:
-            for b in first - {a}:
-                for seen in (_protan, _deutan):
-                    far = sum((x - y)**2 for x, y in zip(seen(a), seen(b)))**0.5
-                    self.assertGreater(far, 0.05, (a, b))
+        for theme, least in ((str, 12), (palette.for_dark, 8)):
+            for a, b in itertools.combinations(sorted(first), 2):
+                for cones in ((1, 0, 0.0), (0.1124, 0.8876, 0.0040), (0.2928, 0.7072, -0.0223)):
+                    self.assertGreater(math.dist(_lab(theme(a), *cones), _lab(theme(b), *cones)), least, (a, b, cones))
 
     def test_every_colour_of_a_drawing_becomes_a_variable(self):
         svg = palette.themed(_curve("fig-x"))
@@ -119,18 +119,15 @@ class Themes(unittest.TestCase):
             self.assertEqual(len(names), len(set(names)))
 
 
-def _linear(colour):
-    return [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055)**2.4 for v in palette.rgb(colour)]
-
-
-def _protan(colour):
-    r, g, b = _linear(colour)
-    return 0.1124 * r + 0.8876 * g, 0.1124 * r + 0.8876 * g, 0.0040 * r - 0.0040 * g + b
-
-
-def _deutan(colour):
-    r, g, b = _linear(colour)
-    return 0.2928 * r + 0.7072 * g, 0.2928 * r + 0.7072 * g, -0.0223 * r + 0.0223 * g + b
+def _lab(colour, red, green, blue):
+    """CIE Lab of a colour as seen when red and green cones respond alike; red = 1: as seen by most."""
+    r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055)**2.4 for v in palette.rgb(colour))
+    if red < 1:
+        r, g, b = red * r + green * g, red * r + green * g, blue * (r - g) + b
+    x, y, z = ((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505, 0.2126 * r + 0.7152 * g + 0.0722 * b,
+               (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089)
+    x, y, z = (t**(1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in (x, y, z))
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def _curve(name: str, **changes) -> str:

@@ -31,14 +31,15 @@ HEAT = ("#08458c", "#3f79b8", "#79a7d3", "#aecbe5", "#d5e3ef", "#eef1f2")
 _HEAT_DARK = ("#9cc7f5", "#5f97d0", "#376594", "#2d5178", "#243b54", "#1f2a36")
 HEAT_INK = (WHITE, WHITE, INK, INK, INK, INK)
 
-# Shades of a hue that differ in tone too, so that two of a family can be told apart. Distinct to the colour-blind across
-# families by lightness and by the blue-yellow axis; after Okabe and Ito, darkened until text in them can be read.
+# Shades of a hue that differ in tone too, so that two of a family can be told apart. The first shades of families are
+# distinct to the colour-blind as well, by lightness and along the blue-yellow axis; after Okabe and Ito, darkened until
+# text in them can be read.
 _BLUE = ("#0069a6", "#2b3f9e", "#3a6a80")
 _GREEN = ("#00704d", "#4a6b00", "#0b5f5f")
 _ORANGE = ("#b84300", "#8a5a00", "#7d2a1a", "#9a5b3a")
-_VIOLET = ("#7a3fa8", "#44308a", "#9a3d8f", "#6a5298")
+_VIOLET = ("#44308a", "#7a3fa8", "#9a3d8f", "#6a5298")
 _CRIMSON = ("#b8427a", "#b01842", "#7c1c4a")
-_OLIVE = ("#6a6500", "#574a1c", "#7a6230")
+_OLIVE = ("#574a1c", "#6a6500", "#7a6230")
 _GREY = ("#3c3c3c", "#6e665c", "#5f5f5f")
 
 HUES = {
