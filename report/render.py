@@ -226,10 +226,16 @@ def summary(paper: Paper) -> dict[str, Any]:
 
 
 def environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    """Of all pages, with what their style sheet and their figures need."""
+    env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True)
+    env.globals["light"] = palette.style_sheet(dark=False)
+    env.globals["dark"] = palette.style_sheet(dark=True)
+    env.filters["themed"] = lambda svg: markupsafe.Markup(palette.themed(svg))
+    env.filters["csv"] = lambda rows: _uri("text/csv", _csv(rows))
+    return env
 
 
 BESIDE = ("effects.json", "effects.csv")
@@ -251,8 +257,6 @@ def render(paper: Paper) -> Page:
     env = environment()
     env.filters["prose"] = prose_filter(names_of(analysis))
     env.filters["pretty"] = words.pretty
-    env.filters["themed"] = lambda svg: markupsafe.Markup(palette.themed(svg))
-    env.filters["csv"] = lambda rows: _uri("text/csv", _csv(rows))
     env.globals["plural"] = words.plural
     env.filters["sentence"] = words.sentence
     env.globals["count"] = words.count
@@ -292,8 +296,6 @@ def render(paper: Paper) -> Page:
                     for s in run.strategies()},
         "chooser": chooser.chooser(analysis, places, paper.anchors),
         "pairs": landscape.rows_of(analysis, places),
-        "light": palette.style_sheet(dark=False),
-        "dark": palette.style_sheet(dark=True),
         "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],

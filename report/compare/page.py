@@ -10,7 +10,7 @@ from typing import Any
 from report import plates, render, words
 from report.compare import say
 from report.compare.compared import Comparison, Place, as_data
-from report.figures import forest, style
+from report.figures import forest, palette, style
 from report.stats import compare as verdicts
 
 MOST_DRAWN = 10  # places in the figure of a question; the table has all of them
@@ -38,7 +38,7 @@ def render_page(c: Comparison) -> str:
         "machines": say.machine_sentences(c), "findings": found,
         "spreads": say.spread_sentences(c),
         "spread_rows": [_spread_row(s) for s in c.spreads],
-        "run_rows": [(r, looks[_label(r)].colour) for r in c.runs],
+        "run_rows": [(r, palette.VARIABLES[looks[_label(r)].colour][0]) for r in c.runs],
         "kinds": _side_by_side([dict(r.kind) for r in c.runs], list(dict(c.runs[0].kind))),
         "facts": _side_by_side([dict(r.facts) for r in c.runs],
                                list(dict.fromkeys(name for r in c.runs for name, _ in r.facts))),
