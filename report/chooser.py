@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from report import advice, landscape, standing, words
+from report import advice, landscape, plates, standing, words
 from report.advice import Answer, Place
 from report.analyse import Analysis
 from report.figures.style import number
@@ -55,7 +55,7 @@ class Chooser:
 def chooser(analysis: Analysis, places: list[Place], anchors: dict[tuple, str]) -> Chooser:
     """The table: situations by the least number of threads and all cores."""
     groups = advice.by_situation(places)
-    counts = landscape.shown_threads(analysis, (n for _, by in groups for n in by))
+    counts = plates.shown_threads(analysis.thread_names, (n for _, by in groups for n in by))
     rows = []
     for situation, by_threads in groups:
         cells = [_cell(advice.answer(by_threads.get(n, ())), anchors) for n in counts]

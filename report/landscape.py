@@ -15,19 +15,12 @@ from report import advice, words
 from report.advice import Place
 from report.analyse import Analysis, make_axis
 from report.figures import heat, style, winners
-from report.plates import Plate, digits, speed
+from report.plates import Plate, digits, shown_threads, speed
 from report.stats.axis import format_count
 
 MOST_ROWS = 30  # maps in the heat map; the table beside it has all
 NEAR = math.log(1.05)  # "near the fastest" in captions
 ENTRY_BYTES = 16  # a 64-bit key and a 64-bit value
-
-
-def shown_threads(analysis: Analysis, counts: Iterable[int]) -> list[int]:
-    """One number of threads, or the least and all cores (else the most): what a first look needs."""
-    counts = sorted(set(counts))
-    whole = [n for n in counts if analysis.thread_names.get(n) == "all cores"]
-    return sorted({counts[0], *(whole or counts[-1:])}) if counts else []
 
 
 def _firm(places: Iterable[Place]) -> list[Place]:
@@ -57,7 +50,7 @@ def heat_plates(analysis: Analysis, places: list[Place], looks: style.Looks) -> 
     """One heat map per number of threads that is shown, all cores first."""
     firm = _firm(places)
     result = []
-    for threads in reversed(shown_threads(analysis, (p.threads for p in firm))):
+    for threads in reversed(shown_threads(analysis.thread_names, (p.threads for p in firm))):
         plate = _heat(analysis, [p for p in firm if p.threads == threads], threads, looks)
         if plate is not None:
             result.append(plate)
@@ -148,7 +141,7 @@ def phase_plates(analysis: Analysis, places: list[Place], looks: style.Looks) ->
         name = words.question_name(question["name"])
         if axis is None:
             for regime in dict.fromkeys(p.regime for p in own):
-                for threads in shown_threads(analysis, (p.threads for p in own)):
+                for threads in shown_threads(analysis.thread_names, (p.threads for p in own)):
                     here = [p for p in own if (p.regime, p.threads) == (regime, threads)]
                     grid = _cells_grid(here, ", ".join(t for t in (name, _regime(here[0]) if here else "", _title(
                         analysis, threads)) if t))

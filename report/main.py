@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from report import analyse, capsule, compare, load, render
+from report import analyse, capsule, compare, gallery, load, render
 from report.compare import say
 
 
@@ -95,10 +95,25 @@ def _replace(path: pathlib.Path, text: str) -> None:
 def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
     """All figures of a run as SVG documents, by name."""
     paper = render.compose(analyse.analyse(load.load(run_dir)))
-    # Alone, a figure has no page behind it: give it paper.
-    return {p.name: p.svg.replace(
-        ">", '><rect width="100%" height="100%" fill="white"/>', 1)
-        for p in paper.plates() if p.svg}
+    chooser = gallery.chooser_plate(paper)
+    return {p.name: gallery.standalone(p.svg) for p in [*([chooser] if chooser else []), *paper.plates()] if p.svg}
+
+
+def write_gallery(run_dir: pathlib.Path | str, folder: pathlib.Path) -> pathlib.Path:
+    """A folder of the run's main figures with a page about them; returns the page. An earlier one is replaced.
+
+    Raises load.ResultsError with one sentence when the run cannot be read or the folder holds something else."""
+    made = gallery.files(render.compose(analyse.analyse(load.load(run_dir))))
+    stale = [path for path in gallery.check(folder) if path.name not in made]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    for name, text in made.items():
+        _replace(folder / name, text)
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return folder / "README.md"
 
 
 def _resolve(path: str) -> pathlib.Path:
@@ -134,11 +149,14 @@ def _parser() -> argparse.ArgumentParser:
   python3 -m report --figure fig-winners results/latest winners.svg
   bazel run //report -- results/latest --capsule monday.capsule
   bazel run //report -- monday.capsule                 # the same paper, anywhere: monday/report/index.html
+  bazel run //report -- results/latest --gallery docs/gallery
   bazel run //report -- --compare results/latest monday.capsule colleague.capsule""")
     parser.add_argument("--figure", type=_named, metavar="NAME", help="write one figure as "
                         "an SVG file to OUT instead; 'list' names them all")
     parser.add_argument("--capsule", type=_named, metavar="FILE", help="write the run, with its command and the hash "
                         "of its worker, as one file instead; the same run gives the same bytes")
+    parser.add_argument("--gallery", type=_named, metavar="DIR", help="write the main figures as SVG files and a page "
+                        "about them into a folder instead")
     parser.add_argument("--compare", type=_named, nargs="+", metavar="RUN", help="write one page about 2 to 26 runs "
                         "instead, results directories or capsules: what agrees, what differs, and how far runs move "
                         "an effect; compare.json beside it has the numbers")
@@ -152,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises ResultsError for arguments that do not go together."""
-    asked = [f"--{name}" for name in ("figure", "capsule", "compare") if getattr(args, name)]
+    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "compare") if getattr(args, name)]
     if len(asked) > 1:
         raise load.ResultsError(f"{' and '.join(asked)} are different commands; give one of them.")
     if args.run is None and not args.compare:
@@ -189,6 +207,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.capsule:
             capsule.write(_resolve(args.run), _resolve(args.capsule))
             _say(str(_resolve(args.capsule)))
+            return 0
+        if args.gallery:
+            _say(str(write_gallery(_resolve(args.run), _resolve(args.gallery))))
             return 0
         if args.figure is None:
             _say(str(build(_resolve(args.run))))

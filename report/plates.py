@@ -8,7 +8,7 @@ import datetime
 import math
 import re
 import textwrap
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from matplotlib import ticker
 
@@ -176,17 +176,16 @@ def speed(effect: float) -> float | str:
     return digits(math.exp(effect)) if abs(effect) < 100 else ""
 
 
-def folded(plates: list[Plate], names: Mapping[int, str]) -> list[Plate]:
-    """The figures that the paper shows on demand.
+def shown_threads(names: Mapping[int, str], counts: Iterable[int]) -> list[int]:
+    """The least number of threads and all cores, or else the most: what lies between seldom says more, and hides them."""
+    ordered = sorted(set(counts))
+    whole = [n for n in ordered if names.get(n) == "all cores"]
+    return sorted({ordered[0], *(whole or ordered[-1:])}) if ordered else []
 
-    With many numbers of threads, the least and all cores (or else the most)
-    are on the page: what lies between seldom says more, and hides them.
-    """
-    counts = sorted({p.threads for p in plates})
-    if len(counts) < 3:
-        return []
-    whole = [n for n in counts if names.get(n) == "all cores"]
-    shown = {counts[0], *(whole or counts[-1:])}
+
+def folded(plates: list[Plate], names: Mapping[int, str]) -> list[Plate]:
+    """The figures that the paper shows on demand: of three and more numbers of threads those that are not `shown_threads`."""
+    shown = shown_threads(names, (p.threads for p in plates))
     return [p for p in plates if p.threads not in shown]
 
 
@@ -271,9 +270,13 @@ def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
     """Which strategy is the fastest, along every axis. Rows: stretches as shares of the axis's length."""
     strips = []
     alone: dict[str, float] = {}
+    shown: dict[str, list[int]] = {q["name"]: shown_threads(analysis.thread_names, (
+        s.threads for s in analysis.settings if s.question is q and s.visits)) for q in analysis.run.questions}
     for setting in analysis.settings:
         axis = make_axis(setting.question)
-        stretches = conclude.winners(analysis, setting) if axis else []
+        if axis is None or setting.threads not in shown[setting.question["name"]]:
+            continue
+        stretches = conclude.winners(analysis, setting)
         if not stretches:
             continue
         short = setting.question["name"].replace("_", " ")

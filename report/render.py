@@ -226,14 +226,15 @@ def summary(paper: Paper) -> dict[str, Any]:
 
 
 def environment() -> jinja2.Environment:
-    """Of all pages: their style sheet is one, and figures take its colours."""
+    """Of all pages, with what their style sheet and their figures need."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True)
+    env.globals["light"] = palette.style_sheet(dark=False)
+    env.globals["dark"] = palette.style_sheet(dark=True)
     env.filters["themed"] = lambda svg: markupsafe.Markup(palette.themed(svg))
     env.filters["csv"] = lambda rows: _uri("text/csv", _csv(rows))
-    env.globals |= {"light": palette.style_sheet(dark=False), "dark": palette.style_sheet(dark=True)}
     return env
 
 

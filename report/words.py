@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any, Mapping
 
 from report.analyse import Analysis, Cell, Curve, make_axis
@@ -316,15 +317,25 @@ def _other_settings(items: list[tuple[str, str, Curve]],
                     names: Mapping[int, str]) -> str:
     """Where a finding's other settings lie: "; 61.7 % (2 threads)".
 
-    Many numbers of threads in one regime share their bracket, or nobody would
-    read on."""
+    Many numbers of threads in one regime share their bracket, and of many
+    settings in several only the extremes are named, or nobody would read on."""
     first, rest = items[0][2], items[1:]
-    if len(rest) > 2 and len({c.regime for _, _, c in items}) == 1:
+    regimes = {c.regime for _, _, c in items}
+    if len(rest) > 3 and len(regimes) > 1:
+        places = [place for _, place, _ in sorted(rest, key=lambda i: _at(i[1]))]
+        return f"; {places[0]} to {places[-1]} in {len(rest)} other settings"
+    if len(rest) > 2 and len(regimes) == 1:
         numbers = join([f"{c.threads}" for _, _, c in rest])
         return f"; {join([place for _, place, _ in rest])} at {numbers} threads"
     return "".join(
         f"; {place} ({where('stationary' if c.regime == first.regime else c.regime, c.threads, names)})"
         if c.threads else f"; {place}" for _, place, c in rest)
+
+
+def _at(place: str) -> float:
+    """The first number of a place, to order them: 61.7 of "61.7 %", 48500 of "48.5K"."""
+    found = re.search(r"([0-9.]+)\s*([KMG]?)", place)
+    return float(found[1].rstrip(".") or 0) * {"K": 1e3, "M": 1e6, "G": 1e9}.get(found[2], 1) if found else 0.0
 
 
 def _level_place(level: Any, question: dict[str, Any]) -> str:

@@ -87,7 +87,7 @@ def draw(name: str, title: str, strips: Sequence[Strip],
         ax.text(-0.012, top + 0.26, strip.axis, ha="right", **small)
         for s in strip.stretches:
             ink = _fill(ax, s.start, top, s.end - s.start, 0.24, s.names, s.decided, looks)
-            text = _words(s.names, s.decided, ((s.end - s.start) * inch - 0.06) / 0.068)
+            text = _words(s.names, s.decided, ((s.end - s.start) * inch - 0.04) / 0.06)
             if text:
                 ax.text((s.start + s.end) / 2, top + 0.12, text, ha="center", va="center", fontsize=7.6, color=ink)
     return style.to_svg(fig, name, title)
@@ -143,7 +143,7 @@ def phases(name: str, title: str, grids: Sequence[Grid], looks: style.Looks) -> 
         for g in grid.regions:
             x, y = each * g.column, base + 0.46 * g.row
             ink = _fill(ax, x, y, each, 0.44, g.names, g.decided, looks)
-            room = (each - 0.1) / 0.064
+            room = (each - 0.08) / 0.06
             text = _words(g.names, g.decided, room)
             if len(g.names) == 1 and len(g.names[0]) > room:  # two lines
                 text = style.broken(g.names[0], int(room))

@@ -132,7 +132,7 @@ const shows = [];  // what to do after a selection was restored
   form.addEventListener("input", function () { show(); state.save(); });
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   document.getElementById("pair-none").hidden = true;
-  form.hidden = document.getElementById("pair-scroll").hidden = false;
+  form.hidden = document.getElementById("pair-scroll").hidden = document.getElementById("pair-how").hidden = false;
   shows.push(show);
 })();
 
