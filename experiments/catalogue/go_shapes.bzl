@@ -24,6 +24,7 @@ def _steady(name, title, mix, keys = 1024, present = None):
             "mix": mix,
             "population": keys,
             "prefill": "auto" if present == None else present / keys,
+            "regime": "stationary",
             "ops": 0,
             "key_type": "u64",
             "value_type": "u64",
@@ -39,6 +40,7 @@ def _fresh(name, title, mix, keys = {"stream": "sequential_new"}):
         "workload": {
             "keys": keys,
             "mix": mix,
+            "regime": "growth",
             "ops": 50000,
             "key_type": "u64",
             "value_type": "u64",
