@@ -16,12 +16,16 @@ operation `rest`), "threads" (its values are words, like `threads` of the others
 "tunable:<name>" (replaces {} in the contestant). `values` are the seven screening
 points of a sweep, or all values of a discrete axis.
 
+A cell may restrict itself: `only` names those who take part in it, `regimes` some of the
+question's regimes.
+
 A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.
 """
 
 load("//experiments:catalogue/ask.bzl", "ASK")
 load("//experiments:catalogue/filling.bzl", "FILLING")
+load("//experiments:catalogue/go_shapes.bzl", "GO_SHAPES")
 load("//experiments:catalogue/keys.bzl", "KEYS")
 load("//experiments:catalogue/mixes.bzl", "MIXES")
 load("//experiments:catalogue/peers.bzl", "PEERS_IN_USE")
@@ -31,6 +35,6 @@ load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE
+QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE + GO_SHAPES
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

@@ -27,4 +27,9 @@ COPIES_EVERYTHING = [
 FEW_TO_ALL = ["1", "2", "half", "all"]
 ONE_AND_ALL = ["1", "all"]
 
-NEEDS_HOURS = "the default profile answers fewer questions well; ask with --only %s or --profile full"
+# The best of every family and the libraries in use: whom the shorter profiles ask. What they leave out is said in the
+# paper, by family (orchestrator/catalogue.py).
+LOCK_FREE_READS = ["sync_map", "hash_trie_map", "cache_line_map"]
+LIBRARIES = ["boost_concurrent_flat_map", "absl_sharded_map", "tbb_concurrent_hash_map"]
+
+NEEDS_AN_HOUR = "the default profile answers fewer questions well; ask with --only %s or --profile hour"

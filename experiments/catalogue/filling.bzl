@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions of maps that grow."""
 
-load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY")
+load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "LIBRARIES")
 load("//experiments:catalogue/workloads.bzl", "fill")
 
 FILLING = [
@@ -50,8 +50,22 @@ FILLING = [
                     "mutex_map@batch",
                     "mutex_map@reserve",
                     "sharded_map",
+                    "cache_line_map",
+                    "boost_concurrent_flat_map",
                 ],
                 "aa_visits": 4,
+            },
+            "hour": {
+                "regimes": ["growth"],
+                "contestants": [
+                    "sync_map",
+                    "snapshot_map@batch",
+                    "mutex_map@batch",
+                    "mutex_map@reserve",
+                    "hash_trie_map",
+                    "sharded_map",
+                    "cache_line_map",
+                ] + LIBRARIES,
             },
             "full": {
                 "contestants": EVERY_STRATEGY + ["snapshot_map@batch", "mutex_map@batch", "sync_map@batch", "sharded_map@batch"],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions of how many keys there are and which are popular."""
 
-load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "NEEDS_HOURS")
+load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "LIBRARIES", "LOCK_FREE_READS", "NEEDS_AN_HOUR")
 load("//experiments:catalogue/workloads.bzl", "present")
 
 KEYS = [
@@ -41,7 +41,15 @@ KEYS = [
             },
             # Filling ten million keys takes longer than the default profile
             # has for a whole pair.
-            "default": NEEDS_HOURS % "key_count",
+            "default": NEEDS_AN_HOUR % "key_count",
+            # Up to the size beyond which filling takes longer than measuring.
+            "hour": {
+                "values": [1000, 10000, 100000, 1000000],
+                "hi": 1000000,
+                "threads": ["all"],
+                "baselines": ["rw_mutex_map"],
+                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
+            },
             "full": {"aa_visits": 12},
         },
     },
@@ -72,8 +80,58 @@ KEYS = [
         "aa_visits": 6,
         "profiles": {
             "smoke": {"values": [0.0, 1.2], "threads": ["all"], "contestants": ["sync_map", "sharded_map"], "aa_visits": 0},
-            "default": NEEDS_HOURS % "skew",
+            "default": NEEDS_AN_HOUR % "skew",
+            "hour": {
+                "values": [0.0, 0.35, 0.7, 1.05, 1.4],
+                "threads": ["all"],
+                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
+            },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
+        },
+    },
+    {
+        "name": "hybrid",
+        "title": "Is a part for hot keys worth having?",
+        "prose": "Reads to writes 9:1; nine of ten operations go to the hot keys: the given share of all. hot_cold_map " +
+                 "keeps up to 2048 of those read most in a part that is read without a lock, before a map under a " +
+                 "read-write lock. Is it ahead of either kind of map alone, and with how many threads?",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "hot_%d_percent%s" % (percent, name),
+                "title": "%d %% of %s keys hot" % (percent, keys),
+                "workload": dict(
+                    present(population, 90),
+                    keys = {"stream": "hot_set", "hot_fraction": percent / 100, "hot_share": 0.9},
+                ),
+            }
+            for percent, keys, population, name in [
+                (1, "10K", 10000, ""),
+                (5, "10K", 10000, ""),
+                (10, "10K", 10000, ""),
+                (20, "10K", 10000, ""),
+                (50, "10K", 10000, ""),
+                (10, "64", 64, "_of_64"),
+                (10, "512", 512, "_of_512"),
+            ]
+        ],
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["rw_mutex_map"],
+        "contestants": ["hot_cold_map", "sync_map", "sharded_map:shards=64"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["003-C23"],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"cells": ["hot_10_percent"], "threads": ["all"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "hybrid",
+            "hour": {"cells": ["hot_1_percent", "hot_10_percent", "hot_10_percent_of_64"], "threads": ["all"], "aa_visits": 2},
+            "full": {
+                "contestants": ["hot_cold_map", "hot_cold_map:hot_capacity=8192"] + LOCK_FREE_READS +
+                               ["sharded_map:shards=64", "adaptive_map"] + LIBRARIES,
+                "aa_visits": 12,
+            },
         },
     },
 ]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions of how many operations of each kind there are."""
 
-load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL")
-load("//experiments:catalogue/workloads.bzl", "present")
+load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "LIBRARIES", "LOCK_FREE_READS", "NEEDS_AN_HOUR")
+load("//experiments:catalogue/workloads.bzl", "krr", "present", "steady")
 
 MIXES = [
     {
@@ -33,7 +33,18 @@ MIXES = [
         "aa_visits": 6,
         "profiles": {
             "smoke": {"values": [50, 90, 100], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
-            "default": {"threads": ["all"], "baselines": ["mutex_map", "sharded_map:shards=64"]},
+            "default": {
+                "values": [50, 65, 80, 95, 100],
+                "threads": ["all"],
+                "baselines": ["mutex_map", "sharded_map:shards=64"],
+                "contestants": LOCK_FREE_READS + LIBRARIES[:1],
+                "aa_visits": 4,
+            },
+            "hour": {
+                "threads": ["all"],
+                "baselines": ["mutex_map", "sharded_map:shards=64"],
+                "contestants": LOCK_FREE_READS + LIBRARIES,
+            },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 20},
         },
     },
@@ -90,8 +101,178 @@ MIXES = [
                 "cells": ["hot_mix", "write_heavy", "mixed_8_2", "session_cache"],
                 "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
+                "aa_visits": 4,
+            },
+            "hour": {
+                "threads": ["all"],
+                "baselines": ["rw_mutex_map"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES,
             },
             "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 20},
+        },
+    },
+    {
+        "name": "read_heavy",
+        "title": "Is a hundredth of insertions enough to spoil lock-free reads?",
+        "prose": "98 loads, one insertion (LoadOrStore) and one deletion of a hundred operations, on a map that keeps " +
+                 "its size: of twice as many keys half are present at any time, so half of the loads miss. Unlike " +
+                 "overwriting, keys that come and go send sync.Map to its lock.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "98_1_1",
+                "title": "10K of 20K keys present",
+                "workload": steady(20000, {"load": 98, "load_or_store": 1, "delete": 1}),
+            },
+            {
+                "name": "98_1_1_large",
+                "title": "500K of 1M keys present",
+                "workload": steady(1000000, {"load": 98, "load_or_store": 1, "delete": 1}),
+            },
+        ],
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["rw_mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["001-C01"],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"cells": ["98_1_1"], "threads": ["all"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "read_heavy",
+            "hour": {
+                "cells": ["98_1_1"],
+                "threads": ["all"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
+                "aa_visits": 2,
+            },
+            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
+        },
+    },
+    {
+        "name": "exchange",
+        "title": "Who exchanges keys fastest?",
+        "prose": "10 loads, 40 insertions (LoadOrStore), 40 deletions and 10 updates (Store, which inserts what is " +
+                 "absent) of a hundred operations. The map keeps its size and changes its keys: a mix in use for " +
+                 "comparing concurrent maps of several languages, here with keys drawn at random.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "exchange_%s" % name.lower(),
+                "title": "%s keys, five of nine present" % name,
+                "workload": steady(population, {"load": 10, "load_or_store": 40, "delete": 40, "store": 10}),
+            }
+            for name, population in [("10K", 10000), ("1M", 1000000)]
+        ],
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": [],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"cells": ["exchange_10k"], "threads": ["all"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "exchange",
+            "hour": {
+                "cells": ["exchange_10k"],
+                "threads": ["all"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
+                "aa_visits": 2,
+            },
+            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
+        },
+    },
+    {
+        "name": "rapid_grow",
+        "title": "Who grows fastest while others read, update and delete?",
+        "prose": "80 insertions (LoadOrStore), 5 loads, 5 deletions and 10 updates (Store) of a hundred operations, on a " +
+                 "map that starts empty. Four of five requests are for a key never asked for before, whatever the " +
+                 "operation; the others for one of those seen. The number of requests is jittered over one doubling.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "grow_%s" % name.lower(),
+                "title": "%s operations or up to twice as many" % name,
+                "workload": dict(
+                    krr(ops),
+                    mix = {"load_or_store": 80, "load": 5, "delete": 5, "store": 10},
+                    keys = {"stream": "krr", "reuse": 0.2, "choice": "uniform", "sharing": "private"},
+                ),
+            }
+            for name, ops in [("50K", 50000), ("500K", 500000)]
+        ],
+        "regimes": ["growth", "reserved"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": [],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"cells": ["grow_50k"], "regimes": ["growth"], "threads": ["all"], "ops": 2000, "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "rapid_grow",
+            "hour": {
+                "cells": ["grow_50k"],
+                "regimes": ["growth"],
+                "threads": ["all"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
+                "aa_visits": 2,
+            },
+            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
+        },
+    },
+    {
+        "name": "deletes",
+        "title": "Who bears deletions?",
+        "prose": "Loads, stores and deletions of 10 000 keys, of which half are present at any time: a tenth, a quarter, " +
+                 "half of the operations delete, and as many store. The last cell inserts by LoadOrStore and deletes " +
+                 "by LoadAndDelete. A published rule: who deletes often should lock a plain map.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "tenth_deletes",
+                "title": "80 % loads, 10 % stores, 10 % deletions",
+                "workload": steady(10000, {"load": 80, "store": 10, "delete": 10}),
+            },
+            {
+                "name": "quarter_deletes",
+                "title": "50 % loads, 25 % stores, 25 % deletions",
+                "workload": steady(10000, {"load": 50, "store": 25, "delete": 25}),
+            },
+            {
+                "name": "half_deletes",
+                "title": "half stores, half deletions",
+                "workload": steady(10000, {"store": 50, "delete": 50}),
+            },
+            {
+                "name": "half_load_and_delete",
+                "title": "half LoadOrStore, half LoadAndDelete",
+                "workload": steady(10000, {"load_or_store": 50, "load_and_delete": 50}),
+            },
+        ],
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["rw_mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["001-C10"],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"cells": ["half_deletes"], "threads": ["all"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "deletes",
+            "hour": {
+                "cells": ["tenth_deletes", "half_deletes"],
+                "threads": ["all"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
+                "aa_visits": 2,
+            },
+            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
         },
     },
 ]

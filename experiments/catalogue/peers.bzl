@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions of maps that other people wrote."""
 
-load("//experiments:catalogue/common.bzl", "FEW_TO_ALL", "FIXED_LISTS", "NEEDS_HOURS", "PEERS")
+load("//experiments:catalogue/common.bzl", "FEW_TO_ALL", "FIXED_LISTS", "LIBRARIES", "NEEDS_AN_HOUR", "PEERS")
 load("//experiments:catalogue/workloads.bzl", "present_cells")
 
 PEERS_IN_USE = [
@@ -40,7 +40,12 @@ PEERS_IN_USE = [
                 "contestants": PEERS[:1] + ["hash_trie_map", "line_touch"],
                 "aa_visits": 0,
             },
-            "default": NEEDS_HOURS % "peers",
+            "default": NEEDS_AN_HOUR % "peers",
+            "hour": {
+                "cells": ["keys_10k_writes_0", "keys_10k_writes_10", "keys_10k_writes_50", "keys_1m_writes_10"],
+                "threads": ["all"],
+                "contestants": LIBRARIES + ["libcuckoo_map", "hash_trie_map", "sharded_map:shards=64", "line_touch"],
+            },
             "full": {"aa_visits": 20},
         },
     },

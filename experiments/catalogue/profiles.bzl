@@ -9,6 +9,7 @@ def _slices(one_thread_ms):
         "doublings": [one_thread_ms * i for i in [1, 2, 3, 4]],
         "oversubscribed": 20 * one_thread_ms,
     }
+
 # What every question gets from a profile. Times in seconds.
 PROFILES = {
     # The whole pipe, report and other architecture included, in 90 s. Its
@@ -35,6 +36,18 @@ PROFILES = {
         "pair_visits": 60,
         "level_visits": 80,
         "gate_wait_s": 2,
+    },
+    # An hour: every question, its main contestants.
+    "hour": {
+        "budget_s": 3600,
+        "seconds": 0.6,
+        "warmup_seconds": 0.2,
+        "slice_ms": _slices(10),
+        "screen_visits": 3,
+        "cell_visits": 60,
+        "pair_visits": 60,
+        "level_visits": 80,
+        "gate_wait_s": 5,
     },
     # Everything, for as long as it takes.
     "full": {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions of how many threads there are."""
 
-load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "NEEDS_HOURS")
+load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "LIBRARIES", "LOCK_FREE_READS", "NEEDS_AN_HOUR")
 load("//experiments:catalogue/workloads.bzl", "present")
 
 THREADS = [
@@ -31,7 +31,12 @@ THREADS = [
         "aa_visits": 6,
         "profiles": {
             "smoke": {"values": ["1", "all", "2x"], "baselines": ["mutex_map"], "contestants": ["sync_map"], "aa_visits": 0},
-            "default": NEEDS_HOURS % "threads",
+            "default": NEEDS_AN_HOUR % "threads",
+            "hour": {
+                "values": ["1", "all", "2x"],
+                "baselines": ["mutex_map"],
+                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
+            },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },
     },

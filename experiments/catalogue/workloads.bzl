@@ -48,6 +48,20 @@ def present_cells(sizes, writes):
         for w in writes
     ]
 
+# Keys drawn uniformly from `population`, of which as many are present as the mix keeps there: inserting / (inserting +
+# deleting). Loads hit as often.
+def steady(population, mix):
+    return {
+        "keys": {"stream": "uniform"},
+        "mix": mix,
+        "population": population,
+        "prefill": "auto",
+        "regime": "stationary",
+        "ops": 0,
+        "key_type": "u64",
+        "value_type": "u64",
+    }
+
 # New keys only. 7 071 to 14 141 of them, log-uniform: 10 000 in the geometric
 # mean, jittered for the reason given at krr.
 def fill(key_type):

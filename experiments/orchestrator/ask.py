@@ -22,7 +22,7 @@ from experiments.orchestrator.errors import UserError, unknown
 PROFILE = "ask"  # of runs that are not given another
 NAME = "asked"  # the first question; others are asked_2, asked_3, ...
 OTHERS = "*"  # as `rest` of an axis: all other operations of the mix, in proportion
-_CELL = ("name", "title", "workload", "ask", "threads")
+_CELL = ("name", "title", "workload", "ask", "threads", "only", "regimes")  # the last two as the catalogue has them: see _cell
 _FILE = ("title", "threads", "cells")
 _POINTS = 7  # of a sweep's screen
 SMALL = 1000  # keys, or operations, under an emulator
@@ -143,7 +143,8 @@ def _words(threads: Any, where: str) -> list[str]:
 
 
 def _cell(cell: Any, name: str, where: str) -> fields.Cell:
-    """A cell of a file."""
+    """A cell of a file. Who takes part, which `only` restricts in the catalogue, is for --strategies to say; of `regimes`
+    the workload has one."""
     if not isinstance(cell, dict):
         raise UserError(f"{where} is no object; write {{\"workload\": {{...}}}} or {{\"ask\": \"mix=...\"}}.")
     _only(cell, _CELL, where)

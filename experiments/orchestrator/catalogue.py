@@ -11,11 +11,12 @@ import json
 import math
 import pathlib
 import re
+from collections import Counter
 from typing import Any
 
 from experiments.orchestrator import contestants as contestants_lib
 from experiments.orchestrator import threads as threads_lib
-from experiments.orchestrator.errors import UserError, unknown
+from experiments.orchestrator.errors import UserError, plural, unknown
 from experiments.orchestrator.topology import Machine
 
 SCHEMA = 1
@@ -99,6 +100,7 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
     if q["kind"] == "cells":
         if not q.get("cells"):
             out.append("is of kind cells and has none.")
+        out.extend(_cell_problems(q))
     else:
         if "workload" not in q or "axis" not in q:
             return out + ["has an axis kind and no axis or workload."]
@@ -128,6 +130,16 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
                        for f in override if f not in _OVERRIDES)
         elif not (isinstance(override, str) and override):
             out.append(f"neither asks nor says why not in profile {name}.")
+    return out
+
+
+def _cell_problems(q: Question) -> list[str]:
+    out, taking = [], {*q["baselines"], *q["contestants"]}
+    for cell in q.get("cells", ()):
+        out.extend(f"has in its cell {cell['name']} only {spec!r}, which is neither baseline nor contestant."
+                   for spec in cell.get("only", ()) if spec not in taking)
+        out.extend(f"asks its cell {cell['name']} in the regime {r!r}, which is none of its own."
+                   for r in cell.get("regimes", ()) if r not in q["regimes"])
     return out
 
 
@@ -164,6 +176,20 @@ def _axis_problems(q: Question) -> list[str]:
     return out
 
 
+def takes_part(q: Question, spec: str, cell: str | None) -> bool:
+    """Whether a cell, if it is one, has this contestant: `only` of a cell names all that it has."""
+    return cell is None or spec in _cell(q, cell).get("only", (spec,))
+
+
+def cells_in(q: Question, regime: str) -> list[str]:
+    """The names of the cells that are asked in a regime: all, but those that name regimes of their own."""
+    return [c["name"] for c in q["cells"] if regime in c.get("regimes", (regime,))]
+
+
+def _cell(q: Question, name: str) -> dict[str, Any]:
+    return next(c for c in q["cells"] if c["name"] == name)
+
+
 def workloads(q: Question) -> list[dict[str, Any]]:
     """The workloads of a question before its axis is applied."""
     return [c["workload"] for c in q["cells"]] if q["kind"] == "cells" else [q["workload"]]
@@ -176,7 +202,7 @@ def resolve(q: Question, value: float | None, cell: str | None, regime: str) -> 
     the one other operation, or "*": all others of the workload, in proportion.
     """
     if cell is not None:
-        base = next(c["workload"] for c in q["cells"] if c["name"] == cell)
+        base = _cell(q, cell)["workload"]
     else:
         base = q["workload"]
     workload = copy.deepcopy(base)
@@ -260,6 +286,8 @@ def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strate
                                       f"the profile {profile} leaves out the cell {cell['name']}"})
         why = _fit_threads(q, counts, machine, asked)
         why = why or _fit_contestants(q, strategies, described, asked)
+        if not why and not strategies:
+            _say_left_out(q, entry, profile, described, asked)
         if why:
             asked.not_asked.append({"question": name, "why": why})
         else:
@@ -357,6 +385,9 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
             skip(spec, "it finds nothing: it is a reference for the harness or the memory, no map")
             continue
         # Who is fit for some of the cells takes part in those (plan.py).
+        if not any(takes_part(q, spec, c["name"]) for c in q.get("cells", ({"name": None},))):
+            skip(spec, "none of the cells that are asked is about it")
+            continue
         reasons = [contestants_lib.unfit(described[name], workload, minimum) for workload in workloads(q)]
         reasons += filter(None, (contestants_lib.misplaced(spec, described[name], workload, q["regimes"])
                                  for workload in _everywhere(q)))
@@ -365,7 +396,8 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
         else:
             fit.append(spec)
     q["contestants"] = fit
-    q["baselines"] = [b for b in q["baselines"] if contestants_lib.strategy_of(b) in described]
+    q["baselines"] = [b for b in q["baselines"] if contestants_lib.strategy_of(b) in described and any(
+        takes_part(q, b, c["name"]) for c in q.get("cells", ({"name": None},)))]
     if not q["baselines"]:
         return "none of its baselines is compiled into this worker"
     if not any(c not in q["baselines"] for c in fit) and not (len(q["baselines"]) > 1 and fit):
@@ -374,6 +406,27 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
                        not strategies or s["contestant"] in strategies)]
         return f"no contestant is left for it ({'; '.join(skipped) or 'it has none beside its baseline'})"
     return None
+
+
+def _say_left_out(q: Question, entry: Question, profile: str, described: dict[str, dict[str, Any]],
+                  asked: Asked) -> None:
+    """Says in one line, by family, which maps the full profile would have asked and this one does not."""
+    fullest = entry["profiles"]["full"].get("contestants", entry["contestants"])
+    excluded = {e["strategy"] for e in q["excludes"]}
+    known = {contestants_lib.strategy_of(c) for c in fullest} | (
+        set(described) - excluded if EVERY_STRATEGY in fullest else set())
+    taking = {contestants_lib.strategy_of(c) for c in [*q["baselines"], *q["contestants"]]}
+    skipped = {contestants_lib.strategy_of(s["contestant"]) for s in asked.skipped if s["question"] == q["name"]}
+    minimum, families = min(thread_counts(q)), Counter()
+    for name in known & set(described) - taking - skipped:
+        traits = described[name]
+        if not contestants_lib.is_reference(traits) and not all(
+                contestants_lib.unfit(traits, workload, minimum) for workload in workloads(q)):
+            families[traits.get("family") or "other"] += 1
+    if families:
+        listed = ", ".join(f"{count} of the family {family}" for family, count in sorted(families.items()))
+        asked.skipped.append({"question": q["name"], "contestant": "all", "why":
+                              f"the profile {profile} leaves out {plural(families.total(), 'map')}: {listed}"})
 
 
 def _everywhere(q: Question) -> list[dict[str, Any]]:

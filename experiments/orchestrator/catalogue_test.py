@@ -9,8 +9,14 @@ from experiments.orchestrator import catalogue, contestants, validate
 from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
-QUESTIONS = ["reuse_threshold", "read_share", "standard_cells", "batch_init", "key_count", "skew", "shards",
-             "threads", "peers"]
+QUESTIONS = ["reuse_threshold", "churn",
+             "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes",
+             "batch_init",
+             "key_count", "skew", "hybrid",
+             "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
+             "threads",
+             "peers",
+             "go_shapes"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
                    "value_bytes"}
@@ -87,6 +93,13 @@ class Entries(unittest.TestCase):
         self.assertIn("write it as a word", broken(lambda q: q["threads"].append(2)))
         self.assertIn("not a contestant", broken(lambda q: q["contestants"].append("Sync Map")))
 
+        def cell(**fields):
+            return broken(lambda q: q.update(kind="cells", cells=[{"name": "x", "workload": q["workload"], **fields}]))
+
+        self.assertIn("in its cell x only 'sink_map', which is neither", cell(only=["sink_map"]))
+        self.assertIn("its cell x in the regime 'stationary', which is none", cell(regimes=["stationary"]))
+        self.assertEqual(cell(only=["sync_map", "mutex_map"], regimes=["growth"]), "")
+
     def test_json_is_plain(self):
         json.dumps(support.generated("catalogue.json"), allow_nan=False)
 
@@ -94,7 +107,7 @@ class Entries(unittest.TestCase):
 def _expanded(q):
     for regime in q["regimes"]:
         if q["kind"] == "cells":
-            yield from (catalogue.resolve(q, None, c["name"], regime) for c in q["cells"])
+            yield from (catalogue.resolve(q, None, cell, regime) for cell in catalogue.cells_in(q, regime))
         else:
             yield from (catalogue.resolve(q, v, None, regime) for v in q["axis"]["values"])
 
@@ -138,6 +151,34 @@ class Narrow(unittest.TestCase):
         why = [s["why"] for s in support.narrow("default").skipped if s["question"] == "standard_cells"]
         self.assertTrue(any("uniform_read" in w for w in why), why)
         self.assertFalse(any("leaves out" in s["why"] for s in support.narrow("full").skipped))
+
+    def test_what_a_profile_leaves_out_is_said_in_one_line_by_family(self):
+        asked = support.narrow("hour")
+        said = {q["name"]: [s["why"] for s in asked.skipped if s["question"] == q["name"] and "family" in s["why"]]
+                for q in asked.questions}
+        self.assertEqual(len(said["read_share"]), 1)
+        self.assertRegex(said["read_share"][0], r"the profile hour leaves out [0-9]+ maps: .*[0-9]+ of the family lock")
+        self.assertEqual(said["fast_path"], [])  # nobody is left out
+        count = int(said["read_share"][0].split("leaves out ")[1].split()[0])
+        taking = {contestants.strategy_of(c) for q in support.narrow("full", only=["read_share"], threads=["2"]).questions
+                  for c in q["contestants"]}
+        mine = next(q for q in asked.questions if q["name"] == "read_share")
+        self.assertEqual(count, len(taking - {contestants.strategy_of(c) for c in mine["contestants"] + mine["baselines"]}))
+        self.assertFalse([s for s in support.narrow("full").skipped if "leaves out" in s["why"]])
+
+    def test_cells_have_only_those_whom_they_name(self):
+        asked = support.narrow("smoke", only=["memory_order"])  # one cell, of sync_map
+        q = asked.questions[0]
+        self.assertEqual((q["baselines"], q["contestants"]), (["sync_map_seq_cst"], ["sync_map", "sync_map_acq_rel"]))
+        why = {s["contestant"]: s["why"] for s in asked.skipped}
+        self.assertIn("none of the cells", why["snapshot_map"])
+        self.assertFalse(catalogue.takes_part(q, "mutex_map", "read_share_90"))
+        self.assertTrue(catalogue.takes_part(q, "mutex_map", None))
+        shapes = support.narrow("full", only=["go_shapes"]).questions[0]
+        growing, steady = (catalogue.cells_in(shapes, regime) for regime in ("growth", "stationary"))
+        self.assertIn("load_or_store_unique", growing)
+        self.assertFalse(set(growing) & set(steady))
+        self.assertEqual(len(growing) + len(steady), len(shapes["cells"]))
 
     def test_unknown_question_gets_the_nearest(self):
         with self.assertRaisesRegex(UserError, "did you mean 'reuse_threshold'"):

@@ -22,7 +22,7 @@ from experiments.orchestrator.errors import DiskError, UserError, plural, unknow
 from experiments.orchestrator.progress import Progress, Voice, duration
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
-PROFILES = ("smoke", "default", "full")
+PROFILES = ("smoke", "default", "hour", "full")
 
 _ABOUT = """\
 Measures concurrent maps against each other and writes a paper about it.
@@ -35,7 +35,8 @@ _EXAMPLES = """\
 examples:
   all                                       ten minutes, the main questions
   all --profile smoke                       the whole pipe in a minute and a half, too few numbers to decide anything
-  all --profile full --budget 8h            every question, overnight
+  all --profile hour                        every question, its main contestants
+  all --profile full --budget 8h            every question, every map, overnight
   all --only reuse_threshold --budget 20m   one question, thoroughly
   all --only shards --strategies sharded_map --threads 2
   all --only read_share --threads powers,all   one question on 1, 2, 4, ... and all cores

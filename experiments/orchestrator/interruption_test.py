@@ -111,7 +111,7 @@ class Killed(ProcessTest):
         return out
 
     def test_a_killed_run_resumes_to_the_same_verdicts(self):
-        args = ("--only", QUESTION, "--threads", "1", "--budget", "3m")
+        args = ("--only", QUESTION, "--strategies", "sync_map,hash_trie_map", "--threads", "1", "--budget", "3m")
         whole = self.start(*args, "--out", "whole")
         expected = self.verdicts(whole.communicate(timeout=200)[0])
         self.assertEqual(len(expected), 2)

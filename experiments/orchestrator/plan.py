@@ -80,8 +80,9 @@ class Planner:
         for baseline in q["baselines"]:
             for regime in q["regimes"]:
                 if q["kind"] == "cells":
-                    out += [Place(q["name"], baseline, regime, t, None, c["name"])
-                            for t in q["threads"] for c in q["cells"]]
+                    out += [Place(q["name"], baseline, regime, t, None, cell)
+                            for t in q["threads"] for cell in catalogue.cells_in(q, regime)
+                            if catalogue.takes_part(q, baseline, cell)]
                 elif q["axis"]["field"] == "threads":
                     out += [Place(q["name"], baseline, regime, int(v), v, None)
                             for v in q["axis"]["values"]]
@@ -127,7 +128,8 @@ class Planner:
                 for regime in q["regimes"]:
                     head = (q["name"], baseline, contestant, regime)
                     if q["kind"] == "cells":
-                        out += [Goal(*head, t, cell=c["name"]) for t in q["threads"] for c in q["cells"]]
+                        out += [Goal(*head, t, cell=cell) for t in q["threads"]
+                                for cell in catalogue.cells_in(q, regime)]
                     elif at_one_place(q):
                         out += [Goal(*head, p.threads, axis=p.axis) for p in self._places(q)
                                 if (p.baseline, p.regime) == (baseline, regime)]
@@ -144,8 +146,9 @@ class Planner:
         traits = self._described.get(contestants.strategy_of(spec), {})
         if at.cell is None:
             return contestants.thread_limit(traits, at.threads) is None
-        workload = next(c["workload"] for c in self.questions[at.question]["cells"] if c["name"] == at.cell)
-        return contestants.unfit(traits, workload, at.threads) is None
+        q = self.questions[at.question]
+        workload = catalogue.resolve(q, None, at.cell, at.regime)
+        return catalogue.takes_part(q, spec, at.cell) and contestants.unfit(traits, workload, at.threads) is None
 
     def _rng(self, *key: Any) -> random.Random:
         return random.Random("/".join(str(part) for part in (self._seed, *key)))

@@ -57,8 +57,10 @@ class Screening(unittest.TestCase):
 
     def test_questions_come_in_turn(self):
         simulation = Simulation(planner())
-        # The first place of batch_init takes two visits: it has more contestants than one visit seats.
-        simulation.run(len(simulation.planner.questions) + 1)
+        # The first place of each takes as many visits as it takes to seat its contestants.
+        rivals = [len(simulation.planner._rivals(q, b)) for q in simulation.planner.questions.values()
+                  for b in q["baselines"][:1]]
+        simulation.run(sum(-(-n // 3) for n in rivals))
         self.assertEqual({p.place.question for p in simulation.visits}, set(simulation.planner.questions))
 
     def test_noise_and_harness_are_measured(self):
@@ -100,6 +102,19 @@ class Screening(unittest.TestCase):
         absences = plan.absences(asked.questions, described)
         self.assertEqual([(a["contestant"], a["where"], a["why"]) for a in absences],
                          [("sync_map", "in 10 of 15 cells", "it does not support store: simulated")])
+
+    def test_a_cell_has_only_whom_it_names_and_only_its_regimes(self):
+        simulation = Simulation(planner("full", only=["memory_order", "go_shapes"]))
+        while simulation.planner.screening_left():
+            simulation.run(1)
+        self.assertEqual({g.regime for g, _, _ in simulation.planner.goals() if g.cell == "load_or_store_unique"}, {"growth"})
+        for p in simulation.visits:
+            self.assertEqual(p.place.regime == "growth", p.place.cell in catalogue.cells_in(
+                simulation.planner.questions["go_shapes"], "growth"))
+            if p.place.cell == "snapshot_reads":
+                self.assertTrue(all(c.startswith("snapshot_map") for c in p.contestants), p)
+            elif p.place.question == "memory_order" and p.purpose != "harness":
+                self.assertTrue(all(c.startswith("sync_map") for c in p.contestants), p)
 
     def test_teams_shrink_as_slices_grow(self):
         sizes = {}
@@ -215,12 +230,18 @@ class Layouts(unittest.TestCase):
                 self.assertLessEqual(max(counts) - min(counts), 2, counts)
 
     def test_a_cell_that_has_company_throughout_sees_each_once_before_any_twice(self):
-        simulation = Simulation(planner(only=["standard_cells"]), sd=0.2)
-        simulation.run(200)
-        at = {}
-        for p in simulation.visits:
-            if p.purpose == "cell":
-                at.setdefault((p.place, p.contestants), []).append(p.layout)
+        three = ["sync_map", "hash_trie_map", "sharded_map:shards=64"]
+        at, parted = {}, set()
+        for seed in range(1, 5):
+            simulation = Simulation(planner(only=["standard_cells"], strategies=three, seed=seed), sd=0.2)
+            simulation.run(200)
+            for p in simulation.visits:
+                if p.purpose == "cell":
+                    # Who has had enough leaves, and the others' company changes.
+                    if len(p.contestants) < 4:
+                        parted.add((seed, p.place))
+                    if (seed, p.place) not in parted:
+                        at.setdefault((seed, p.place), []).append(p.layout)
         rounds = [tuple(seen[i:i + 4]) for seen in at.values() for i in range(0, len(seen) - 3, 4)]
         self.assertGreaterEqual(len(rounds), 20)
         self.assertTrue(all(sorted(r) == [1, 2, 3, 4] for r in rounds), rounds)

@@ -106,7 +106,7 @@ class Question {
     if (kind_ == "cells") {
       for (const json& cell : Field(entry_, "cells", name_)) {
         Add(cells, "cell:" + Field(cell, "name", name_).get<std::string>(),
-            Field(cell, "workload", name_), Threads(), nullptr);
+            Field(cell, "workload", name_), Threads(), nullptr, &cell);
       }
       return;
     }
@@ -155,9 +155,17 @@ class Question {
     }
   }
 
+  // Whether a named cell's list, if it has one, holds the name.
+  bool Listed(const json* named, const char* list, const std::string& name) const {
+    if (named == nullptr || !named->contains(list)) return true;
+    const std::vector<std::string> names = Strings((*named)[list], list, name_);
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+
   void Add(std::vector<Cell>& cells, const std::string& label, json workload,
-           const std::vector<int>& threads, const double* tunable) const {
+           const std::vector<int>& threads, const double* tunable, const json* named = nullptr) const {
     for (const std::string& regime : regimes_) {
+      if (!Listed(named, "regimes", regime)) continue;
       workload["regime"] = regime;
       Cell cell;
       cell.question = name_;
@@ -171,6 +179,7 @@ class Question {
         Wrong(name_, label + ": " + error.what());
       }
       for (const std::string& spec : contestants_) {
+        if (!Listed(named, "only", spec)) continue;
         cell.contestants.push_back(tunable ? Filled(spec, *tunable) : spec);
       }
       for (const int count : threads) {

@@ -392,8 +392,15 @@ class WorkerTest(unittest.TestCase):
             "workload": {**STATIONARY, "population": 100}, "baselines": ["mutex_map"],
             "contestants": ["sharded_map:shards={}"],
         }
+        celled = {
+            "name": "celled", "kind": "cells", "regimes": ["stationary", "growth"], "threads": ["1"],
+            "cells": [{"name": "new", "regimes": ["growth"], "workload": {**GROWTH, "ops": 500}},
+                      {"name": "some", "only": ["sharded_map:shards=8"], "regimes": ["stationary"],
+                       "workload": {**STATIONARY, "population": 100}}],
+            "baselines": ["sharded_map:shards=4"], "contestants": ["sharded_map:shards=8"],
+        }
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-            json.dump({"questions": [question, mixed, tuned],
+            json.dump({"questions": [question, mixed, tuned, celled],
                        "profiles": {"default": {"slice_ms": {"doublings": [0.2], "oversubscribed": 1}}}}, file)
             file.flush()
 
@@ -406,6 +413,10 @@ class WorkerTest(unittest.TestCase):
             self.assertIn("hash_trie_map/mixed/reads:95.7/threads:1/manual_time", names)
             self.assertIn("sharded_map:shards=16/tuned/shards:16/threads:1/manual_time", names)
             self.assertFalse([n for n in names if n.startswith("snapshot_map/small")])
+            cells = [n.split("/") for n in names if n.startswith("sharded_map:") and "/celled/" in n]
+            self.assertEqual(sorted((c[0], c[2], c[3]) for c in cells), [
+                ("sharded_map:shards=4", "cell:new", "regime:growth"), ("sharded_map:shards=8", "cell:new", "regime:growth"),
+                ("sharded_map:shards=8", "cell:some", "regime:stationary")])
             self.assertEqual(len(names), len(set(names)))
             done = run("--benchmark_filter=^mutex_map/(small/key_reuse_rate:0.5|mixed)", "--benchmark_format=json",
                        "--benchmark_min_time=0.002")

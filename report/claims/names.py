@@ -13,6 +13,9 @@ TEXTS = {
 SYNC, TRIE = "sync_map", "hash_trie_map"
 MUTEX, RW, SHARDED = "mutex_map", "rw_mutex_map", "sharded_map:shards=64"
 
+# Stores applied together, the number of them an axis.
+BATCHES = "write_batch_map:batch={},ring=4096"
+
 # The three maps that one text puts side by side.
 TABLE_OF_000 = (SYNC, RW, SHARDED)
 
@@ -25,29 +28,22 @@ JAVA_MAP = "java.base/java/util/concurrent/ConcurrentHashMap.java"
 # Questions that rules are written for and the catalogue does not hold yet. A rule that names one of them answers
 # "not asked in this run" until a run has rows of it. Quantities and metrics that rules expect are in METHODOLOGY.md.
 PLANNED = {
-    "batcher": "batch size and interval of a write-batching map: throughput, and how late a write becomes visible",
     "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
     "config_reload": "publishing a whole map under readers: pointer exchange against copying",
-    "deletes": "loads, stores and deletes at a steady size",
     "expensive_values": "LoadOrStore against LoadOrCompute when values are dear",
     "false_sharing": "two words on one line, 64 and 128 bytes apart: readers, a writer and readers, writers",
-    "fast_path": "integer keys through their own path and through the generic one, 64 and 2K keys",
-    "go_shapes": "the shapes of the original's own benchmarks",
     "growth_stall": "filling at a fixed arrival rate: tails and the longest store of every doubling",
     "hashes": "what identity, spread and mixing hashes cost on keys of little entropy",
-    "hybrid": "a hot part in front of a locked map, by share of hot keys and threads",
     "iteration": "Range and Size, alone and beside writers",
     "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
     "loadorstore_cost": "lock, log and replicas: what each adds to LoadOrStore",
-    "memory_order": "the same map with weaker and stronger orders",
     "million_strings": "strings of 32 bytes, many readers and few writers, by number of keys",
     "misses": "loads of keys that are absent, and of keys just stored",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "order_service": "97.3 reads to 2.7 writes at intended times: response times",
-    "placement": "control words on one line or on lines of their own",
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
-    "read_heavy": "98 reads, one insertion, one deletion of a hundred",
     "reclamation_pause": "tails against the events of reclamation",
+    "ring_fence": "the ring of the write-batching map with a full fence and without",
     "stock_reservation": "one winner for every unit of stock",
     "tasks": "a hundred thousand short tasks on a bounded pool: memory and what is left over",
     "trace_sampling": "key reuse estimated from one operation in a hundred",

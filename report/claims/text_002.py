@@ -56,7 +56,7 @@ ROWS = (
           others=[reading("of reads alone", Speed("memory_order", "reads", "sync_map_acq_rel", "sync_map_seq_cst", 1.15,
                                                   1.30)),
                   reading("of a map that copies when it writes",
-                          Speed("memory_order", "reads", "snapshot_map_acq_rel", "snapshot_map_seq_cst", 1.15, 1.30))]),
+                          Speed("memory_order", "snapshot_reads", "snapshot_map_acq_rel", "snapshot_map_seq_cst", 1.15, 1.30))]),
     claim("002-C10", "2.1", "A misaligned atomic access panics under the race detector.", "",
           holds("It panics, where 64-bit accesses need alignment.",
                 has("go-1.22", "src/runtime/internal/atomic/unaligned.go", "panicUnaligned", "panic")),

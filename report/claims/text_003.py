@@ -8,7 +8,7 @@ from report.claims.arithmetic import Computed
 from report.claims.counted import Bytes, Violations
 from report.claims.measured import Amount, Best, Crosses, Order, Speed, printed
 from report.claims.model import OutOfScope, claim, reading
-from report.claims.names import (GO_MAP, GO_REFERENCE, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC, TRIE)
+from report.claims.names import (BATCHES, GO_MAP, GO_REFERENCE, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC, TRIE)
 from report.claims.ranked import Ahead, Leads
 from report.claims.recorded import fails, has, holds, internal, kit, lacks, own, sync
 
@@ -147,13 +147,13 @@ ROWS = (
           "", fails("A ring with acquire and release and no fence loses, doubles and reorders nothing.",
                     internal("mpsc_ring_test", "ManyProducers"), internal("mpsc_ring_test", "AClaimedSlotIsNotTaken")),
           others=[reading("a full fence costs nothing that matters",
-                          Order("memory_order", "ring", "write_batch_map@fenced", "write_batch_map",
+                          Order("ring_fence", "ring", "write_batch_map@fenced", "write_batch_map",
                                 ("equivalent",)))]),
     claim("003-C31", "4.2", "Committing writes in batches beats writing them one by one.", "batches, ring",
           Order("batch_init", "fill_10k", "mutex_map@batch", MUTEX, regime="growth"),
           reading="one batch of new keys against as many stores",
-          others=[reading("through a queue, one thread",
-                          Speed("batcher", "batch_64", "write_batch_map", MUTEX, 1.0, math.inf)),
+          others=[reading("through a queue, 64 at a time",
+                          Speed("batcher", 64, BATCHES, MUTEX, 1.0, math.inf)),
                   reading("95 % writes, several threads",
                           Ahead("standard_cells", "write_heavy", "write_batch_map", MUTEX, threads=2))]),
     claim("003-C32", "4.3", "Only since Go 1.21 may a map stand in atomic.Value.", "",

@@ -8,7 +8,7 @@ from report.claims.arithmetic import Computed
 from report.claims.counted import Violations
 from report.claims.measured import Amount, Best, Order, Speed, printed
 from report.claims.model import NotTestable, OutOfScope, claim, reading
-from report.claims.names import GO_FASTSTR, GO_MAP, GO_RUNTIME, MUTEX, SYNC
+from report.claims.names import BATCHES, GO_FASTSTR, GO_MAP, GO_RUNTIME, MUTEX, SYNC
 from report.claims.recorded import fails, has, holds, kit, lacks, own, sync
 
 _ARM64 = "src/runtime/internal/atomic/atomic_arm64.s"
@@ -122,7 +122,7 @@ ROWS = (
           holds("The port commits at a full batch and when the time is over.",
                 own("write_batch_map_test", "AFullBatchIsApplied"),
                 own("write_batch_map_test", "TimeAppliesABatch")),
-          Best("batcher", "write_batch_map:batch={}", MUTEX, (64,))),
+          Best("batcher", BATCHES, MUTEX, (64,))),
     claim("004-C29", "4.2", "Rehashing waits for a load of 0.75, for 100 ms since the last one and for a goroutine "
                             "that may be "
           "preempted.", "load 0.75, 100 ms",
