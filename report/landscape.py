@@ -185,13 +185,14 @@ def _phases(name: str, grids: list[winners.Grid], own: list[Place], looks: style
     equal = sum(p.verdict == advice.EQUAL for p in own)
     if not order:
         first = f"Nobody is alone in front in any of {words.plural(len(own), 'region')}."
-    elif len(order) == 1 and alone[order[0]] == len(own):
-        first = f"{order[0]} is alone in front in all of {words.plural(len(own), 'region')}."
+    elif len(order) == 1:
+        first = (f"{order[0]} is alone in front in {'all' if alone[order[0]] == len(own) else alone[order[0]]} of "
+                 f"{words.plural(len(own), 'region')}, and nobody else in any.")
     else:
         first = (f"The winner changes: {words.join([f'{n} is alone in front in {alone[n]}' for n in order[:4]])} of "
                  f"{words.plural(len(own), 'region')}.")
-    caption = [first, f"{words.count(equal)} are equal within delta (grey) and {words.count(undecided)} undecided (hatched): "
-               "these visits do not tell. Numbers: how many times as fast as the next.", f"{_visits(own)} a region."]
+    caption = [first, f"Equal within delta: {words.count(equal)} (grey). Undecided: {words.count(undecided)} (hatched): these "
+               f"visits do not tell. Numbers: how many times as fast as the next. {_visits(own)} a region."]
     table = [{"question": p.question, "place": p.title, "regime": p.regime, "threads": p.threads, "verdict": p.verdict,
               "front": " ".join(p.front), "lead": speed(p.next.lead) if p.next else "",
               "low": speed(p.next.low) if p.next else "", "high": speed(p.next.high) if p.next else "",

@@ -12,10 +12,10 @@ from typing import Any, Callable, Iterable, Mapping
 
 from matplotlib import ticker
 
-from report import conclude, words
+from report import conclude, crowd, words
 from report.analyse import Analysis, Curve, Setting, make_axis
 from report.figures import curves as curve_figure
-from report.figures import forest, quality, style, winners
+from report.figures import forest, multiples, quality, style, winners
 from report.stats import layouts
 
 
@@ -108,15 +108,18 @@ def _bound(value: float, instead: float) -> float:
 
 def curve_plates(analysis: Analysis, setting: Setting,
                  looks: style.Looks) -> list[Plate]:
-    """One figure per baseline of a setting with an axis."""
+    """One figure per baseline of a setting with an axis; of a crowd, small multiples besides."""
     question = setting.question
+    family = crowd.families(analysis)
     axis = make_axis(question)
     own = [c for c in analysis.curves
            if c.question == question["name"]
            and (c.regime, c.threads) == (setting.regime, setting.threads)]
     result = []
     for b in dict.fromkeys(c.b for c in own):
-        group = [c for c in own if c.b == b]
+        everyone = [c for c in own if c.b == b]
+        chosen = crowd.first({c.a: crowd.score(c) for c in everyone}, family, crowd.MOST_CURVES)
+        group = [c for c in everyone if c.a in chosen]
         levels = {}
         for curve in group:
             for level in curve.levels:
@@ -138,8 +141,37 @@ def curve_plates(analysis: Analysis, setting: Setting,
         most = max(len(c.x) for c in group)
         if most > style.MOST_DOTS:
             sentences.append(f"Of a map's up to {words.plural(most, 'visit')}, {style.MOST_DOTS} are drawn as dots.")
+        sentences += crowd.left_out(len(group), len(everyone), "the table below")
         result.append(Plate(name, svg, sentences, len(drawn) > 1,
                             setting.label, setting.threads, rows=_curve_rows(group, axis)))
+    return result
+
+
+def multiples_plates(analysis: Analysis, setting: Setting, looks: style.Looks) -> list[Plate]:
+    """Of a setting with an axis and more maps than one panel can hold: every map in a panel of its own, per baseline."""
+    question = setting.question
+    axis = make_axis(question)
+    own = [c for c in analysis.curves if c.question == question["name"]
+           and (c.regime, c.threads) == (setting.regime, setting.threads)]
+    result = []
+    for b in dict.fromkeys(c.b for c in own):
+        group = sorted((c for c in own if c.b == b), key=lambda c: (-crowd.score(c), c.a))
+        if len(group) <= crowd.MOST_CURVES or axis.discrete:
+            continue
+        name = slug("fig", question["name"], setting.regime, setting.threads,
+                    "" if len({c.b for c in own}) == 1 else b, "all")
+        best, worst = group[0], group[-1]
+        faster = sum(c.result is not None and c.result.verdict == "a_throughout" for c in group)
+        visits = sorted({len(c.x) for c in group})
+        sentences = [f"Over the whole axis {words.pretty(best.a)} is the fastest of {words.plural(len(group), 'map')} and "
+                     f"{words.pretty(worst.a)} the slowest; {faster} are faster than {b} throughout.",
+                     f"Every map against {b}, fastest first; {visits[0]} to {words.plural(visits[-1], 'visit')} each, band: 95 % interval."]
+        svg = multiples.draw(name, " ".join(sentences), [_series(c, False) for c in group], looks,
+                             scales(axis, analysis.thread_names)[0], b, max(c.delta for c in group))
+        result.append(Plate(name, svg, sentences, True, setting.label, setting.threads, rows=[
+            row for row in _curve_rows(group, axis) if row["what"] != "fit"] + [
+                {"map": words.pretty(c.a), "baseline": b, "what": "mean over the axis", axis.name: "",
+                 "times_as_fast": speed(crowd.score(c)), "low": "", "high": "", "visits": len(c.x)} for c in group]))
     return result
 
 
@@ -200,8 +232,9 @@ def cell_plates(analysis: Analysis, question: dict[str, Any],
             if cell.b == b:
                 groups.setdefault((cell.cell, cell.regime, cell.threads),
                                   []).append(cell)
+        shown = _shown_cells(analysis, groups)
         drawn = []
-        for (_, regime, threads), cells in groups.items():
+        for (_, regime, threads), cells in shown.items():
             title = words.cell_title(question, cells[0])
             note = words.where(regime, threads, analysis.thread_names)
             place = f"{title}, {note}" if note else title
@@ -215,12 +248,33 @@ def cell_plates(analysis: Analysis, question: dict[str, Any],
                     "" if len({c.b for c in own}) == 1 else b)
         sentences = words.cells_sentences(
             list(groups.values()), question, b, analysis.thread_names)
+        count, total = (sum(map(len, g.values())) for g in (shown, groups))
+        if count < total:
+            sentences.append(f"Drawn are {count} of {words.plural(total, 'cell')}: the least number of threads and all cores, and of "
+                             "each place the fastest, the best of each family first; the others are in the table below.")
         svg = forest.draw(name, " ".join(sentences), drawn, looks, b)
         result.append(Plate(name, svg, sentences, tall=len(drawn) > 8, rows=[{
             "map": c.a, "baseline": b, "place": words.cell_title(question, c), "regime": c.regime,
             "threads": c.threads, "times_as_fast": speed(c.estimate.effect), "low": speed(c.estimate.low),
             "high": speed(c.estimate.high), "verdict": c.verdict, "visits": c.estimate.visits}
-            for cells in groups.values() for c in cells]))
+            for cells in shown.values() for c in cells]))
+    return result
+
+
+def _shown_cells(analysis: Analysis, groups: dict[tuple, list]) -> dict[tuple, list]:
+    """What a forest plot draws of {(cell, regime, threads): cells}: all, or of a crowd what fits two screens."""
+    if crowd.a_cell(map(len, groups.values())) is None:
+        return groups
+    threads = shown_threads(analysis.thread_names, (key[2] for key in groups))
+    kept = {key: cells for key, cells in groups.items() if key[2] in threads}
+    most = crowd.a_cell(map(len, kept.values()))
+    if most is None:
+        return kept
+    family = crowd.families(analysis)
+    result = {}
+    for key, cells in kept.items():
+        names = crowd.first({c.a: c.estimate.effect for c in cells}, family, most)
+        result[key] = [c for c in cells if c.a in names]
     return result
 
 

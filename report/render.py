@@ -31,6 +31,7 @@ class Section:
     question: dict[str, Any]
     plates: list[plates.Plate]
     folded: list[plates.Plate]  # shown on demand
+    crowded: list[plates.Plate]  # small multiples, on demand
     tables: list[tuple[str, str, list[views.Line]]]  # where, baseline, lines
     realised: list[plates.Plate]
     missing: list[str]  # settings without visits
@@ -60,7 +61,7 @@ class Paper:
     def plates(self) -> list[plates.Plate]:
         """All of them, in the order of the page."""
         shown = [self.winner, *self.heat, *self.phases, self.memory]
-        shown += [p for s in self.sections for p in [*s.plates, *s.folded, *s.realised]]
+        shown += [p for s in self.sections for p in [*s.plates, *s.folded, *s.crowded, *s.realised]]
         return [p for p in [*shown, self.aa, self.layouts, self.timeline] if p is not None]
 
 
@@ -113,8 +114,11 @@ def compose(analysis: Analysis) -> Paper:
                 if rows:
                     tables.append((setting.label, b, rows))
         folded = plates.folded(shown, analysis.thread_names)
+        counts = plates.shown_threads(analysis.thread_names, (s.threads for s in own if s.visits))
+        crowded = [p for s in own if question.get("axis") and s.threads in counts
+                   for p in plates.multiples_plates(analysis, s, looks)]
         sections.append(Section(
-            question, [p for p in shown if p not in folded], folded, tables,
+            question, [p for p in shown if p not in folded], folded, crowded, tables,
             realised,
             [s.label or "all settings" for s in own if not s.visits],
             _notes(analysis, question), sum(len(s.visits) for s in own),

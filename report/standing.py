@@ -153,7 +153,9 @@ def _places(analysis: Analysis) -> list[Place]:
             if axis is None or v.axis is not None:
                 groups[(v.name, None) if axis is None else (None, float(v.axis)), v.threads].append(v)
         titles = {c["name"]: c.get("title") or c["name"] for c in setting.question.get("cells") or []}
-        for ((cell, value), _), visits in groups.items():
+        order = {name: i for i, name in enumerate(titles)}
+        for ((cell, value), _), visits in sorted(groups.items(), key=lambda g: (
+                order.get(g[0][0][0], len(order)), g[0][0][1] or 0.0, g[0][1])):
             title = titles.get(cell, cell or "") if axis is None else f"{axis.name} {axis.format(value)}"
             place = _by_visits(analysis, setting, visits, skip, title, cell=cell, value=value)
             if place is not None:

@@ -7,7 +7,7 @@ import re
 import unittest
 import xml.etree.ElementTree
 
-from report.figures import curves, forest, heat, palette, quality, style, winners
+from report.figures import curves, forest, heat, multiples, palette, quality, style, winners
 
 
 class Spread(unittest.TestCase):
@@ -106,8 +106,7 @@ class Themes(unittest.TestCase):
 
     def test_every_colour_of_a_drawing_becomes_a_variable(self):
         svg = palette.themed(_curve("fig-x"))
-        seen = svg.replace("stroke: #000000; stroke-opacity: 0", "")
-        self.assertEqual(re.findall(r"#[0-9a-f]{6}\b", re.sub(r">[^<]*<", "><", seen)), [])
+        self.assertEqual(re.findall(r"#[0-9a-f]{6}\b", re.sub(r">[^<]*<", "><", svg)), [])
         self.assertIn("fill: var(--ink)", svg)
         self.assertEqual(palette.themed("<text fill='#1b1b1b'>#1b1b1b</text>"),
                          "<text fill='var(--ink)'>#1b1b1b</text>")
@@ -182,6 +181,22 @@ class Drawings(unittest.TestCase):
         self.assertIn("equal: 2 maps", svg)
         self.assertIn(">undecided<", svg)
         self.assertEqual(svg.count("<pattern"), 1)  # what is undecided is hatched, what is equal is not
+
+    def test_a_lean_drawing_is_the_same_drawing(self):
+        many = _curve("fig-z", x=[0.001 * i for i in range(100)], effect=[0.01 * (i % 7) for i in range(100)])
+        root = xml.etree.ElementTree.fromstring(many)
+        marks = [e for e in root.iter() if e.tag.endswith("use")]
+        self.assertGreater(len({(m.attrib["x"], m.attrib["y"]) for m in marks}), 100)
+        self.assertLess(len(many), 160 * 100 + 14_000)
+
+    def test_small_multiples(self):
+        series = [curves.Series(f"m{i}", f"m{i} <b>", [0, 1], [0, 0], [0, 0.5, 1], [0.1 * i] * 3, [0.0] * 3, [0.2 * i] * 3)
+                  for i in range(12)]
+        scale = curves.Scale(lambda x: x, [0, 1], str, "x")
+        svg = multiples.draw("s", "t", series, style.Looks([s.contestant for s in series]), scale, "b_map", 0.02)
+        self._check(svg, "s")
+        for i in range(12):
+            self.assertIn(f">m{i} &lt;b&gt;<", svg)
 
     def test_phases(self):
         grid = winners.Grid("g", ["1K", "1M"], ["0 %", "50 %"], "keys", "writes", [

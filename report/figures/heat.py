@@ -44,7 +44,7 @@ def draw(name: str, title: str, rows: Sequence[str], columns: Sequence[Column],
     width = 7.2
     numbers = each >= 0.3
     titles = [_label(c.title, numbers) for c in columns]
-    head = 0.3 + 0.058 * max(len(line) for title in titles for line in title.split("\n"))
+    head = 0.36 + 0.058 * max(len(line) for title in titles for line in title.split("\n"))
     tall = 0.19
     height = head + tall * len(rows) + 0.5
     fig = style.new_figure(width, height)
@@ -52,16 +52,19 @@ def draw(name: str, title: str, rows: Sequence[str], columns: Sequence[Column],
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
     ax.axis("off")
-    seen = ""
-    for c, column in enumerate(columns):
-        x = left + each * c
-        ax.text(x + each / 2, head - 0.04, titles[c], rotation=90, ha="center", va="bottom", fontsize=7,
+    starts = [c for c, column in enumerate(columns) if c == 0 or column.group != columns[c - 1].group]
+    ends = [*starts[1:], len(columns)]
+    # Where a name has no room above its own columns, names take turns on two lines.
+    crowded = any(len(columns[a].group) * 0.062 > each * (b - a) for a, b in zip(starts, ends))
+    for c in range(len(columns)):
+        ax.text(left + each * (c + 0.5), head - 0.04, titles[c], rotation=90, ha="center", va="bottom", fontsize=7,
                 linespacing=1.0, multialignment="left")
-        if column.group != seen:
-            seen = column.group
-            span = sum(d.group == seen for d in columns)
-            ax.text(x + 0.02, 0.1, style.clipped(seen, each * span / 0.062), ha="left", va="center", fontsize=7.5, fontweight="bold")
-            ax.plot([x, x], [0.02, head + tall * len(rows)], color=style.RULE, linewidth=0.6)
+    for i, (a, b) in enumerate(zip(starts, ends)):
+        x, line = left + each * a, 0.13 * (i % 2) if crowded else 0.0
+        room = ((ends[i + 1] if i + 1 < len(ends) else len(columns) + 2) if crowded else b) - a
+        ax.plot([x, x], [0.02 + line, head + tall * len(rows)], color=style.RULE, linewidth=0.6)
+        ax.text(x + 0.03, 0.08 + line, style.clipped(columns[a].group, each * room / 0.062), ha="left", va="center",
+                fontsize=7.5, fontweight="bold")
     for r, row in enumerate(rows):
         y = head + tall * r
         look = looks[row]
