@@ -97,6 +97,9 @@ _LATE = """<script>
 </script>"""
 
 
+LONGEST_S = 600  # that a browser may take with a page
+
+
 def chromium():
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if shutil.which(name):
@@ -105,10 +108,13 @@ def chromium():
 
 
 def call(browser, profile, *flags):
-    return subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}",
-         "--force-device-scale-factor=1", *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
-        timeout=180).stdout.decode("utf-8", "replace")
+    try:
+        return subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}",
+             "--force-device-scale-factor=1", *flags], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False,
+            timeout=LONGEST_S).stdout.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def check(browser, profile, page, width, theme):
@@ -117,7 +123,7 @@ def check(browser, profile, page, width, theme):
                 "--virtual-time-budget=60000", "--dump-dom", page.as_uri())
     found = re.search(r'<pre id="browser-check">(.*?)</pre>', said, re.DOTALL)
     if not found:
-        return {"wrong": ["the page did not finish"], "paper": "", "axe": False}
+        return {"wrong": [f"the page was not finished after {LONGEST_S} s, or its script died"], "paper": "", "axe": False}
     return json.loads(html.unescape(found.group(1)))
 
 

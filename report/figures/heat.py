@@ -64,7 +64,7 @@ def draw(name: str, title: str, rows: Sequence[str], columns: Sequence[Column],
         room = ((ends[i + 1] if i + 1 < len(ends) else len(columns) + 2) if crowded else b) - a
         ax.plot([x, x], [0.02 + line, head + tall * len(rows)], color=style.RULE, linewidth=0.6)
         ax.text(x + 0.03, 0.08 + line, style.clipped(columns[a].group, each * room / 0.062), ha="left", va="center",
-                fontsize=7.5, fontweight="bold")
+                fontsize=7.5, fontweight="bold", zorder=3, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6})
     for r, row in enumerate(rows):
         y = head + tall * r
         look = looks[row]
