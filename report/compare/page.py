@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
 
@@ -23,12 +22,11 @@ def data(c: Comparison) -> str:
 
 def render_page(c: Comparison) -> str:
     """The page. Deterministic: the same runs in the same order give the same bytes."""
-    env = render.environment()
-    env.filters["prose"] = render.prose_filter(
+    env = render.environment(
         {s["name"] for r in c.runs for w in r.meta["workers"].values()
          for s in (w.get("describe") or {}).get("strategies", [])}
         | {n for p in c.places for n in (words.pretty(p.key.a), words.pretty(p.key.b))})
-    env.globals |= {"plural": words.plural, "count": words.count, "dict_of": dict}
+    env.globals["dict_of"] = dict
     looks = style.Looks([_label(r) for r in c.runs])
     sections = [s for s in (_section(c, name, looks) for name in c.questions) if s]
     anchors = {s["name"]: s["plate"].name for s in sections}
@@ -46,7 +44,7 @@ def render_page(c: Comparison) -> str:
         "notes": [words.capital(n) for n in c.notes],
         "left": [{"question": row.question.replace("_", " "), "letters": ", ".join(row.letters), "why": row.why,
                   "places": str(row.places)} for row in c.left],
-        "download": "data:application/json;base64," + base64.b64encode(data(c).encode()).decode()})
+        "download": render.data_uri("application/json", data(c))})
 
 
 def _label(run) -> str:
