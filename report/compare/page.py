@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from report import plates, render, words
@@ -84,15 +85,20 @@ def _row(c: Comparison, p: Place) -> dict[str, Any]:
     d = p.together.difference
     return {
         "place": say.place_title(c, p.key), "pair": say.pair(p.key), "word": p.word, "turned": p.other_winner,
-        "effects": [{"text": say.with_interval(e.effect.effect, e.low, e.high), "verdict": e.verdict,
+        "effects": [{**_two_lines(e.effect.effect, e.low, e.high), "verdict": e.verdict,
                      "visits": words.plural(e.visits, "visit")} if e else None for e in p.entries],
         "of": f"{c.runs[p.second].letter} / {c.runs[p.first].letter}",
-        "difference": say.with_interval(d.effect, d.low, d.high),
+        "difference": _two_lines(d.effect, d.low, d.high),
         "between": "–" if p.together.between is None else words.percent(p.together.between),
         "between_interval": "" if p.together.between is None else
         f"{words.percent(p.together.low)} to {words.percent(p.together.high)}",
         "within": words.percent(p.together.within) if p.together.within == p.together.within else "–",
         "means": [f"{''.join(of)} together {say.with_interval(*mean)}" for of, mean in p.means.items()]}
+
+
+def _two_lines(effect: float, low: float, high: float) -> dict[str, str]:
+    """A ratio, and its interval for the line below."""
+    return {"ratio": say.with_interval(effect, -math.inf, math.inf), "interval": say.interval(low, high)}
 
 
 def _spread_row(row) -> dict[str, str]:
