@@ -28,6 +28,8 @@ class Readme(unittest.TestCase):
         package, _, name = label.removeprefix("//").partition(":")
         name = name or package.rpartition("/")[2]
         path = ROOT / package / ("all" if label == "//experiments" else name)
+        if label == "//tools:advise":  # another name of a target of tools/trace
+            path = ROOT / "tools/trace/advise"
         self.assertTrue(path.exists(), f"{label} is not among the data of this test")
         return path
 
@@ -49,6 +51,8 @@ class Readme(unittest.TestCase):
                     if "--list" not in args and "--help" not in args:
                         args += ["--budget", f"{BUDGET_S}s"] + ([] if "--resume" in args or fixed else ["--arch", "native"])
                 args = [str(out / "latest") if a == "results/latest" else a for a in args]
+                if label == "//tools:advise":
+                    args += ["--run", str(out / "latest")]
                 with self.subTest(" ".join(words)):
                     started = time.monotonic()
                     done = subprocess.run([str(self.program(label)), *args], capture_output=True, text=True, check=False,

@@ -168,7 +168,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     return [words.capital(n) for n in notes]
 
 
-def _uri(kind: str, text: str) -> str:
+def data_uri(kind: str, text: str) -> str:
     data = base64.b64encode(text.encode("utf-8")).decode("ascii")
     return f"data:{kind};base64,{data}"
 
@@ -229,8 +229,8 @@ def summary(paper: Paper) -> dict[str, Any]:
         **conclude.tally(paper.conclusions)}
 
 
-def environment() -> jinja2.Environment:
-    """Of all pages, with what their style sheet and their figures need."""
+def environment(names: set[str] = frozenset()) -> jinja2.Environment:
+    """Of all pages, with what their style sheet and their figures need; `names` are those of maps in their sentences."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True,
@@ -238,7 +238,9 @@ def environment() -> jinja2.Environment:
     env.globals["light"] = palette.style_sheet(dark=False)
     env.globals["dark"] = palette.style_sheet(dark=True)
     env.filters["themed"] = lambda svg: markupsafe.Markup(palette.themed(svg))
-    env.filters["csv"] = lambda rows: _uri("text/csv", _csv(rows))
+    env.filters["csv"] = lambda rows: data_uri("text/csv", _csv(rows))
+    env.filters |= {"prose": prose_filter(names), "pretty": words.pretty, "sentence": words.sentence}
+    env.globals |= {"plural": words.plural, "count": words.count}
     return env
 
 
@@ -258,12 +260,7 @@ class Page:
 def render(paper: Paper) -> Page:
     """The page. Deterministic: the same run gives the same bytes."""
     analysis, run = paper.analysis, paper.analysis.run
-    env = environment()
-    env.filters["prose"] = prose_filter(names_of(analysis))
-    env.filters["pretty"] = words.pretty
-    env.globals["plural"] = words.plural
-    env.filters["sentence"] = words.sentence
-    env.globals["count"] = words.count
+    env = environment(names_of(analysis))
     looks = looks_of(analysis)
     claims = paper.conclusions["claims"]
     verdicts = json.dumps(paper.conclusions, indent=1, sort_keys=True)
@@ -319,8 +316,8 @@ def render(paper: Paper) -> Page:
                      float(v.gate.get("other_cpu") or 0) > 0.05
                      for v in run.visits if v.timed),
         "downloads": [
-            ("verdicts.json", _uri("application/json", verdicts)),
-            *((name, name if beside else _uri(kind, text))
+            ("verdicts.json", data_uri("application/json", verdicts)),
+            *((name, name if beside else data_uri(kind, text))
               for name, kind, text in tables)],
         "beside": beside,
     }

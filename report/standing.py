@@ -92,8 +92,11 @@ def _by_visits(analysis: Analysis, setting: Setting, visits: list[load.Visit], s
                  standings, oversubscribed=any(v.oversubscribed for v in visits), **where)
 
 
-def _along(analysis: Analysis, setting: Setting, skip: set[str]) -> list[Place]:
-    """The screened values of a swept axis, from the curves against the first baseline."""
+def along(analysis: Analysis, setting: Setting, skip: set[str], values: Iterable[float] | None = None) -> list[Place]:
+    """The screened values of a swept axis, or others, from the curves against the first baseline.
+
+    A value that no visit was made at has the workload of the nearest one with the axis moved to the value.
+    """
     axis = make_axis(setting.question)
     own = [c for c in analysis.curves if c.question == setting.question["name"]
            and (c.regime, c.threads) == (setting.regime, setting.threads)]
@@ -101,20 +104,39 @@ def _along(analysis: Analysis, setting: Setting, skip: set[str]) -> list[Place]:
     if not own:
         return []
     result = []
-    for value in axis.values:
+    for value in axis.values if values is None else values:
         at = axis.to_unit(value)
         seen = {c.a: e for c in own if (e := _fitted(c, axis, at)) is not None}
         if _strategy(own[0].b) not in skip:
             seen[own[0].b] = cells.Estimate(max([e.visits for e in seen.values()], default=0), 0.0, 0.0, 0.0, 0.0)
         seen = {n: e for n, e in seen.items() if _strategy(n) not in skip and not n.endswith(WITHHELD)}
         visits = [v for v in setting.visits if v.axis == value]
+        work = _workload(visits)
+        if values is not None and not visits:
+            visits = sorted((v for v in setting.visits if v.axis is not None),
+                            key=lambda v: abs(axis.to_unit(v.axis) - at))[:1]
+            work = moved(_workload(visits), axis.field, value)
         standings = stand({n: e.effect for n, e in seen.items()}, lambda a, b: difference(seen[a], seen[b]),
                           own[0].delta)
         if standings and visits:
             result.append(Place(
                 setting.question["name"], f"{axis.name} {axis.format(value)}", setting.regime, visits[0].threads,
-                features_of(_workload(visits)), own[0].delta, standings, value=value,
+                features_of(work), own[0].delta, standings, value=value,
                 oversubscribed=any(v.oversubscribed for v in visits)))
+    return result
+
+
+def moved(workload: dict[str, Any], field: str, value: float) -> dict[str, Any]:
+    """A workload with one field, such as keys.reuse, at another value; of a mix the store takes the rest."""
+    result = {**workload}
+    part, _, name = field.partition(".")
+    if not name:
+        result[part] = value
+    elif part == "mix":
+        others = {op: share for op, share in workload["mix"].items() if op not in (name, "store")}
+        result["mix"] = {**others, name: value, "store": max(0.0, 100 - value - sum(others.values()))}
+    else:
+        result[part] = {**workload.get(part, {}), name: value}
     return result
 
 
@@ -134,19 +156,19 @@ def places(analysis: Analysis) -> list[Place]:
     """All places of the run in the order of its questions, oversubscribed ones included; worked out once. Questions about
     a tunable of one map have none."""
     if analysis.placed is None:
-        analysis.placed = _places(analysis)
+        analysis.placed = places_without(analysis, set(unfit(analysis)))
     return analysis.placed
 
 
-def _places(analysis: Analysis) -> list[Place]:
-    skip = set(unfit(analysis))
+def places_without(analysis: Analysis, skip: set[str]) -> list[Place]:
+    """All places of the run as they are when some strategies are no choice."""
     result: list[Place] = []
     for setting in analysis.settings:
         axis = make_axis(setting.question)
         if axis is not None and axis.field.startswith("tunable:"):
             continue
         if axis is not None and not axis.discrete:
-            result += _along(analysis, setting, skip)
+            result += along(analysis, setting, skip)
             continue
         groups: dict[tuple, list[load.Visit]] = collections.defaultdict(list)
         for v in setting.visits:

@@ -93,7 +93,7 @@ def question_name(name: str) -> str:
 
 def percent(sd: float) -> str:
     """A standard deviation of log ratios: "0.43 %"."""
-    return f"{100 * sd:.2g} %"
+    return f"{100 * sd:.2g} %" if sd < 0.995 else f"{100 * sd:.0f} %"
 
 
 def layout_sentence(threads: int, spread: layouts.Spread) -> str:

@@ -42,6 +42,7 @@ TARGETS: dict[str, list[str]] = {
     **{f"report/{name}.py": PAPER for name in ("analyse", "conclude", "load")},
     **{f"report/compare/{name}.py": ["report.compare_test"] for name in ("compared", "taken")},
     "report/capsule.py": ["report.capsule_test"],
+    **{f"report/recommend/{name}.py": ["report.recommend_test"] for name in ("__init__", "fitness", "described")},
     **{f"experiments/orchestrator/{name}.py": [t for t in PLAN if t.endswith(f".{name}_test")]
        + [t for t in PLAN if not t.endswith(f".{name}_test")] for name in (
            "catalogue", "evidence", "gate", "plan", "store", "validate", "visit")},

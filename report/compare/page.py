@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
+import math
 from typing import Any
 
 from report import plates, render, words
@@ -23,12 +23,11 @@ def data(c: Comparison) -> str:
 
 def render_page(c: Comparison) -> str:
     """The page. Deterministic: the same runs in the same order give the same bytes."""
-    env = render.environment()
-    env.filters["prose"] = render.prose_filter(
+    env = render.environment(
         {s["name"] for r in c.runs for w in r.meta["workers"].values()
          for s in (w.get("describe") or {}).get("strategies", [])}
         | {n for p in c.places for n in (words.pretty(p.key.a), words.pretty(p.key.b))})
-    env.globals |= {"plural": words.plural, "count": words.count, "dict_of": dict}
+    env.globals["dict_of"] = dict
     looks = style.Looks([_label(r) for r in c.runs])
     sections = [s for s in (_section(c, name, looks) for name in c.questions) if s]
     anchors = {s["name"]: s["plate"].name for s in sections}
@@ -46,7 +45,7 @@ def render_page(c: Comparison) -> str:
         "notes": [words.capital(n) for n in c.notes],
         "left": [{"question": row.question.replace("_", " "), "letters": ", ".join(row.letters), "why": row.why,
                   "places": str(row.places)} for row in c.left],
-        "download": "data:application/json;base64," + base64.b64encode(data(c).encode()).decode()})
+        "download": render.data_uri("application/json", data(c))})
 
 
 def _label(run) -> str:
@@ -86,15 +85,20 @@ def _row(c: Comparison, p: Place) -> dict[str, Any]:
     d = p.together.difference
     return {
         "place": say.place_title(c, p.key), "pair": say.pair(p.key), "word": p.word, "turned": p.other_winner,
-        "effects": [{"text": say.with_interval(e.effect.effect, e.low, e.high), "verdict": e.verdict,
+        "effects": [{**_two_lines(e.effect.effect, e.low, e.high), "verdict": e.verdict,
                      "visits": words.plural(e.visits, "visit")} if e else None for e in p.entries],
         "of": f"{c.runs[p.second].letter} / {c.runs[p.first].letter}",
-        "difference": say.with_interval(d.effect, d.low, d.high),
+        "difference": _two_lines(d.effect, d.low, d.high),
         "between": "–" if p.together.between is None else words.percent(p.together.between),
         "between_interval": "" if p.together.between is None else
         f"{words.percent(p.together.low)} to {words.percent(p.together.high)}",
         "within": words.percent(p.together.within) if p.together.within == p.together.within else "–",
         "means": [f"{''.join(of)} together {say.with_interval(*mean)}" for of, mean in p.means.items()]}
+
+
+def _two_lines(effect: float, low: float, high: float) -> dict[str, str]:
+    """A ratio, and its interval for the line below."""
+    return {"ratio": say.with_interval(effect, -math.inf, math.inf), "interval": say.interval(low, high)}
 
 
 def _spread_row(row) -> dict[str, str]:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trace of map operations really is: how often keys come back, how they are asked for, when and how large."""
+"""Which map for a workload that is described or recorded, from a finished run; and what a trace of map operations
+really is: how often keys come back, how they are asked for, when and how large."""
 
 import argparse
 import json
 import os
 import subprocess
 import sys
+
+from tools.trace import answer
 
 _PROFILER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profile_trace")
 
@@ -172,12 +175,63 @@ def _write(path, text):
         raise AdviseError(f"{path} cannot be written ({error.strerror}); name another file") from error
 
 
+def _told(result, described):
+    """What the trace tells, less what the reader's own fields contradict."""
+    fields = answer.of_trace(result)
+    if "reads" in described:
+        fields.pop("reuse", None)
+    if "reuse" in described:
+        fields.pop("reads", None)
+    return fields
+
+
+def _answer(args, described):
+    """Says which map, and measures the point if that is wanted."""
+    found, said, analysis = answer.answer(args.run or "latest", described, args.constraints)
+    _print(args, answer.as_json(found), answer.as_text(found, said, analysis))
+    if args.html:
+        _write(args.html, answer.as_page(found, said, analysis))
+    if args.measure:
+        print(f"\nmeasuring: {said.measure}", flush=True)
+        answer.run_measurement(said.measure)
+
+
+def _print(args, data, text):
+    """The data or the text on standard output, the data also in a file."""
+    if args.json == "-":
+        sys.stdout.write(data)
+        return
+    print(text)
+    if args.json:
+        _write(args.json, data)
+
+
+_EXAMPLES = """\
+examples:
+  bazel run //tools:advise -- trace.csv.gz                          what is it?
+  bazel run //tools:advise -- --describe 'reads=95 keys=1e6 threads=16 value=64 staleness=0'
+  bazel run //tools:advise -- --describe 'reads=95 keys=1e6' --constraints memory=2GiB,range=snapshot --run monday.capsule
+  bazel run //tools:advise -- trace.csv.gz --run latest --describe threads=8     which map for this trace?
+  bazel run //tools:advise -- --describe 'reuse=83% threads=2' --measure        measure the very point
+
+"""
+
+
 def _arguments(argv):
     parser = argparse.ArgumentParser(
-        prog="advise", description=__doc__,
-        epilog="Formats, gzip and zstandard included, are recognised by content; tools/trace/README.md lists them.")
-    parser.add_argument("traces", metavar="TRACE", nargs="+",
-                        help="trace file, or several that follow each other; - is standard input")
+        prog="advise", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EXAMPLES + answer.fields_help())
+    parser.add_argument("traces", metavar="TRACE", nargs="*",
+                        help="trace file, or several that follow each other; - is standard input. Formats, gzip and "
+                        "zstandard included, are recognised by content; tools/trace/README.md lists them")
+    which = parser.add_argument_group("which map?")
+    which.add_argument("--describe", metavar="FIELDS", help="the workload, as below; of a trace, what it does not tell "
+                       "or what shall be otherwise")
+    which.add_argument("--constraints", metavar="LIST", help="what the map must be, as below, separated by commas")
+    which.add_argument("--run", metavar="RUN", help="the run that answers: its folder, its name in results/, or a capsule "
+                       "(default: latest); with a trace, asks which map at all")
+    which.add_argument("--measure", action="store_true", help="say the answer and then measure the point itself")
+    which.add_argument("--html", metavar="FILE", help="write the answer as a page as well")
     parser.add_argument("--sample", metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "
                         "and estimates with intervals")
     parser.add_argument("--max-keys", metavar="N", help="follow no more keys than this: beyond, samples are taken "
@@ -186,13 +240,18 @@ def _arguments(argv):
     parser.add_argument("--columns", metavar="PARAMETERS", help="where CSV or binary records hold what, as libCacheSim "
                         "is told: time-col=2,obj-id-col=5,obj-size-col=4,delimiter=,,has-header")
     parser.add_argument("--ignore-times", action="store_true", help="keep the order of the lines, whatever their times")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there; - prints them instead of the text")
+    parser.add_argument("--json", metavar="FILE", help="write all figures, or the answer, there; - prints them instead of "
+                        "the text")
     parser.add_argument("--normalised", metavar="FILE", help="write the trace in its compact form (FORMAT.md)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    asked = any((args.describe, args.constraints, args.run, args.measure, args.html))
+    if not args.traces and not args.describe:
+        parser.error("there is neither a trace nor a description; name a file, or write --describe 'reads=95 keys=1e6'")
+    return args, asked
 
 
 def main(argv):
-    args = _arguments(argv)
+    args, asked = _arguments(argv)
     try:
         # bazel run starts programs in a folder of its own; paths are the caller's.
         os.chdir(os.environ.get("BUILD_WORKING_DIRECTORY", "."))
@@ -201,15 +260,18 @@ def main(argv):
         ) if value is not None]
         if args.ignore_times:
             flags.append("--ignore-times")
-        result = profile(args.traces, flags, args.normalised)
-        figures = json.dumps(result, indent=1) + "\n"
-        if args.json == "-":
-            sys.stdout.write(figures)
-        else:
-            print(describe(args.traces, result))
-            if args.json:
-                _write(args.json, figures)
-    except AdviseError as error:
+        described = answer.parse_description(args.describe) if args.describe else {}
+        if args.traces:
+            result = profile(args.traces, flags, args.normalised)
+            if not asked:
+                _print(args, json.dumps(result, indent=1) + "\n", describe(args.traces, result))
+                return 0
+            described = {**_told(result, described), **described}
+            if args.json != "-":
+                print(describe(args.traces, result) + "\n\nTaken for "
+                      + " ".join(f"{name}={value}" for name, value in described.items()) + "\n")
+        _answer(args, described)
+    except (AdviseError, answer.AnswerError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which map for a workload that a reader describes: from a finished run, or the word that it must be measured.
+
+The places of the run that are most like the workload answer (`advice`, `standing`); a swept axis is read at the very
+value that is asked about. A place covers the workload when no field of it is further away than is known not to matter
+(`_GAPS`); otherwise its answer is about another workload, which is said, with the field that is furthest away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+from report import advice, standing, words
+from report.advice import Features, Place, Standing
+from report.analyse import Analysis, Setting, make_axis
+from report.recommend import fitness
+from report.recommend.described import Constraints, WORD_BYTES, Wanted
+
+ALONE, EQUAL, UNDECIDED, NONE = advice.ALONE, advice.EQUAL, advice.UNDECIDED, "none"
+ANOTHER_KIND = 40.0  # how far a workload is away that does something else: further than any number of keys
+MOST_PLACES = 5  # that are named beside the first
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """How far a place is from what is wanted in one field. `size`: 1 is as far as does not matter."""
+
+    field: str
+    wanted: str
+    there: str
+    size: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Near:
+    """A place and how far away it is; the widest gap first, those of no size left out."""
+
+    place: Place
+    gaps: tuple[Gap, ...]
+
+    @property
+    def covers(self) -> bool:
+        return not self.gaps or self.gaps[0].size <= 1.0
+
+    @property
+    def distance(self) -> float:
+        return sum(g.size for g in self.gaps)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pick:
+    """One map in the ranking: how it stands at the nearest place, and what memory it would take."""
+
+    standing: Standing
+    memory: fitness.Memory | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Something that would change the recommendation: at which place, and who is in front there."""
+
+    what: str
+    place: Place
+
+
+@dataclasses.dataclass(frozen=True)
+class Recommendation:
+    """verdict: ALONE (the first pick is the fastest), EQUAL (as fast as the others in `front`, within delta), UNDECIDED
+    (among those in `front`), or NONE: no place has two maps that may be recommended."""
+
+    wanted: Wanted
+    constraints: Constraints
+    threads: int  # those that were asked about; all cores of the run's machine for 0
+    verdict: str
+    nearest: Near | None
+    others: tuple[Near, ...]  # further places that cover the point, or the next nearest
+    picks: tuple[Pick, ...]
+    barred: dict[str, str]  # strategies that took part at the place and are no choice, and why
+    undecidable: tuple[str, ...]  # constraints that the run cannot decide
+    changes: tuple[Change, ...]
+    passed_over: Standing | None  # the fastest at the place when nothing is barred, if it is not a pick
+    fit: tuple[str, ...]  # all strategies of the run that may be recommended, measured or not
+
+    @property
+    def front(self) -> tuple[str, ...]:
+        return self.nearest.place.front if self.nearest else ()
+
+    @property
+    def covered(self) -> bool:
+        return self.nearest is not None and self.nearest.covers
+
+
+def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constraints()) -> Recommendation:
+    """The answer of a run. Pure."""
+    threads = wanted.threads or _all_cores(analysis)
+    reasons = fitness.barred(analysis, wanted, asked, threads)
+    reasons |= _too_large(analysis, wanted, asked, set(reasons))
+    near = _nearest(analysis, wanted, threads, set(reasons))
+    unsure = ("p99",) if asked.p99 is not None else ()
+    references = analysis.run.references()
+    fit = tuple(name for name in fitness.traits(analysis) if name not in reasons)
+    if not near:
+        return Recommendation(wanted, asked, threads, NONE, None, (), (), {
+            n: why for n, why in reasons.items() if n not in references}, unsure, (), None, fit)
+    first = near[0]
+    picks = tuple(Pick(s, fitness.memory(analysis, s.name, wanted)) for s in first.place.standings)
+    took_part = {fitness.strategy_of(c) for s in analysis.settings if s.question["name"] == first.place.question
+                 for v in s.visits for c in v.contestants} - references
+    same = [n for n in near[1:] if n.covers == first.covers][:MOST_PLACES]
+    return Recommendation(
+        wanted, asked, threads, first.place.verdict, first, tuple(same), picks,
+        {n: why for n, why in reasons.items() if n in took_part}, unsure,
+        _changes(analysis, first.place, set(reasons)), _passed_over(analysis, first.place, reasons), fit)
+
+
+def _all_cores(analysis: Analysis) -> int:
+    named = [n for n, name in analysis.thread_names.items() if name == "all cores"]
+    return named[0] if named else max([n for n, name in analysis.thread_names.items() if name != "oversubscribed"],
+                                      default=analysis.run.meta["environment"].get("cores") or 1)
+
+
+def _too_large(analysis: Analysis, wanted: Wanted, asked: Constraints, barred: set[str]) -> dict[str, str]:
+    """Strategies that need more memory than there is. Nothing is known of one that nobody measured."""
+    if asked.memory is None:
+        return {}
+    result = {}
+    for name in fitness.traits(analysis):
+        found = None if name in barred else fitness.memory(analysis, name, wanted)
+        if name not in barred and (found is None or found.peak > asked.memory):
+            result[name] = ("its memory was not measured" if found is None else
+                            f"it may take {readable_bytes(found.peak)} while it grows ({found.basis})")
+    return result
+
+
+def readable_bytes(size: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} TiB"
+
+
+# Where in a workload the axes that a description can name are: field of the axis -> value, None where it does not apply.
+_ON_AXIS: dict[str, Callable[[Features, int], float | None]] = {
+    "mix.load": lambda f, t: None if f.look_up_or_insert else f.reads,
+    "population": lambda f, t: f.keys if not f.growing else None,
+    "keys.reuse": lambda f, t: None if f.reuse is None else f.reuse,
+    "keys.theta": lambda f, t: f.theta,
+}
+
+
+def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -> list[Near]:
+    """Places of the nearest number of threads by distance: those measured, and curves where the point lies on them."""
+    places = standing.places_without(analysis, skip)
+    for setting in analysis.settings:
+        value = _value_on(setting, wanted.features, threads)
+        if value is not None:
+            places += standing.along(analysis, setting, skip, [value])
+    usable = [p for p in places if not p.oversubscribed and p.standings]
+    near = [Near(p, _gaps(analysis, p, wanted, threads)) for p in usable]
+    # A place of several that are equally far is the one with most visits.
+    return sorted(near, key=lambda n: (not n.covers, n.distance, -n.place.best.visits, n.place.question, n.place.title))
+
+
+def _value_on(setting: Setting, features: Features, threads: int) -> float | None:
+    """The value of a swept axis that is asked about, if the catalogue does not visit it anyway."""
+    axis = make_axis(setting.question)
+    if axis is None or axis.discrete or axis.field not in _ON_AXIS:
+        return None
+    value = _ON_AXIS[axis.field](features, threads)
+    return value if value is not None and axis.lo <= value <= axis.hi and value not in axis.values else None
+
+
+def _apart(x: float, y: float) -> float:
+    return abs(math.log(max(x, 1e-9) / max(y, 1e-9)))
+
+
+def _gaps(analysis: Analysis, place: Place, wanted: Wanted, threads: int) -> tuple[Gap, ...]:
+    """Of every field how far it is away, in units of what does not matter."""
+    f, g = wanted.features, place.features
+    value = _value_bytes(analysis, place)
+    found = [
+        Gap("threads", f"{threads}", f"{place.threads}", 2 * _apart(threads, place.threads) / math.log(2)),
+        Gap("value", f"{wanted.value_bytes:g} bytes", f"{value:g} bytes",
+            _apart(max(wanted.value_bytes, WORD_BYTES), value) / math.log(2)),
+        Gap("key", _key(f), _key(g), 8.0 * (f.strings != g.strings)),
+        Gap("growing", _yes(f.growing), _yes(g.growing), ANOTHER_KIND * (f.growing != g.growing)),
+        Gap("skew", f"{f.theta:g}", f"{g.theta:g}", abs(f.theta - g.theta) / 0.1),
+        Gap("operations", _operations(f), _operations(g),
+            ANOTHER_KIND * ((f.look_up_or_insert, f.other) != (g.look_up_or_insert, g.other)))]
+    if not f.growing and not g.growing:  # what grows has all sizes up to its last one
+        found.append(Gap("keys", f"{f.keys}", f"{g.keys}", _apart(f.keys, g.keys) / math.log(2)))
+    if f.reuse is not None and g.reuse is not None:
+        found.append(Gap("reuse", f"{f.reuse:g}", f"{g.reuse:g}", abs(f.reuse - g.reuse) / 0.05))
+    if not (f.look_up_or_insert or g.look_up_or_insert):
+        # Without a single store there is nothing to wait for: the last percent is further than the others.
+        edge = 3.0 * ((f.reads >= 100) != (g.reads >= 100))
+        found.append(Gap("reads", f"{f.reads:g} %", f"{g.reads:g} %", abs(f.reads - g.reads) / 2.5 + edge))
+    return tuple(sorted((x for x in found if x.size > 1e-6), key=lambda x: (-x.size, x.field)))
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _key(f: Features) -> str:
+    return "string" if f.strings else "u64"
+
+
+def _operations(f: Features) -> str:
+    return ("look-up or insert" if f.look_up_or_insert else "loads and stores") + (f" with {f.other}" if f.other else "")
+
+
+def _value_bytes(analysis: Analysis, place: Place) -> float:
+    """Of the workload that the place was measured with; a number of 8 bytes unless the run says otherwise."""
+    for setting in analysis.settings:
+        if (setting.question["name"], setting.regime) == (place.question, place.regime):
+            for v in setting.visits:
+                if v.threads == place.threads and (place.cell is None or v.name == place.cell):
+                    return float(v.workload.get("value_bytes") or WORD_BYTES)
+    return WORD_BYTES
+
+
+def _changes(analysis: Analysis, at: Place, skip: set[str]) -> tuple[Change, ...]:
+    """The nearest places along the same question at which none of those in front is in front any more."""
+    own = [p for p in standing.places_without(analysis, skip)
+           if p.question == at.question and p.regime == at.regime and not p.oversubscribed and p.standings
+           and p.verdict != UNDECIDED and not set(p.front) & set(at.front)]
+    found = []
+    if at.value is not None:
+        axis = make_axis(next(q for q in analysis.run.questions if q["name"] == at.question))
+        for side in (-1, 1):
+            there = [p for p in own if p.threads == at.threads and (p.value - at.value) * side > 0]
+            if there:
+                p = min(there, key=lambda p: abs(p.value - at.value))
+                found.append(Change(f"at {words.at(axis, p.value)}", p))
+    for p in sorted(own, key=lambda p: abs(math.log(p.threads / at.threads))):
+        if p.threads != at.threads and (p.cell, p.value) == (at.cell, at.value):
+            found.append(Change(f"with {p.threads} thread{'s' * (p.threads != 1)}", p))
+            break
+    return tuple(found)
+
+
+def _passed_over(analysis: Analysis, at: Place, reasons: dict[str, str]) -> Standing | None:
+    """The fastest at the place among all that find what is stored, if it is barred and ahead of the rest by more than
+    delta; its lead is on the fastest pick."""
+    references = analysis.run.references()
+    if not set(reasons) - references:
+        return None
+    if at.value is not None and at.cell is None and not _is_discrete(analysis, at):
+        setting = next(s for s in analysis.settings if s.question["name"] == at.question and s.regime == at.regime
+                       and s.threads in (0, at.threads))
+        free = standing.along(analysis, setting, references, [at.value])
+    else:
+        free = [p for p in standing.places_without(analysis, references)
+                if (p.question, p.cell, p.value, p.regime, p.threads) == (
+                    at.question, at.cell, at.value, at.regime, at.threads)]
+    if not free or fitness.strategy_of(free[0].best.name) not in reasons:
+        return None
+    behind = next((s for s in free[0].standings if s.name == at.best.name), None)
+    if behind is None or behind.state != advice.BEHIND:
+        return None
+    return dataclasses.replace(behind, name=free[0].best.name)
+
+
+def _is_discrete(analysis: Analysis, place: Place) -> bool:
+    return make_axis(next(q for q in analysis.run.questions if q["name"] == place.question)).discrete
+
+
+def as_data(r: Recommendation) -> dict[str, Any]:
+    """The recommendation for programs; leads as ratios of speeds."""
+    def ratio(value: float) -> float | None:
+        return float(f"{math.exp(value):.5g}") if math.isfinite(value) else None
+
+    def where(near: Near) -> dict[str, Any]:
+        p = near.place
+        return {"experiment": p.question, "place": p.title, "cell": p.cell, "axis": p.value, "regime": p.regime,
+                "threads": p.threads, "covers": near.covers, "front": list(p.front), "verdict": p.verdict,
+                "gaps": [dataclasses.asdict(g) for g in near.gaps]}
+
+    return {
+        "schema": 1, "wanted": dataclasses.asdict(r.wanted), "constraints": r.constraints.named(), "threads": r.threads,
+        "verdict": r.verdict, "covered": r.covered, "front": list(r.front),
+        "nearest": where(r.nearest) if r.nearest else None, "others": [where(n) for n in r.others],
+        "ranking": [{"contestant": p.standing.name, "state": p.standing.state, "speed": ratio(-p.standing.lead),
+                     "low": ratio(-p.standing.high), "high": ratio(-p.standing.low), "visits": p.standing.visits,
+                     "memory": None if p.memory is None else {"settled": round(p.memory.settled),
+                                                              "peak": round(p.memory.peak), "basis": p.memory.basis}}
+                    for p in r.picks],
+        "fit": list(r.fit), "barred": r.barred, "not_decided": list(r.undecidable),
+        "changes": [{"what": c.what, "front": list(c.place.front)} for c in r.changes],
+        "passed_over": None if r.passed_over is None else {
+            "contestant": r.passed_over.name, "speed": ratio(r.passed_over.lead),
+            "why": r.barred.get(fitness.strategy_of(r.passed_over.name))}}

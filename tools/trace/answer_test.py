@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command that says which map: of descriptions and of traces, from runs and capsules; without a profiler."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+from report import capsule
+from report.testdata import make_testdata
+from tools.trace import advise, answer
+
+ROOT = pathlib.Path(__file__).absolute().parents[2]
+
+
+def figures(**changes):
+    """As profile_trace prints them of a trace of 95 % reads of 10 000 keys; `changes` of the figures."""
+    def exact(value):
+        return {"value": value, "low": value, "high": value}
+
+    return {"format": "own CSV", "operations": 100000, "has_operations": True, "has_clients": False, "sample": 1,
+            "recorded": None, "figures": {
+                "reuse_rate": exact(0.9), "distinct": exact(10000), "shares": {"load": 0.95, "store": 0.05},
+                "read_share": 0.95, "delete_share": 0.0, "hit_rate": {**exact(1.0), "told": False},
+                "entropy_1024": exact(10.0), "top100_share": exact(0.01), "locality": {"lru": []},
+                "growth": [{"operation": 100000, "distinct": 10000, "present": 10000}],
+                "arrivals": {"unknown": "the trace has no times"},
+                "key_bytes": {"unknown": "the trace tells no sizes"},
+                "value_bytes": {"unknown": "the trace tells no sizes"}, **changes}}
+
+
+class Made(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.workspace = pathlib.Path(folder.name)
+        make_testdata.make(cls.workspace / "results/20260115T100000Z", "full")
+        (cls.workspace / "results/latest").symlink_to("20260115T100000Z")
+        capsule.write(cls.workspace / "results/latest", cls.workspace / "monday.capsule")
+
+    def setUp(self):
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        patch = mock.patch.dict("os.environ", {"BUILD_WORKSPACE_DIRECTORY": str(self.workspace),
+                                               "BUILD_WORKING_DIRECTORY": str(self.workspace)})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def command(self, *args, of=None):
+        """(exit code, standard output, standard error); `of`: the figures of the trace."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
+                mock.patch.object(advise, "profile", lambda *_: of):
+            code = advise.main(list(args))
+        return code, out.getvalue(), err.getvalue()
+
+
+class DescribedTest(Made):
+
+    def test_the_newest_run_answers(self):
+        code, out, _ = self.command("--describe", "reads=95 keys=10k threads=2")
+        self.assertEqual(code, 0)
+        self.assertTrue(out.startswith("Use sync_map: 1.3"), out)
+        self.assertIn("Measured at read share: share of reads 95 %, 2 threads, the very point.", out)
+        self.assertIn("From run 20260115T100000Z", out)
+        self.assertIn("cmap::strategies::sync_map::Map<Key, Value> map;", out)
+        self.assertNotIn("--ask", out)
+
+    def test_folders_names_and_capsules_say_the_same(self):
+        said = {self.command("--describe", "reuse=0.8 threads=1", *run)[1] for run in (
+            (), ("--run", "latest"), ("--run", "20260115T100000Z"), ("--run", "results/latest"), ("--run", "monday.capsule"))}
+        self.assertEqual(len(said), 1)
+        self.assertFalse((self.workspace / "monday").exists())
+
+    def test_what_is_not_covered_offers_to_measure(self):
+        _, out, _ = self.command("--describe", "reads=95 keys=1e6 threads=16 value=64 staleness=0")
+        self.assertIn("No measured point covers this", out)
+        self.assertIn("bazel run //experiments -- --ask 'keys=uniform mix=load:95,store:5 population=1000000 value=64 threads=16'", out)
+
+    def test_files(self):
+        page, data = self.workspace / "a.html", self.workspace / "a.json"
+        code, out, _ = self.command("--describe", "reads=95 keys=10k threads=2", "--html", "a.html", "--json", "a.json")
+        self.assertEqual(code, 0)
+        self.assertIn("Use sync_map", page.read_text(encoding="utf-8"))
+        found = json.loads(data.read_text())
+        self.assertEqual((found["verdict"], found["front"], found["covered"]), ("alone", ["sync_map"], True))
+        self.assertEqual(json.loads(self.command("--describe", "reads=95 keys=10k threads=2", "--json", "-")[1]), found)
+        self.assertIn("sync_map", out)
+
+    def test_measure_becomes_the_command(self):
+        ran = self.workspace / "ran"
+        (self.workspace / "tools").mkdir(exist_ok=True)
+        bazel = self.workspace / "tools/bazel"
+        bazel.write_text(f'#!/bin/sh\nprintf "%s\\n" "$PWD" "$@" > {ran}\n')
+        bazel.chmod(bazel.stat().st_mode | stat.S_IXUSR)
+        done = subprocess.run([sys.executable, "-m", "tools.trace.advise", "--describe", "reads=95 keys=1e6 threads=2",
+                               "--measure"], capture_output=True, text=True, check=True,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT)
+        self.assertIn("measuring: bazel run //experiments -- --ask", done.stdout)
+        self.assertEqual(ran.read_text().splitlines(), [
+            str(self.workspace), "run", "//experiments", "--", "--ask",
+            "keys=uniform mix=load:95,store:5 population=1000000 threads=2"])
+
+    def test_bad_input_is_one_sentence(self):
+        (self.workspace / "bad.capsule").write_text("no capsule at all")
+        cases = [
+            (("--describe", "readz=95"), "there is no field 'readz'; did you mean 'reads'?"),
+            (("--describe", "reads=95", "--constraints", "memry=1GiB"), "there is no constraint 'memry'; did you mean 'memory'?"),
+            (("--describe", "reads=95", "--run", "nope"), "no run 'nope' was found"),
+            (("--describe", "reads=95", "--run", "bad.capsule"), "is not a capsule: it is no gzip file"),
+            (("--describe", "reads=95", "--html", "/nonexistent/a"), "cannot be written"),
+            (("--describe", ""), "neither a trace nor a description"),
+            ((), "neither a trace nor a description")]
+        for args, sentence in cases:
+            with self.subTest(args):
+                err = io.StringIO()
+                try:
+                    code, _, said = self.command(*args)
+                except SystemExit as error:  # argparse says it
+                    code, said = error.code, sentence
+                self.assertIn(code, (1, 2))
+                self.assertIn(sentence, said + err.getvalue())
+                self.assertEqual(said.rstrip("\n").count("\n"), 0, said)
+
+    def test_without_a_workspace_nothing_is_measured(self):
+        with mock.patch.dict("os.environ", {"BUILD_WORKSPACE_DIRECTORY": ""}):
+            code, _, err = self.command("--describe", "reads=95", "--run", str(self.workspace / "results/latest"), "--measure")
+        self.assertEqual(code, 1)
+        self.assertIn("this was not started by bazel run, so nothing can be measured from here; run: bazel run", err)
+
+
+class TraceTest(Made):
+
+    def test_figures_alone_need_no_run(self):
+        code, out, _ = self.command("t.csv", of=figures())
+        self.assertEqual(code, 0)
+        self.assertIn("key reuse rate", out)
+        self.assertNotIn("Use ", out)
+
+    def test_a_trace_is_answered_as_its_description(self):
+        _, out, _ = self.command("t.csv", "--run", "latest", "--describe", "threads=2", of=figures())
+        self.assertIn("key reuse rate", out)
+        self.assertIn("Taken for reads=95 keys=10000 skew=0 threads=2", out)
+        described = self.command("--describe", "reads=95 keys=10000 threads=2")[1]
+        self.assertTrue(out.endswith(described))
+
+    def test_what_the_reader_says_holds(self):
+        _, out, _ = self.command("t.csv", "--describe", "reads=60 threads=2", of=figures())
+        self.assertIn("Taken for reads=60 keys=10000 skew=0 threads=2", out)
+        _, out, _ = self.command("t.csv", "--describe", "reuse=0.8 threads=1", of=figures())
+        self.assertIn("Taken for keys=10000 skew=0 reuse=0.8 threads=1", out)
+
+    def test_without_operations_every_request_looks_up_or_inserts(self):
+        result = {**figures(), "has_operations": False}
+        self.assertEqual(answer.of_trace(result), {"reuse": "0.9", "keys": "10000"})
+
+    def test_what_a_trace_does_not_know_is_left_out(self):
+        unknown = {"unknown": "sampled"}
+        self.assertEqual(answer.of_trace(figures(growth=unknown, distinct=unknown, top100_share=unknown)), {"reads": "95"})
+        self.assertEqual(answer.of_trace(figures(value_bytes={"mean": 63.7}))["value"], "64")
+
+    def test_the_zipf_exponent_behind_a_share(self):
+        for keys in (500, 10_000, 3_000_000):
+            for theta in (0.3, 0.8, 0.99, 1.0, 1.3):
+                total = sum(k**-theta for k in range(1, min(keys, 200_000) + 1))
+                if keys > 200_000:  # the rest by a finer integral than the one that is tested
+                    total += sum(math.exp(-theta * math.log(k)) * 100 for k in range(200_050, keys, 100))
+                share = sum(k**-theta for k in range(1, 101)) / total
+                self.assertAlmostEqual(answer.zipf_exponent(share, keys), theta, delta=0.01, msg=(keys, theta))
+        self.assertEqual(answer.zipf_exponent(0.001, 100_000), 0.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
