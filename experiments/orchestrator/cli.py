@@ -153,7 +153,7 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
     p.add_argument("--sweep", type=_named, metavar="FIELD=LOW..HIGH",
                    help="varies one field of the cell that is asked and looks for crossovers")
     p.add_argument("--strategies", type=_strategies, metavar="S1,S2",
-                   help="only these contestants beside the baselines, as name[:tunable=value][@batch][@reserve]; "
+                   help="only these contestants beside the baselines, as name[:tunable=value][@batch][@reserve][@direct]; "
                    "one that a question does not list joins it")
     p.add_argument("--threads", type=_threads, metavar="1,all",
                    help="numbers of threads instead of the questions' own: numbers, half or all (of the physical "
