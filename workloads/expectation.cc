@@ -189,18 +189,40 @@ class Reach {
   std::array<std::uint8_t, 8> from_{};
 };
 
+// Step 3 of the header, for all threads of a key.
+class Writers {
+ public:
+  explicit Writers(std::span<Segment> segments) : segments_(segments) {}
+
+  // Sets what every segment writes where the key can be in `reachable` states, which is
+  // mostly the same whatever the key starts from.
+  void For(std::uint8_t reachable) {
+    if (reachable == reachable_) return;
+    reachable_ = reachable;
+    all_ = 0;
+    for (Segment& segment : segments_) {
+      segment.writes = Writes(reachable, segment.kinds);
+      all_ += segment.writes == (kAbsent | kPresent);
+    }
+  }
+  // How many write all states.
+  int all() const { return all_; }
+  std::span<const Segment> segments() const { return segments_; }
+
+ private:
+  std::span<Segment> segments_;
+  std::uint8_t reachable_ = 0;
+  int all_ = 0;
+};
+
 Interval Presence(std::uint8_t states) {
   return {(states & kAbsent) == 0, (states & kPresent) != 0};
 }
 
 KeyBounds BoundFrom(std::uint8_t start, std::span<const KeyOp> ops,
-                    std::span<Segment> segments, const Reach& reach) {
-  if (segments.size() > 1) {
-    const std::uint8_t reachable = reach.From(start);
-    for (Segment& segment : segments) {
-      segment.writes = Writes(reachable, segment.kinds);
-    }
-  }
+                    Writers& writers, const Reach& reach) {
+  writers.For(reach.From(start));
+  const std::span<const Segment> segments = writers.segments();
   // States that one segment writes, and that two do: a segment meets what others write.
   std::uint8_t once = 0;
   std::uint8_t twice = 0;
@@ -262,19 +284,13 @@ KeyBounds Hull(const KeyBounds& a, const KeyBounds& b) {
 // Nothing where that is not so.
 std::optional<KeyBounds> BoundSaturated(std::uint8_t start_states,
                                         const std::array<std::uint32_t, kKinds>& counts,
-                                        std::span<const Segment> segments,
-                                        const Reach& reach) {
+                                        Writers& writers, const Reach& reach) {
   constexpr std::uint8_t kAll = kAbsent | kPresent;
   for (std::uint8_t start = 1; start < 8; start <<= 1) {
     if ((start_states & start) == 0) continue;
-    const std::uint8_t reachable = reach.From(start);
+    writers.For(reach.From(start));
     // Two threads that write everything are enough for each to meet another.
-    int writers = 0;
-    for (const Segment& segment : segments) {
-      writers += Writes(reachable, segment.kinds) == kAll;
-      if (writers == 2) break;
-    }
-    if (writers < 2) return std::nullopt;
+    if (writers.all() < 2) return std::nullopt;
   }
   KeyTally tally;
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
@@ -341,12 +357,13 @@ KeyBounds BoundKey(std::uint8_t start_states, std::span<const KeyOp> ops) {
   for (const Segment& segment : all) kinds |= segment.kinds;
   static thread_local Reach reach{0};
   if (reach.kinds() != kinds) reach = Reach(kinds);
-  if (const auto bounds = BoundSaturated(start_states, counts, all, reach)) return *bounds;
+  Writers writers(all);
+  if (const auto bounds = BoundSaturated(start_states, counts, writers, reach)) return *bounds;
   KeyBounds bounds;
   bool first = true;
   for (std::uint8_t start = 1; start < 8; start <<= 1) {
     if ((start_states & start) == 0) continue;
-    const KeyBounds from = BoundFrom(start, ops, all, reach);
+    const KeyBounds from = BoundFrom(start, ops, writers, reach);
     bounds = first ? from : Hull(bounds, from);
     first = false;
   }
