@@ -480,7 +480,7 @@ def _list(known: catalogue.Catalogue, worker: session.Worker, out: Any) -> None:
             ", ".join(q["axis"]["values"]) + " threads" if q["axis"]["field"] == "threads" else
             f"{q['axis']['name']} {q['axis']['lo']:g} to {q['axis']['hi']:g}{q['axis']['unit']}")
         print(f"{mark} {q['name']:<16} {q['title']}\n  {'':<16} {over}; {', '.join(q['contestants'])} "
-              f"against {', '.join(q['baselines'])}", file=out)
+              f"against {', '.join(q['baselines']) or 'themselves, in a loop by hand'}", file=out)
     print("\nfields of a cell (--ask):", file=out)
     for field, form, doc in ask.rows():
         print(f"  {field:<11} {form}\n  {'':<11} {doc}", file=out)
