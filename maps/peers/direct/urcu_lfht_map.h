@@ -7,7 +7,9 @@
 #ifndef CMAP_MAPS_PEERS_DIRECT_URCU_LFHT_MAP_H_
 #define CMAP_MAPS_PEERS_DIRECT_URCU_LFHT_MAP_H_
 
-// Before the table, as it says which flavour is meant.
+// First, as it says which flavour of liburcu is meant.
+#include "maps/internal/rcu_memb.h"
+
 #include <urcu/rculfhash.h>
 
 #include <cstdint>
@@ -15,7 +17,6 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/rcu_memb.h"
 
 namespace cmap::peers {
 
