@@ -17,7 +17,11 @@ operation `rest`), "threads" (its values are words, like `threads` of the others
 points of a sweep, or all values of a discrete axis.
 
 A cell may restrict itself: `only` names those who take part in it, `regimes` some of the
-question's regimes.
+question's regimes. It may say how its operations are called (`call`): "inlined", as
+compilers see fit, or "called", behind a boundary.
+
+Instead of having `baselines` a question may be `against` "by_hand": every contestant
+meets itself in a loop written by hand (@direct).
 
 A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.
@@ -26,6 +30,7 @@ profile does not ask the question.
 load("//experiments:catalogue/ask.bzl", "ASK")
 load("//experiments:catalogue/filling.bzl", "FILLING")
 load("//experiments:catalogue/go_shapes.bzl", "GO_SHAPES")
+load("//experiments:catalogue/harness.bzl", "HARNESS")
 load("//experiments:catalogue/keys.bzl", "KEYS")
 load("//experiments:catalogue/mixes.bzl", "MIXES")
 load("//experiments:catalogue/peers.bzl", "PEERS_IN_USE")
@@ -35,6 +40,6 @@ load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE + GO_SHAPES
+QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE + GO_SHAPES + HARNESS
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

@@ -18,7 +18,8 @@ load("//tools:cross.bzl", "cross_binary")
 _NATIVE_WORKERS = [layout_name("worker_" + HOST_ARCH, number) for number in range(1, LAYOUTS + 1)]
 _CROSS_WORKER = "worker_" + CROSS_ARCH
 
-# What was proven of the strategies, for the paper; orchestrator/proof.py reads the same.
+# What was proven of the strategies, for the paper; orchestrator/proof.py reads the same, and what the harness costs
+# (harness_price.json), once that was recorded.
 _PROOF = [
     "//maps/memory:figures.json",
     "//maps/mutants:matrix.json",
@@ -54,7 +55,7 @@ def _run(name, workers, preset):
         name = name,
         srcs = ["all.py"],
         args = ["--target=" + name, "--host-arch=" + HOST_ARCH, "--cross-arch=" + CROSS_ARCH] + ["--preset=" + p for p in preset],
-        data = ["catalogue.json", "//tools:run_cross.sh"] + _PROOF + workers,
+        data = ["catalogue.json", "//tools:run_cross.sh"] + _PROOF + native.glob(["harness_price.json"]) + workers,
         main = "all.py",
         deps = [
             "//experiments/orchestrator",

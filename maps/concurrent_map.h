@@ -37,7 +37,13 @@
 // change the value. It may throw: Visit then does, and the map is as it was.
 // It is inlined by force, in every map: left to compilers, it is in some and not in
 // others, as they happen to stand in a source file, and where it is not, the value does
-// travel through memory. No other operation is.
+// travel through memory. No other operation is, but this one:
+//
+//   VisitOrStore(k, v, f)    LoadOrStore that calls f(const V&) with the present value
+//                            instead of returning it; whether it did
+//
+// A map may have it. It is for libraries whose own form of LoadOrStore takes a visitor:
+// Loaded comes back in registers from all others.
 //
 // Whole-map operations.
 //
@@ -125,6 +131,16 @@ template <class V, class M, class... Key>
   std::optional<V> found;
   map.Visit(key..., [&](const V& value) { found.emplace(value); });
   return found;
+}
+
+// LoadOrStore of a trivial value, for whatever has VisitOrStore.
+template <class M>
+[[gnu::always_inline]] inline Loaded<typename M::mapped_type> LoadOrStoreByVisit(
+    M& map, const typename M::key_type& key, const typename M::mapped_type& value) {
+  auto held = value;
+  const bool loaded =
+      map.VisitOrStore(key, value, [&](const auto& present) { held = present; });
+  return {held, loaded};
 }
 
 enum class Op : std::uint8_t {

@@ -20,7 +20,7 @@ load("//tools:sanitizers.bzl", "not_under")
 
 _EVERYWHERE = ["x86_64", "aarch64"]
 
-def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, asan = True, ubsan = True, variant_of = ""):
+def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, asan = True, ubsan = True, variant_of = "", direct = None):
     """One strategy.
 
     Args:
@@ -35,6 +35,8 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
       ubsan: the same of UndefinedBehaviorSanitizer.
       variant_of: the strategy of the same header of which this is one with another policy (lock, reclamation, ...). What
         the policy cannot change is tested there; here the kit runs with a third of its types and hashes.
+      direct: of a peer: (header in peers/direct/, type over K and V), the library without the adapter, for measuring what the
+        harness costs. Our own maps need none.
 
     Returns:
       A struct with these fields, and `peer`.
@@ -51,6 +53,7 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
         ubsan = ubsan,
         peer = header.startswith("peers/"),
         variant_of = variant_of,
+        direct = direct,
     )
 
 # Reclamation by liburcu. Its barriers are machine instructions, which ThreadSanitizer does not see.
@@ -122,12 +125,14 @@ STRATEGIES = [
         "boost_concurrent_flat_map",
         header = "peers/boost_concurrent_flat_map.h",
         map = "BoostConcurrentFlatMap<K, V, Hash>",
+        direct = ("boost_concurrent_flat_map.h", "peers::DirectBoost<K, V>"),
         deps = [":peers", "@boost_headers//:unordered"],
     ),
     strategy(
         "tbb_concurrent_hash_map",
         header = "peers/tbb_concurrent_hash_map.h",
         map = "TbbConcurrentHashMap<K, V, Hash>",
+        direct = ("tbb_concurrent_hash_map.h", "peers::DirectTbb<K, V>"),
         deps = ["@peer_headers//:tbb"],
         # A bucket yet to be filled has the address 3 in place of a node's, which its iterator casts (clang notices).
         ubsan = False,
@@ -136,6 +141,7 @@ STRATEGIES = [
         "libcuckoo_map",
         header = "peers/libcuckoo_map.h",
         map = "LibcuckooMap<K, V, Hash>",
+        direct = ("libcuckoo_map.h", "peers::DirectCuckoo<K, V>"),
         deps = [":peers", "@peer_headers//:libcuckoo"],
         # Who takes all locks walks the list of arrays of locks while growth appends to it, without an order between them.
         tsan = False,
@@ -144,6 +150,7 @@ STRATEGIES = [
         "xenium_vyukov_map",
         header = "peers/xenium_vyukov_map.h",
         map = "XeniumVyukovMap<K, V, Hash>",
+        direct = ("xenium_maps.h", "peers::DirectVyukov<K, V>"),
         deps = [":peers", "@peer_headers//:xenium"],
         # Its iterator passes over empty buckets by recursion, which only the optimiser turns into a loop.
         tsan = False,
@@ -154,6 +161,7 @@ STRATEGIES = [
         "xenium_harris_michael_map",
         header = "peers/xenium_harris_michael_map.h",
         map = "XeniumHarrisMichaelMap<K, V, Hash>",
+        direct = ("xenium_maps.h", "peers::DirectHarrisMichael<K, V, 512>"),
         deps = [":peers", "@peer_headers//:xenium"],
         architectures = ["x86_64"],  # its headers refuse ARM: they know no clock there
     ),
@@ -161,6 +169,7 @@ STRATEGIES = [
         "xenium_harris_michael_map_wide",
         header = "peers/xenium_harris_michael_map.h",
         map = "XeniumHarrisMichaelMap<K, V, Hash, 65536>",
+        direct = ("xenium_maps.h", "peers::DirectHarrisMichael<K, V, 65536>"),
         deps = [":peers", "@peer_headers//:xenium"],
         architectures = ["x86_64"],  # its headers refuse ARM: they know no clock there
     ),
@@ -168,6 +177,7 @@ STRATEGIES = [
         "libcds_feldman_map",
         header = "peers/libcds_map.h",
         map = "LibcdsMap<K, V, peers::LibcdsFeldman<K, V, Hash>>",
+        direct = ("libcds_maps.h", "peers::DirectLibcds<K, V, peers::LibcdsFeldman<K, V, DefaultHash<K>>>"),
         deps = [":peers", "//tools/third_party:cds"],
         # The compiled half of the hazard pointers is not instrumented, and orders by fences.
         tsan = False,
@@ -176,6 +186,7 @@ STRATEGIES = [
         "libcds_split_list_map",
         header = "peers/libcds_map.h",
         map = "LibcdsMap<K, V, peers::LibcdsSplitList<K, V, Hash>>",
+        direct = ("libcds_maps.h", "peers::DirectLibcds<K, V, peers::LibcdsSplitList<K, V, DefaultHash<K>>>"),
         deps = [":peers", "//tools/third_party:cds"],
         tsan = False,  # as libcds_feldman_map
     ),
@@ -183,6 +194,7 @@ STRATEGIES = [
         "urcu_lfht_map",
         header = "peers/urcu_lfht_map.h",
         map = "UrcuLfhtMap<K, V, Hash>",
+        direct = ("urcu_lfht_map.h", "peers::DirectLfht<K, V>"),
         deps = [":peers", "//tools/third_party:liburcu_cds", "//tools/third_party:liburcu_memb"],
         # The table is compiled and not instrumented, and orders by assembly.
         tsan = False,
@@ -191,6 +203,7 @@ STRATEGIES = [
         "absl_flat_hash_map",
         header = "peers/absl_flat_hash_map.h",
         map = "AbslFlatHashMap<K, V, Hash>",
+        direct = ("absl_flat_hash_map.h", "peers::DirectAbsl<K, V, 1>"),
         deps = ["//tools/third_party:absl"],
         tsan = False,  # its mutex is compiled and not instrumented
     ),
@@ -198,6 +211,7 @@ STRATEGIES = [
         "absl_sharded_map",
         header = "peers/absl_flat_hash_map.h",
         map = "AbslFlatHashMap<K, V, Hash, true>",
+        direct = ("absl_flat_hash_map.h", "peers::DirectAbsl<K, V, 16>"),
         deps = ["//tools/third_party:absl"],
         tsan = False,  # its mutex is compiled and not instrumented
     ),
@@ -221,11 +235,17 @@ struct {name} {{
   template <class K, class V, class Hash = DefaultHash<K>,
             class Atomics = NativeAtomics>
   using Map = cmap::{map};
-}};
+{direct}}};
 
 }}  // namespace cmap::strategies
 
 #endif  // CMAP_MAPS_STRATEGIES_{guard}_H_
+"""
+
+_DIRECT = """
+  // Without the adapter.
+  template <class K, class V>
+  using Direct = cmap::%s;
 """
 
 _CONFORMANCE_TEST = """// Generated from maps/strategies.bzl.
@@ -336,20 +356,22 @@ def declare_strategies():
     own_tests = native.glob(["*_test.cc"])
     for s in STRATEGIES:
         header = "strategies/" + s.name + ".h"
+        direct = ["peers/direct/" + s.direct[0]] if s.direct else []
         write_file(
             name = s.name + "_header",
             out = header,
             content = _HEADER.format(
                 guard = s.name.upper(),
-                includes = "\n".join(["#include \"maps/%s\"" % h for h in [s.header] + s.policies]),
+                includes = "\n".join(["#include \"maps/%s\"" % h for h in [s.header] + s.policies + direct]),
                 name = s.name,
                 map = s.map,
+                direct = _DIRECT % s.direct[1] if s.direct else "",
                 peer = "true" if s.peer else "false",
             ),
         )
         cc_library(
             name = s.name,
-            hdrs = [header, s.header],
+            hdrs = [header, s.header] + direct,
             tags = ["map_strategy"] + (["peer"] if s.peer else []),
             target_compatible_with = where(s, [], ["//tools/platforms:incompatible"]),
             visibility = ["//visibility:public"],

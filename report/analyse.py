@@ -18,7 +18,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from report import fairness, load
+from report import fairness, load, price
 from report.stats import axis as axis_lib
 from report.stats import cells as cell_stats
 from report.stats import crossover, layouts, rankings, thresholds
@@ -154,6 +154,7 @@ class Analysis:
     absolutes: list[Absolute]
     aa: list[AaGroup]
     harness: list[Absolute]  # of the null map
+    prices: list[price.Price]  # of the harness, contestant by contestant
     layouts: list[LayoutGroup]
     effects: list[dict[str, Any]]  # per visit and pair, for download
     read: Effects
@@ -282,6 +283,8 @@ def _settings(run: load.Run) -> list[Setting]:
     names = thread_names(run)
     for question in run.questions:
         name = question["name"]
+        if price.is_price(question):
+            continue  # nobody is compared with somebody else
         axis = question.get("axis") or {}
         threads = ([0] if axis.get("field") == "threads"
                    else question.get("threads") or [1])
@@ -446,6 +449,14 @@ def _harness(run: load.Run, read: Effects) -> list[Absolute]:
             for (q, regime, threads), v in sorted(groups.items())]
 
 
+def _prices(run: load.Run, read: Effects) -> list[price.Price]:
+    withheld = {w.get("contestant") for w in run.meta["withheld"]}
+    return [p for question in run.questions if price.is_price(question)
+            for p in price.measured(question, (
+                v for v in run.visits if v.question == question["name"] and v.timed and v.ok
+                and v.purpose not in ("aa", "validate") and not withheld & set(v.contestants)), read)]
+
+
 def _layout_cells(setting: Setting, read: Effects) -> Iterable[tuple[int, layouts.Cell]]:
     """(threads, the visits of a pair by layout), in every place of a setting."""
     axis = make_axis(setting.question)
@@ -479,7 +490,7 @@ def _layouts(run: load.Run, settings: list[Setting], read: Effects) -> list[Layo
 def analyse(run: load.Run) -> Analysis:
     """All results of `run`. Pure; the same run gives the same results."""
     read = Effects()
-    result = Analysis(run, _settings(run), [], [], [], [], [], [], [], read)
+    result = Analysis(run, _settings(run), [], [], [], [], [], [], [], [], read)
     for setting in result.settings:
         asked = pairs(setting.question, setting.visits)
         if setting.question.get("axis"):
@@ -501,5 +512,6 @@ def analyse(run: load.Run) -> Analysis:
                         "a": a, "b": b, "effect": round(value, 6)})
     result.aa = _aa(run, read, result.delta)
     result.harness = _harness(run, read)
+    result.prices = _prices(run, read)
     result.layouts = _layouts(run, result.settings, read)
     return result

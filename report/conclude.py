@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from report import advice, claims, standing
+from report import advice, claims, price, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
                             pairwise)
 from report.stats import aa as aa_stats
@@ -312,6 +312,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
         "between": rounded(g.spread.between), "low": rounded(g.spread.low),
         "high": rounded(g.spread.high), "chance": rounded(g.spread.chance)}
         for g in analysis.layouts]
+    result["harness_price"] = price.rows(analysis.prices)
     result["claims"] = claims.evaluate(result, analysis.run.meta["proof"])
     return result
 

@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from report import analyse, capsule, compare, gallery, load, render
+from report import analyse, capsule, compare, gallery, load, price, render
 from report.compare import say
 
 
@@ -116,6 +116,16 @@ def write_gallery(run_dir: pathlib.Path | str, folder: pathlib.Path) -> pathlib.
     return folder / "README.md"
 
 
+def recorded_price(run_dir: pathlib.Path | str) -> str:
+    """What the harness costs by this run, as the file that later runs carry along."""
+    run = load.load(run_dir)
+    try:
+        found = price.record(run.meta, price.rows(analyse.analyse(run).prices))
+    except ValueError as error:
+        raise load.ResultsError(f"{error}.") from None
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
 def _resolve(path: str) -> pathlib.Path:
     """Relative to where the user stands, also under `bazel run`."""
     return pathlib.Path(
@@ -150,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
   bazel run //report -- results/latest --capsule monday.capsule
   bazel run //report -- monday.capsule                 # the same paper, anywhere: monday/report/index.html
   bazel run //report -- results/latest --gallery docs/gallery
+  python3 -m report --harness-price results/latest experiments/harness_price.json
   bazel run //report -- --compare results/latest monday.capsule colleague.capsule""")
     parser.add_argument("--figure", type=_named, metavar="NAME", help="write one figure as "
                         "an SVG file to OUT instead; 'list' names them all")
@@ -157,6 +168,8 @@ def _parser() -> argparse.ArgumentParser:
                         "of its worker, as one file instead; the same run gives the same bytes")
     parser.add_argument("--gallery", type=_named, metavar="DIR", help="write the main figures as SVG files and a page "
                         "about them into a folder instead")
+    parser.add_argument("--harness-price", action="store_true", help="write what the harness costs each contestant, by "
+                        "this run, to OUT instead: the papers of later runs show it")
     parser.add_argument("--compare", type=_named, nargs="+", metavar="RUN", help="write one page about 2 to 26 runs "
                         "instead, results directories or capsules: what agrees, what differs, and how far runs move "
                         "an effect; compare.json beside it has the numbers")
@@ -164,13 +177,14 @@ def _parser() -> argparse.ArgumentParser:
                         "(default: compare-NAMES beside the first run)")
     parser.add_argument("run", type=_named, metavar="RUN", nargs="?", help="a results directory, or a capsule")
     parser.add_argument("out", type=_named, metavar="OUT", nargs="?",
-                        help="file for --figure")
+                        help="file for --figure and --harness-price")
     return parser
 
 
 def _check(args: argparse.Namespace) -> None:
     """Raises ResultsError for arguments that do not go together."""
-    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "compare") if getattr(args, name)]
+    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "compare", "harness-price")
+             if getattr(args, name.replace("-", "_"))]
     if len(asked) > 1:
         raise load.ResultsError(f"{' and '.join(asked)} are different commands; give one of them.")
     if args.run is None and not args.compare:
@@ -210,6 +224,11 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         if args.gallery:
             _say(str(write_gallery(_resolve(args.run), _resolve(args.gallery))))
+            return 0
+        if args.harness_price:
+            if args.out is None:
+                raise load.ResultsError("--harness-price needs a file to write to; give OUT after RUN.")
+            _replace(_resolve(args.out), recorded_price(_resolve(args.run)))
             return 0
         if args.figure is None:
             _say(str(build(_resolve(args.run))))

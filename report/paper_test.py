@@ -255,6 +255,13 @@ class Runs(unittest.TestCase):
         self.assertIn("records no mutation matrix", self.pages["empty"])
         self.assertIn("records no memory profile", self.pages["empty"])
 
+    def test_what_the_harness_costs_is_shown_or_said_to_be_missing(self):
+        text = self.pages["full"]
+        self.assertIn("those of an earlier one (2026-01-15T10:00:00Z, a simulated CPU, revision 0123456)", text)
+        self.assertIn('12.0 +1.5 <span class="tag">dearer</span>', text)
+        self.assertIn("its loop by hand is simulated", text)
+        self.assertIn("<code>bazel run //experiments:harness_price</code> measures it", self.pages["empty"])
+
     def test_every_claim_is_rendered(self):
         ids = Page(self.pages["full"]).ids
         self.assertTrue(self.verdicts["claims"])

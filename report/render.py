@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import chooser, conclude, landscape, leading, ledger, plates, proof, standing, views, words
+from report import chooser, conclude, landscape, leading, ledger, plates, price, proof, standing, views, words
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
 
@@ -86,6 +86,8 @@ def compose(analysis: Analysis) -> Paper:
     looks = looks_of(analysis)
     sections, anchors = [], {}
     for question in analysis.run.questions:
+        if price.is_price(question):
+            continue  # among what the numbers are worth
         own = [s for s in analysis.settings if s.question is question]
         shown: list[plates.Plate] = []
         realised: list[plates.Plate] = []
@@ -300,6 +302,7 @@ def render(paper: Paper) -> Page:
         "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],
+        "price": _price(analysis),
         "deltas": _deltas(analysis),
         "arch": run.worker()[0],
         "aa": conclude.aa_summary(analysis),
@@ -323,6 +326,18 @@ def render(paper: Paper) -> Page:
     }
     return Page(env.get_template("paper.html.j2").render(context),
                 {name: text for name, _, text in tables} if beside else {})
+
+
+def _price(analysis: Analysis) -> price.Shown | None:
+    """What the harness costs each contestant: by this run, else by the one that was recorded."""
+    for question in analysis.run.questions:
+        if price.is_price(question) and analysis.prices:
+            return price.shown(analysis.prices, question, "")
+    found = price.recorded(analysis.run.meta["proof"])
+    if found is None:
+        return None
+    prices, file = found
+    return price.shown(prices, file, f"{file['recorded']}, {file['cpu']}, revision {file['revision']}")
 
 
 def _place(questions: list[dict[str, Any]], ranked: conclude.Ranked) -> str:

@@ -196,6 +196,7 @@ _SHARE = number(0, 1000)
 _REGIME = one_of("stationary", "growth", "reserved", "fixed_distinct")
 _WHEN = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "a time such as 2026-01-15T10:00:00Z")
 _VISIT = whole(0, 1 << 53)
+_CALL = one_of("inlined", "called")
 _INDEX = whole(0, 255)
 _BLOCK = whole(0, 1 << 40)
 
@@ -208,7 +209,7 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
         "workload": record({"regime?": _REGIME}), "threads": _THREADS, "arch?": _NAME, "timed": _FLAG,
         "layout?": or_null(whole(1, 1000)),
         "purpose?": one_of("screen", "zoom", "cell", "aa", "harness", "validate"), "at?": _WHEN,
-        "oversubscribed?": _MARK,
+        "oversubscribed?": _MARK, "call?": _CALL,
         "gate?": or_null(record({"waited_s?": number(0), "other_cpu?": _SHARE, "quiet?": _MARK}))},
     "realised": {"figures": Table(_NUMBER)},
     "slice": {
@@ -243,7 +244,8 @@ _ANCHOR = matching(r"[A-Za-z0-9_.-]{1,100}", "a name of letters, digits and _")
 QUESTION = record({
     "name": _ANCHOR, "title?": _TEXT, "prose?": _TEXT,
     "kind?": one_of("sweep", "discrete", "cells"), "axis?": or_null(_AXIS),
-    "cells?": List(record({"name": _NAME, "title?": or_null(_TEXT),
+    "against?": one_of("by_hand"), "reasons?": Table(_TEXT),
+    "cells?": List(record({"name": _NAME, "title?": or_null(_TEXT), "call?": _CALL,
                            "workload?": record({"regime?": _REGIME})})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
@@ -269,6 +271,13 @@ _SPAN = Kind("a count, or a list of the least and the greatest", lambda v: _COUN
 _LITMUS = Kind("rounds and forbidden outcomes, or the reason why there are none", lambda v: type(v) is dict and (
     _TEXT.fits(v["skipped"]) and "rounds" not in v if "skipped" in v
     else _COUNT.fits(v.get("rounds")) and _COUNT.fits(v.get("forbidden"))))
+PRICE = record({
+    "recorded": _NAME, "cpu": _TEXT, "revision": _NAME, "reasons?": Table(_TEXT),
+    "cells": List(record({"name": _NAME, "title": _TEXT}), 1),
+    "rows": List(record({
+        "contestant": _NAME, "cell": _NAME, "by_hand_ns": number(0), "price_ns": _NUMBER, "low_ns": or_null(_NUMBER),
+        "high_ns": or_null(_NUMBER), "visits": whole(1), "verdict": one_of("within", "dearer", "cheaper", "open")}), 1)})
+
 _PROOF = record({
     "linearizability?": or_null(record({
         "contestants": Table(record({
@@ -292,7 +301,8 @@ _PROOF = record({
         "excluded?": _TEXT,
         "footprints?": List(record({
             "entries": whole(1), "size": or_null(_COUNT), "settled": _NUMBER, "fill_peak": _NUMBER,
-            "overwritten": _NUMBER}))}))}))})
+            "overwritten": _NUMBER}))}))})),
+    "harness_price?": or_null(PRICE)})
 
 _COUNTED = matching("[1-9][0-9]{0,4}", "a number of threads")
 _CPU = whole(0, 65_535)

@@ -22,9 +22,10 @@ struct Interval {
   std::int64_t lo = 0;
   std::int64_t hi = 0;
 
-  void Add(const SetStep& step, std::int64_t times) {
-    lo += step.certain ? times : 0;
-    hi += step.possible ? times : 0;
+  Interval& operator+=(Interval other) {
+    lo += other.lo;
+    hi += other.hi;
+    return *this;
   }
   void Narrow(std::int64_t new_lo, std::int64_t new_hi) {
     lo = std::max(lo, new_lo);
@@ -47,33 +48,34 @@ struct KeyTally {
   std::int64_t swaps = 0;
   std::int64_t stores = 0;
 
-  void Add(Op op, const SetStep& step, std::int64_t times = 1) {
+  // `times` operations; outcomes: how many of them must and can be true.
+  void Add(Op op, std::int64_t times, Interval outcomes) {
     switch (op) {
       case Op::kLoad:
-        hits.Add(step, times);
+        hits += outcomes;
         break;
       case Op::kStore:
         stores += times;
-        overwritten.Add(step, times);
+        overwritten += outcomes;
         break;
       case Op::kLoadOrStore:
       case Op::kLoadOrCompute:
         load_or_stores += times;
-        loaded.Add(step, times);
+        loaded += outcomes;
         break;
       case Op::kLoadAndDelete:
-        taken.Add(step, times);
+        taken += outcomes;
         break;
       case Op::kDelete:
       case Op::kCompareAndDelete:
-        dropped.Add(step, times);
+        dropped += outcomes;
         break;
       case Op::kSwap:
         swaps += times;
-        replaced.Add(step, times);
+        replaced += outcomes;
         break;
       case Op::kCompareAndSwap:
-        swapped.Add(step, times);
+        swapped += outcomes;
         break;
       default:
         break;
@@ -88,16 +90,19 @@ struct KeyTally {
                         // Removals count negatively.
                         {-taken.hi, -taken.lo},
                         {-dropped.hi, -dropped.lo}};
+    Interval sum;
+    for (const Interval& term : terms) {
+      sum.lo += term.lo;
+      sum.hi += term.hi;
+    }
     for (int round = 0; round < 2; ++round) {
+      const Interval before = sum;
       for (Interval& term : terms) {
-        std::int64_t others_lo = -term.lo;
-        std::int64_t others_hi = -term.hi;
-        for (const Interval& other : terms) {
-          others_lo += other.lo;
-          others_hi += other.hi;
-        }
-        term.Narrow(change.lo - others_hi, change.hi - others_lo);
+        const Interval others = {sum.lo - term.lo, sum.hi - term.hi};
+        term.Narrow(change.lo - others.hi, change.hi - others.lo);
+        sum = {others.lo + term.lo, others.hi + term.hi};
       }
+      if (sum.lo == before.lo && sum.hi == before.hi) break;  // nothing was narrowed
     }
     loaded = terms[0].From(load_or_stores);
     replaced = terms[1].From(swaps);
@@ -161,46 +166,96 @@ std::uint8_t Writes(std::uint8_t reachable, std::uint32_t kinds) {
   return writes;
 }
 
-// Step 2: states that can occur at all.
-std::uint8_t Reachable(std::uint8_t start, std::uint32_t kinds) {
-  std::uint8_t reachable = start;
-  for (std::uint8_t before = 0; before != reachable;) {
-    before = reachable;
-    reachable |= Writes(reachable, kinds);
+// Step 2 of the header for a set of kinds, from every state. Most keys of a slice are under
+// the same kinds.
+class Reach {
+ public:
+  explicit Reach(std::uint32_t kinds) : kinds_(kinds) {
+    for (std::uint8_t start = 1; start < 8; start <<= 1) {
+      std::uint8_t reachable = start;
+      for (std::uint8_t before = 0; before != reachable;) {
+        before = reachable;
+        reachable |= Writes(reachable, kinds);
+      }
+      from_[start] = reachable;
+    }
   }
-  return reachable;
-}
+  std::uint32_t kinds() const { return kinds_; }
+  // States that can occur at all. `start` is one state.
+  std::uint8_t From(std::uint8_t start) const { return from_[start]; }
+
+ private:
+  std::uint32_t kinds_;
+  std::array<std::uint8_t, 8> from_{};
+};
+
+// Step 3 of the header, for all threads of a key.
+class Writers {
+ public:
+  explicit Writers(std::span<Segment> segments) : segments_(segments) {}
+
+  // Sets what every segment writes where the key can be in `reachable` states, which is
+  // mostly the same whatever the key starts from.
+  void For(std::uint8_t reachable) {
+    if (reachable == reachable_) return;
+    reachable_ = reachable;
+    all_ = 0;
+    for (Segment& segment : segments_) {
+      segment.writes = Writes(reachable, segment.kinds);
+      all_ += segment.writes == (kAbsent | kPresent);
+    }
+  }
+  // How many write all states.
+  int all() const { return all_; }
+  std::span<const Segment> segments() const { return segments_; }
+
+ private:
+  std::span<Segment> segments_;
+  std::uint8_t reachable_ = 0;
+  int all_ = 0;
+};
 
 Interval Presence(std::uint8_t states) {
   return {(states & kAbsent) == 0, (states & kPresent) != 0};
 }
 
 KeyBounds BoundFrom(std::uint8_t start, std::span<const KeyOp> ops,
-                    std::span<Segment> segments) {
-  std::uint32_t kinds = 0;
-  for (const Segment& segment : segments) kinds |= segment.kinds;
-  if (segments.size() > 1) {
-    const std::uint8_t reachable = Reachable(start, kinds);
-    for (Segment& segment : segments) {
-      segment.writes = Writes(reachable, segment.kinds);
-    }
+                    Writers& writers, const Reach& reach) {
+  writers.For(reach.From(start));
+  const std::span<const Segment> segments = writers.segments();
+  // States that one segment writes, and that two do: a segment meets what others write.
+  std::uint8_t once = 0;
+  std::uint8_t twice = 0;
+  for (const Segment& segment : segments) {
+    twice |= once & segment.writes;
+    once |= segment.writes;
   }
-  KeyTally tally;
+  // By operation: how many, and how many outcomes must and can be true. Counted without
+  // a branch on the operation, which nothing foretells.
+  struct Outcomes {
+    std::uint32_t times, certain, possible;
+  };
+  std::array<Outcomes, kPointOps> outcomes{};
   std::uint8_t final_states = kAbsent | kPresent;
   for (const Segment& segment : segments) {
-    std::uint8_t interference = 0;
-    for (const Segment& other : segments) {
-      if (&other != &segment) interference |= other.writes;
-    }
+    const auto interference = static_cast<std::uint8_t>(twice | (once & ~segment.writes));
     std::uint8_t states = start;
     for (const KeyOp& op : ops.subspan(segment.begin,
                                        segment.end - segment.begin)) {
       const SetStep& step =
           ApplyToStates(op.op, op.version, states | interference);
-      tally.Add(op.op, step);
+      Outcomes& seen = outcomes[static_cast<std::size_t>(op.op)];
+      ++seen.times;
+      seen.certain += step.certain;
+      seen.possible += step.possible;
       states = step.after;
     }
     final_states &= states | interference;
+  }
+  KeyTally tally;
+  for (std::size_t op = 0; op < kPointOps; ++op) {
+    const Outcomes& seen = outcomes[op];
+    if (seen.times != 0) tally.Add(static_cast<Op>(op), seen.times, {seen.certain, seen.possible});
   }
   const Interval before = Presence(start);
   const Interval after = Presence(final_states);
@@ -229,26 +284,21 @@ KeyBounds Hull(const KeyBounds& a, const KeyBounds& b) {
 // Nothing where that is not so.
 std::optional<KeyBounds> BoundSaturated(std::uint8_t start_states,
                                         const std::array<std::uint32_t, kKinds>& counts,
-                                        std::span<const Segment> segments) {
+                                        Writers& writers, const Reach& reach) {
   constexpr std::uint8_t kAll = kAbsent | kPresent;
-  std::uint32_t kinds = 0;
-  for (const Segment& segment : segments) kinds |= segment.kinds;
   for (std::uint8_t start = 1; start < 8; start <<= 1) {
     if ((start_states & start) == 0) continue;
-    const std::uint8_t reachable = Reachable(start, kinds);
+    writers.For(reach.From(start));
     // Two threads that write everything are enough for each to meet another.
-    int writers = 0;
-    for (const Segment& segment : segments) {
-      writers += Writes(reachable, segment.kinds) == kAll;
-      if (writers == 2) break;
-    }
-    if (writers < 2) return std::nullopt;
+    if (writers.all() < 2) return std::nullopt;
   }
   KeyTally tally;
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
     if (counts[kind] == 0) continue;
     const Op op = static_cast<Op>(kind / 2);
-    tally.Add(op, ApplyToStates(op, kind % 2, kAll), counts[kind]);
+    const SetStep& step = ApplyToStates(op, kind % 2, kAll);
+    const std::int64_t times = counts[kind];
+    tally.Add(op, times, {step.certain ? times : 0, step.possible ? times : 0});
   }
   std::optional<KeyBounds> bounds;
   for (const std::uint8_t before : {kAbsent, kPresent}) {
@@ -303,12 +353,17 @@ KeyBounds BoundKey(std::uint8_t start_states, std::span<const KeyOp> ops) {
     ++counts[kind];
   }
   const std::span<Segment> all{segments, threads};
-  if (const auto bounds = BoundSaturated(start_states, counts, all)) return *bounds;
+  std::uint32_t kinds = 0;
+  for (const Segment& segment : all) kinds |= segment.kinds;
+  static thread_local Reach reach{0};
+  if (reach.kinds() != kinds) reach = Reach(kinds);
+  Writers writers(all);
+  if (const auto bounds = BoundSaturated(start_states, counts, writers, reach)) return *bounds;
   KeyBounds bounds;
   bool first = true;
   for (std::uint8_t start = 1; start < 8; start <<= 1) {
     if ((start_states & start) == 0) continue;
-    const KeyBounds from = BoundFrom(start, ops, all);
+    const KeyBounds from = BoundFrom(start, ops, writers, reach);
     bounds = first ? from : Hull(bounds, from);
     first = false;
   }

@@ -18,6 +18,7 @@
 #define CMAP_WORKLOADS_RUNNER_H_
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -144,9 +145,77 @@ struct Answer {
   std::uint64_t yes = 0;
 };
 
+template <class Map>
+inline constexpr bool kVisitsOrStores =
+    requires(Map& map, const typename Map::key_type& key,
+             const typename Map::mapped_type& value,
+             void (*take)(const typename Map::mapped_type&)) {
+      { map.VisitOrStore(key, value, take) } -> std::same_as<bool>;
+    };
+
+// One operation on the key of `index`. Operations the map does not support are
+// compiled out: FirstUnsupported refuses their tapes beforehand. `Place` names the caller,
+// so that it has closures of its own (see Player).
+template <Op op, class Place, class Map, class K = typename Map::key_type,
+          class V = typename Map::mapped_type>
+[[gnu::always_inline]] inline Answer Call(Map& map, const Keys<K>& keys,
+                                          const Values<V>& values,
+                                          std::uint32_t index,
+                                          std::uint64_t version) {
+  Answer answer;
+  const auto take = [&answer](const auto& result) {
+    if (result) answer = {WordOf(*result), 1};
+  };
+  if constexpr (op == Op::kLoad) {
+    std::uint64_t word = 0;
+    if (map.Visit(keys(index),
+                  [&word](const V& value) { word = WordOf(value); })) {
+      answer = {word, 1};
+    }
+  } else if constexpr (!Supports<Map>(op)) {
+  } else if constexpr (op == Op::kStore) {
+    map.Store(keys(index), values(index, version));
+  } else if constexpr (op == Op::kLoadOrStore && kVisitsOrStores<Map>) {
+    const V& value = values(index, version);
+    answer.word = WordOf(value);
+    answer.yes = map.VisitOrStore(keys(index), value, [&answer](const V& present) {
+      answer.word = WordOf(present);
+    });
+  } else if constexpr (op == Op::kLoadOrStore) {
+    const auto got = map.LoadOrStore(keys(index), values(index, version));
+    answer = {WordOf(got.value), got.loaded};
+  } else if constexpr (op == Op::kLoadAndDelete) {
+    take(map.LoadAndDelete(keys(index)));
+  } else if constexpr (op == Op::kDelete) {
+    answer.yes = map.Delete(keys(index));
+  } else if constexpr (op == Op::kSwap) {
+    take(map.Swap(keys(index), values(index, version)));
+  } else if constexpr (op == Op::kCompareAndSwap) {
+    answer.yes = map.CompareAndSwap(keys(index), values(index, version ^ 1),
+                                    values(index, version));
+  } else if constexpr (op == Op::kCompareAndDelete) {
+    answer.yes = map.CompareAndDelete(keys(index), values(index, version));
+  } else if constexpr (op == Op::kLoadOrCompute) {
+    const auto got = map.LoadOrCompute(
+        keys(index),
+        [&values, index, version]() -> V { return values(index, version); });
+    answer = {WordOf(got.value), got.loaded};
+  }
+  return answer;
+}
+
+// Call behind a boundary through which no compiler looks: one function for each operation
+// of a map, as in a library, whatever loop calls it.
+template <Op op, class Map>
+CMAP_OPAQUE Answer CallOpaquely(Map& map, const Keys<typename Map::key_type>& keys,
+                                const Values<typename Map::mapped_type>& values,
+                                std::uint32_t index, std::uint64_t version) {
+  return Call<op, struct Opaque>(map, keys, values, index, version);
+}
+
 // Performs entries of a tape on a map, and notes what comes back.
 //
-// Every loop has a Player of its own, named by `Loop` and `boundary`, and so closures
+// Every loop that inlines has a Player of its own, named by `Loop` and `boundary`, and so closures
 // of its own: a function of the map that takes one is called at one place, as in a
 // loop written by hand, and compilers judge whether to inline it as they would there.
 // (Boost's cvisit was not, with two places, and cost 4 ns more.) What is inlined by
@@ -166,9 +235,9 @@ class Player {
     const std::uint32_t index = EntryIndex(entry);
     Answer answer;
     if constexpr (boundary == Boundary::kCalled) {
-      answer = CallOpaquely<op>(*this, index, position & 1);
+      answer = CallOpaquely<op>(map_, keys_, values_, index, position & 1);
     } else {
-      answer = Call<op>(index, position & 1);
+      answer = Call<op, Player>(map_, keys_, values_, index, position & 1);
     }
     if constexpr (op == Op::kLoad) {
       if (answer.yes) Saw<Event::kHit>(tally, answer, index);
@@ -186,53 +255,6 @@ class Player {
   }
 
  private:
-  // One operation on the key of `index`. Operations the map does not support are
-  // compiled out: FirstUnsupported refuses their tapes beforehand.
-  template <Op op>
-  [[gnu::always_inline]] Answer Call(std::uint32_t index, std::uint64_t version) const {
-    Answer answer;
-    const auto take = [&answer](const auto& result) {
-      if (result) answer = {WordOf(*result), 1};
-    };
-    if constexpr (op == Op::kLoad) {
-      std::uint64_t word = 0;
-      if (map_.Visit(keys_(index),
-                    [&word](const V& value) { word = WordOf(value); })) {
-        answer = {word, 1};
-      }
-    } else if constexpr (!Supports<Map>(op)) {
-    } else if constexpr (op == Op::kStore) {
-      map_.Store(keys_(index), values_(index, version));
-    } else if constexpr (op == Op::kLoadOrStore) {
-      const auto got = map_.LoadOrStore(keys_(index), values_(index, version));
-      answer = {WordOf(got.value), got.loaded};
-    } else if constexpr (op == Op::kLoadAndDelete) {
-      take(map_.LoadAndDelete(keys_(index)));
-    } else if constexpr (op == Op::kDelete) {
-      answer.yes = map_.Delete(keys_(index));
-    } else if constexpr (op == Op::kSwap) {
-      take(map_.Swap(keys_(index), values_(index, version)));
-    } else if constexpr (op == Op::kCompareAndSwap) {
-      answer.yes = map_.CompareAndSwap(keys_(index), values_(index, version ^ 1),
-                                      values_(index, version));
-    } else if constexpr (op == Op::kCompareAndDelete) {
-      answer.yes = map_.CompareAndDelete(keys_(index), values_(index, version));
-    } else if constexpr (op == Op::kLoadOrCompute) {
-      const auto got = map_.LoadOrCompute(
-          keys_(index),
-          [&values = values_, index, version]() -> V { return values(index, version); });
-      answer = {WordOf(got.value), got.loaded};
-    }
-    return answer;
-  }
-
-  // Call behind a boundary through which no compiler looks.
-  template <Op op>
-  CMAP_OPAQUE static Answer CallOpaquely(const Player& player, std::uint32_t index,
-                                         std::uint64_t version) {
-    return player.Call<op>(index, version);
-  }
-
   template <Event event>
   [[gnu::always_inline]] static void Count(Tally& tally, std::uint64_t happened,
                                            std::uint64_t check_part = 0) {
@@ -347,7 +369,7 @@ SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
 }
 
 // n operations from `position` of one sequence of the tape, cyclically.
-template <class Map>
+template <Boundary boundary = Boundary::kInlined, class Map>
 SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t sequence,
                       std::size_t position, std::size_t n,
                       const Keys<typename Map::key_type>& keys,
@@ -355,7 +377,8 @@ SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t sequence,
   SliceResult result;
   ForEachStretch(tape.threads[sequence], position, n,
                  [&](std::span<const Entry> entries, std::size_t first) {
-                   result += PlayEntries(map, entries, first, tape.op_set, keys, values);
+                   result += PlayEntries<boundary>(map, entries, first, tape.op_set,
+                                                   keys, values);
                  });
   return result;
 }

@@ -33,3 +33,4 @@ LOCK_FREE_READS = ["sync_map", "hash_trie_map", "cache_line_map"]
 LIBRARIES = ["boost_concurrent_flat_map", "absl_sharded_map", "tbb_concurrent_hash_map"]
 
 NEEDS_AN_HOUR = "the default profile answers fewer questions well; ask with --only %s or --profile hour"
+NEEDS_HOURS = "its place is the full profile; ask with --only %s or --profile full"

@@ -23,6 +23,8 @@ SCHEMA = 1
 KINDS = ("sweep", "discrete", "cells")
 REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
 EVERY_STRATEGY = "*"
+CALLS = ("inlined", "called")  # of a cell: whether compilers may look through the operations
+BY_HAND = "by_hand"  # of a question's `against`: every contestant meets itself in a loop by hand
 WHOLE = ("population", "ops", "key_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
 SHARES = ("prefill",)
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
@@ -118,6 +120,8 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
                 contestants_lib.parse(spec)
             except UserError as error:
                 out.append(str(error))
+    if q.get("against", BY_HAND) != BY_HAND or ("against" in q) == bool(q["baselines"]):
+        out.append(f"needs baselines, or `against` as {BY_HAND!r} in their place.")
     for workload in workloads(q):
         if not math.isclose(sum(workload["mix"].values()), 100):
             out.append(f"has a mix that sums to {sum(workload['mix'].values())}, not 100.")
@@ -140,6 +144,8 @@ def _cell_problems(q: Question) -> list[str]:
                    for spec in cell.get("only", ()) if spec not in taking)
         out.extend(f"asks its cell {cell['name']} in the regime {r!r}, which is none of its own."
                    for r in cell.get("regimes", ()) if r not in q["regimes"])
+        if "call" in cell and (cell["call"] not in CALLS or cell["workload"].get("key_type", "u64") != "u64"):
+            out.append(f"has the call {cell['call']!r} in its cell {cell['name']}; integer keys may be inlined or called.")
     return out
 
 
@@ -396,6 +402,9 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
         else:
             fit.append(spec)
     q["contestants"] = fit
+    if q.get("against") == BY_HAND:
+        q["baselines"] = [by_hand(c) for c in fit]
+        return None if fit else "no contestant is left for it"
     q["baselines"] = [b for b in q["baselines"] if contestants_lib.strategy_of(b) in described and any(
         takes_part(q, b, c["name"]) for c in q.get("cells", ({"name": None},)))]
     if not q["baselines"]:
@@ -427,6 +436,23 @@ def _say_left_out(q: Question, entry: Question, profile: str, described: dict[st
         listed = ", ".join(f"{count} of the family {family}" for family, count in sorted(families.items()))
         asked.skipped.append({"question": q["name"], "contestant": "all", "why":
                               f"the profile {profile} leaves out {plural(families.total(), 'map')}: {listed}"})
+
+
+def by_hand(spec: str) -> str:
+    """The same contestant in a loop by hand."""
+    return spec + contestants_lib.DIRECT
+
+
+def rivals(q: Question, baseline: str) -> list[str]:
+    """Who meets a baseline of a narrowed question: all others, or the one whose loop by hand it is."""
+    if q.get("against") == BY_HAND:
+        return [c for c in q["contestants"] if by_hand(c) == baseline]
+    return [c for c in q["contestants"] if c != baseline]
+
+
+def call_of(q: Question, cell: str | None) -> str:
+    """How the operations of a named cell are called."""
+    return next((c.get("call", CALLS[0]) for c in q.get("cells", ()) if c["name"] == cell), CALLS[0])
 
 
 def _everywhere(q: Question) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ QUESTIONS = ["reuse_threshold", "churn",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",
              "peers",
-             "go_shapes"]
+             "go_shapes",
+             "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
                    "value_bytes"}
@@ -284,11 +285,69 @@ class Narrow(unittest.TestCase):
             self.assertIn("miss", contestants.unfit(traits, {**stays, **change}, 2), change)
 
     def test_contestants_round_trip(self):
-        for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "mutex_map@reserve", "sharded_map:shards=4,x=1@batch@reserve"):
+        for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "mutex_map@reserve", "sharded_map:shards=4,x=1@batch@reserve",
+                     "sync_map@direct"):
             self.assertEqual(str(contestants.parse(spec)), spec)
         for spec in ("", "Sync", "sharded_map:", "sharded_map:shards", "a@b", "sharded_map:shards=x"):
             with self.assertRaises(UserError, msg=spec):
                 contestants.parse(spec)
+
+
+class ByHand(unittest.TestCase):
+    """Questions in which every contestant meets itself in a loop by hand."""
+
+    def setUp(self):
+        self.asked = {q["name"]: q for q in support.narrow("full").questions}["harness_price"]
+
+    def test_everybody_is_the_baseline_of_itself(self):
+        self.assertEqual(self.asked["baselines"], [c + "@direct" for c in self.asked["contestants"]])
+        self.assertIn("cache_line_map", self.asked["contestants"])
+        for spec in self.asked["contestants"]:
+            self.assertEqual(catalogue.rivals(self.asked, spec + "@direct"), [spec])
+
+    def test_elsewhere_a_baseline_meets_all_others(self):
+        q = {"contestants": ["a", "b", "c"], "baselines": ["b"]}
+        self.assertEqual(catalogue.rivals(q, "b"), ["a", "c"])
+
+    def test_strategies_can_be_chosen(self):
+        q, = support.narrow(only=["harness_price"], strategies=["sync_map", "sharded_map:shards=64"]).questions
+        self.assertEqual(q["contestants"], ["sync_map", "sharded_map:shards=64"])
+        self.assertEqual(q["baselines"], ["sync_map@direct", "sharded_map:shards=64@direct"])
+
+    def test_a_loop_by_hand_has_its_limits(self):
+        mix = {"mix": {"load_or_store": 50, "delete": 50}}
+        self.assertIsNone(contestants.misplaced("a@direct", {}, mix, ["stationary"]))
+        self.assertIn("by hand", contestants.misplaced("a@direct", {}, {"mix": {"swap": 100}}, ["stationary"]))
+        self.assertIn("by hand", contestants.misplaced("a@direct", {}, {**mix, "key_type": "string"}, ["stationary"]))
+        self.assertIn("leave one of them out", contestants.misplaced("a@reserve@direct", {}, mix, ["growth"]))
+
+    def test_an_entry_has_baselines_or_is_against_itself(self):
+        entry = next(q for q in support.real_catalogue().questions if q["name"] == "harness_price")
+        profiles = support.real_catalogue().profiles
+        for change in ({"baselines": ["mutex_map"]}, {"against": "by_foot"}):
+            self.assertTrue(catalogue.problems(catalogue.Catalogue(profiles, [{**entry, **change}])), change)
+        without = {name: value for name, value in entry.items() if name != "against"}
+        self.assertTrue(catalogue.problems(catalogue.Catalogue(profiles, [without])))
+
+
+class Calls(unittest.TestCase):
+    """Cells whose operations are calls that compilers cannot look through."""
+
+    def test_cells_say_how(self):
+        q = {q["name"]: q for q in support.narrow("full").questions}["call_boundary"]
+        self.assertEqual({catalogue.call_of(q, c["name"]) for c in q["cells"]}, {"inlined", "called"})
+        inlined = [(c["workload"], c["name"].removesuffix("_inlined")) for c in q["cells"] if c["call"] == "inlined"]
+        called = [(c["workload"], c["name"].removesuffix("_called")) for c in q["cells"] if c["call"] == "called"]
+        self.assertEqual(inlined, called)
+        self.assertEqual(catalogue.call_of({"axis": {}}, None), "inlined")
+
+    def test_unknown_calls_and_strings_are_refused(self):
+        entry = next(q for q in support.real_catalogue().questions if q["name"] == "call_boundary")
+        profiles = support.real_catalogue().profiles
+        for change in ({"call": "shouted"}, {"workload": {**entry["cells"][0]["workload"], "key_type": "string"}}):
+            cells = [{**entry["cells"][0], **change}]
+            self.assertIn("may be inlined or called", catalogue.problems(
+                catalogue.Catalogue(profiles, [{**entry, "cells": cells}]))[0], change)
 
 
 class Validation(unittest.TestCase):

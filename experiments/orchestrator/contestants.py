@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contestants: strategies as they are entered in a comparison, and what they are fit for.
 
-A contestant is written `name[:tunable=value[,tunable=value]][@batch][@reserve]`, for instance
+A contestant is written `name[:tunable=value[,tunable=value]][@batch][@reserve][@direct]`, for instance
 `sharded_map:shards=256` or `snapshot_map@batch`. `{}` as a value is filled from a tunable axis.
 """
 
@@ -11,7 +11,9 @@ from typing import Any
 
 from experiments.orchestrator.errors import UserError, unknown
 
-_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?(?P<batch>@batch)?(?P<reserve>@reserve)?")
+_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?(?P<batch>@batch)?(?P<reserve>@reserve)?(?P<direct>@direct)?")
+DIRECT = "@direct"  # the strategy in a loop by hand, which tells what the harness costs
+_BY_HAND = frozenset({"load", "store", "load_or_store", "delete"})  # what that loop plays
 _TUNABLE = re.compile(r"(?P<name>[a-z][a-z0-9_]*)=(?P<value>-?[0-9]+|\{\})")
 
 
@@ -23,18 +25,19 @@ class Contestant:
     tunables: tuple[tuple[str, str], ...] = ()
     batch: bool = False
     reserve: bool = False
+    direct: bool = False
 
     def __str__(self) -> str:
         tail = ",".join(f"{name}={value}" for name, value in self.tunables)
         return self.name + (f":{tail}" if tail else "") + ("@batch" if self.batch else "") + (
-            "@reserve" if self.reserve else "")
+            "@reserve" if self.reserve else "") + (DIRECT if self.direct else "")
 
 
 def parse(spec: str) -> Contestant:
     """Reads a contestant. Raises UserError."""
     form = _FORM.fullmatch(spec)
     if not form:
-        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch][@reserve], "
+        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch][@reserve][@direct], "
                         "for instance sharded_map:shards=64.")
     tunables = []
     for part in (form["tunables"] or "").split(",") if form["tunables"] else ():
@@ -44,7 +47,8 @@ def parse(spec: str) -> Contestant:
         if tunable["name"] in dict(tunables):
             raise UserError(f"{spec!r} gives {tunable['name']} twice; leave one out.")
         tunables.append((tunable["name"], tunable["value"]))
-    return Contestant(form["name"], tuple(tunables), form["batch"] is not None, form["reserve"] is not None)
+    return Contestant(form["name"], tuple(tunables), form["batch"] is not None, form["reserve"] is not None,
+                      form["direct"] is not None)
 
 
 def strategy_of(spec: str) -> str:
@@ -71,8 +75,12 @@ def check(spec: str, strategies: dict[str, dict[str, Any]]) -> None:
 
 
 def misplaced(spec: str, traits: dict[str, Any], workload: dict[str, Any], regimes: list[str]) -> str | None:
-    """Why @batch or @reserve mean nothing here, or None when they do or are not there."""
+    """Why @batch, @reserve or @direct mean nothing here, or None when they do or are not there."""
     contestant, unsupported = parse(spec), traits.get("unsupported", ())
+    if contestant.direct and (contestant.batch or contestant.reserve):
+        return "@direct is a loop by hand, without batches and reserved room; leave one of them out"
+    if contestant.direct and (not set(workload.get("mix", ())) <= _BY_HAND or workload.get("key_type", "u64") != "u64"):
+        return "@direct is a loop by hand over integer keys that loads, stores and deletes; leave @direct out"
     if contestant.batch and not workload.get("mix", {}).get("store"):
         return "@batch applies runs of stores together, and nothing is stored here; leave @batch out"
     if contestant.reserve and all(regime == "stationary" for regime in regimes):

@@ -140,7 +140,7 @@ class Planner:
 
     def _rivals(self, q: Question, baseline: str) -> list[str]:
         """The contestants against one baseline: those of the question and the other baselines' rivals."""
-        return [c for c in q["contestants"] if c != baseline]
+        return catalogue.rivals(q, baseline)
 
     def _fits(self, spec: str, at: Place | Goal) -> bool:
         traits = self._described.get(contestants.strategy_of(spec), {})

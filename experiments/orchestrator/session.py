@@ -214,6 +214,7 @@ class Session:
         place, question = planned.place, self.planner.questions[planned.place.question]
         specs = [catalogue.fill(c, question, place.axis) for c in planned.contestants]
         oversubscribed = threads.oversubscribed(place.threads, self._machine)
+        call = catalogue.call_of(question, place.cell)
         request = {
             "contestants": specs,
             "workload": catalogue.resolve(question, place.axis, place.cell, place.regime),
@@ -225,6 +226,7 @@ class Session:
             "oversubscribed": oversubscribed,
             "timed": True,
             "max_blocks": 0,
+            **({"call": call} if call != catalogue.CALLS[0] else {}),
         }
         passage = self._gate.wait()
         if self._stop():
@@ -253,6 +255,7 @@ class Session:
             "t": "visit", "v": number, **head, "contestants": request["contestants"],
             "workload": request["workload"], "threads": request["threads"],
             "oversubscribed": request["oversubscribed"], "pin": request["pin"], "arch": worker.arch,
+            **{name: request[name] for name in ("call",) if name in request},
             "layout": layout, "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
         outcome = self._world.make_visit(
             worker.commands[layout - 1], request, stop=self._stop,

@@ -90,6 +90,18 @@ class Complete(RunTest):
         shards = [v for v in visits if v["question"] == "shards"]
         self.assertTrue(all(f"sharded_map:shards={v['cell']['axis']}" in v["contestants"] for v in shards))
 
+    def test_calls_and_loops_by_hand_reach_the_worker(self):
+        log = self.workspace / "requests"
+        self.go("--profile", "smoke", "--only", "call_boundary,harness_price,skew", fake={"log": str(log)})
+        visits = {v["v"]: v for v in support.samples(self.run_path, "visit") if v["timed"]}
+        ran = {r["visit"]: r for r in map(json.loads, log.read_text().splitlines())}
+        for number, v in visits.items():
+            expected = "called" if v["question"] == "call_boundary" else None
+            self.assertEqual((v.get("call"), ran[number].get("call")), (expected, expected), v)
+            if v["question"] == "harness_price":
+                self.assertEqual((v["contestants"], v["baseline"]), (["mutex_map@direct", "mutex_map"], "mutex_map@direct"))
+        self.assertEqual({v["question"] for v in visits.values()}, {"call_boundary", "harness_price", "skew"})
+
     def test_visits_take_turns_with_the_layouts(self):
         log = self.workspace / "requests"
         self.go("--only", "standard_cells", *FEW, *BUDGET, layouts=3, fake={"log": str(log)})

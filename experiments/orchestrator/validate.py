@@ -44,6 +44,7 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
             fit = [c for c in specs if strategy_of(c) in strategies
                    and not is_reference(strategies[strategy_of(c)])
                    and not unfit(strategies[strategy_of(c)], workload, threads)]
+            call = catalogue.call_of(q, cell)
             filled = list(dict.fromkeys(catalogue.fill(c, q, axis) for c in fit))
             if regime == "stationary":
                 workload["ops"] = OPERATIONS
@@ -54,5 +55,5 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
                 out.append((head, {
                     "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
                     "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": crowded, "timed": False,
-                    "max_blocks": 1}))
+                    "max_blocks": 1, **({"call": call} if call != catalogue.CALLS[0] else {})}))
     return out

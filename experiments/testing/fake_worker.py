@@ -39,7 +39,7 @@ LEVEL_AT = CROSSOVER + math.log(1.47) / 1.5
 
 # What a visit costs beside its slices, as the worker promises it: the slices times SURROUNDING for tapes, building and
 # checking, a process and its threads, and the filling of stationary maps.
-SURROUNDING = 1.3
+SURROUNDING = {"settled": 1.3, "moving": 1.3}
 START_S, START_THREAD_S = 0.05, 0.001
 FILL_S = 2e-7  # a key of one map
 LEAST_BLOCKS = 4  # accepted ones
@@ -114,6 +114,12 @@ def _misbehave(plan: dict, request: dict) -> str:
     return plan.get("mode", "")
 
 
+def _kind(request: dict) -> str:
+    """Whether keys come and go while several threads work, which makes slices dear to check."""
+    mix = request["workload"].get("mix", {})
+    return "moving" if request["threads"] > 1 and any("delete" in op for op in mix) else "settled"
+
+
 def course(request: dict) -> tuple[list[dict], float]:
     """(lines of a visit that goes well, its `end` included; how many seconds it would take)."""
     rng, team, n = random.Random(request["seed"]), request["contestants"], request["threads"]
@@ -121,7 +127,7 @@ def course(request: dict) -> tuple[list[dict], float]:
     # A visit's own error: what differs between processes.
     own = [spread(n) / math.sqrt(2) * rng.gauss(0, 1) for _ in team]
     stationary = request["workload"].get("regime", "stationary") == "stationary"
-    block_s = SURROUNDING * slice_s * len(team) * (3 if stationary else 2)
+    block_s = SURROUNDING[_kind(request)] * slice_s * len(team) * (3 if stationary else 2)
     filling = FILL_S * request["workload"].get("population", 0) * len(team) if stationary else 0.0
     once = 2 * filling > block_s  # filled once for the visit, or before every block
     took = START_S + START_THREAD_S * n + filling * once

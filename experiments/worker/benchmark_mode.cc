@@ -118,10 +118,9 @@ std::vector<std::string> Contestants(const Cell& cell) {
   std::vector<std::string> all;
   const auto add = [&](const std::string& text) {
     if (std::find(all.begin(), all.end(), text) != all.end()) return;
-    if (Unfit(ContestantSpec::Parse(text), cell.workload, cell.threads)
-            .empty()) {
-      all.push_back(text);
-    }
+    ContestantSpec spec = ContestantSpec::Parse(text);
+    spec.called = cell.called;
+    if (Unfit(spec, cell.workload, cell.threads).empty()) all.push_back(text);
   };
   for (const std::string& text : cell.contestants) add(text);
   if (cell.tunable_axis) return all;
@@ -139,6 +138,7 @@ void RegisterCell(const Cell& cell, const Catalogue& catalogue,
   for (const std::string& contestant : Contestants(cell)) {
     VisitRequest request;
     request.contestants = {ContestantSpec::Parse(contestant)};
+    request.contestants[0].called = cell.called;
     request.workload = cell.workload;
     request.threads = cell.threads;
     request.oversubscribed =

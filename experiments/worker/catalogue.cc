@@ -105,8 +105,11 @@ class Question {
   void Expand(std::vector<Cell>& cells) const {
     if (kind_ == "cells") {
       for (const json& cell : Field(entry_, "cells", name_)) {
+        const std::size_t first = cells.size();
         Add(cells, "cell:" + Field(cell, "name", name_).get<std::string>(),
             Field(cell, "workload", name_), Threads(), nullptr, &cell);
+        const bool called = cell.value("call", "inlined") == "called";
+        for (std::size_t i = first; i < cells.size(); ++i) cells[i].called = called;
       }
       return;
     }

@@ -30,6 +30,7 @@ struct Cell {
   std::vector<std::string> contestants;  // baselines first, each once
   std::vector<std::string> excluded;     // strategies not to be added to these
   bool tunable_axis = false;             // the contestants are the axis
+  bool called = false;                   // operations that compilers cannot look through
 };
 
 struct Catalogue {

@@ -14,15 +14,30 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "experiments/worker/contestant.h"
+#include "experiments/worker/direct_contestant.h"
 #include "experiments/worker/errors.h"
 #include "experiments/worker/registry.h"
 #include "maps/concurrent_map.h"
+#include "workloads/plain_loop.h"
 #include "workloads/runner.h"
 
 namespace cmap::experiments {
+
+// The options of a strategy with the tunables of `spec`.
+template <class Map>
+typename Map::Options OptionsOf(const ContestantSpec& spec) {
+  typename Map::Options options{};
+  for (const auto& [name, value] : spec.tunables) {
+    for (const auto& tunable : Map::kTunables) {
+      if (tunable.name == name) options.*(tunable.field) = value;
+    }
+  }
+  return options;
+}
 
 template <ConcurrentMap Map>
 class ContestantFor final : public Contestant {
@@ -31,13 +46,10 @@ class ContestantFor final : public Contestant {
   using V = typename Map::mapped_type;
 
   explicit ContestantFor(const ContestantSpec& spec)
-      : name_(spec.text), batch_(spec.batch) {
-    for (const auto& [name, value] : spec.tunables) {
-      for (const auto& tunable : Map::kTunables) {
-        if (tunable.name == name) options_.*(tunable.field) = value;
-      }
-    }
-  }
+      : name_(spec.text),
+        batch_(spec.batch),
+        called_(spec.called),
+        options_(OptionsOf<Map>(spec)) {}
   ~ContestantFor() override { Destroy(); }
 
   const Traits& traits() const override { return Map::kTraits; }
@@ -101,11 +113,19 @@ class ContestantFor final : public Contestant {
   workloads::SliceResult Play(std::size_t sequence, std::size_t position,
                               std::size_t n) override {
     const auto& keys = material_->keys<K>();
-    return batch_ ? workloads::PlaySliceBatched(*map_, material_->tape, sequence,
-                                                position, n, keys, material_->values,
-                                                batches_[sequence])
-                  : workloads::PlaySlice(*map_, material_->tape, sequence, position,
-                                         n, keys, material_->values);
+    if (batch_) {
+      return workloads::PlaySliceBatched(*map_, material_->tape, sequence, position, n,
+                                         keys, material_->values, batches_[sequence]);
+    }
+    // For one key type: it is the largest part of compiling a contestant.
+    if constexpr (std::is_same_v<K, std::uint64_t>) {
+      if (called_) {
+        return workloads::PlaySlice<workloads::Boundary::kCalled>(
+            *map_, material_->tape, sequence, position, n, keys, material_->values);
+      }
+    }
+    return workloads::PlaySlice(*map_, material_->tape, sequence, position, n, keys,
+                                material_->values);
   }
 
   // Where a map's reclamation asks threads to say that they stay away for a while.
@@ -159,11 +179,38 @@ class ContestantFor final : public Contestant {
  private:
   std::string name_;
   bool batch_;
-  typename Map::Options options_{};
+  bool called_;
+  typename Map::Options options_;
   Map* map_ = nullptr;
   const Material* material_ = nullptr;
   std::vector<workloads::Batches<K, V>> batches_;
 };
+
+// The same strategy in a loop by hand: our own map, or what its line in strategies.bzl calls
+// the library without the adapter.
+template <class Strategy, class K>
+std::unique_ptr<Contestant> MakeDirect(const ContestantSpec& spec) {
+  using Map = typename Strategy::template Map<K, std::uint64_t>;
+  const auto refuse = [&](const std::string& why) -> InputError {
+    return InputError("contestant \"" + spec.text + "\": " + why);
+  };
+  if constexpr (!std::is_same_v<K, std::uint64_t>) {
+    throw refuse("the loop by hand has integer keys only; leave @direct out");
+  } else if constexpr (requires { typename Strategy::template Direct<K, std::uint64_t>; }) {
+    if (!spec.tunables.empty()) {
+      throw refuse("the library is called with its settings here; leave the tunables out");
+    }
+    using Api = typename Strategy::template Direct<K, std::uint64_t>;
+    return std::make_unique<DirectContestant<Api, void>>(spec.text, Map::kTraits,
+                                                         std::monostate{});
+  } else if constexpr (Strategy::kPeer) {
+    throw refuse("no loop by hand is written for this library; leave @direct out");
+  } else {
+    using Api = workloads::OwnApi<Map>;
+    return std::make_unique<DirectContestant<Api, typename Map::Options>>(
+        spec.text, Map::kTraits, OptionsOf<Map>(spec));
+  }
+}
 
 // Registers `Strategy` (maps/strategies/<name>.h) for keys of type K, if its map
 // takes such keys.
@@ -193,6 +240,7 @@ bool Register() {
       std::is_same_v<K, std::string> ? workloads::KeyType::kString
                                      : workloads::KeyType::kU64,
       [](const ContestantSpec& spec) -> std::unique_ptr<Contestant> {
+        if (spec.direct) return MakeDirect<Strategy, K>(spec);
         return std::make_unique<ContestantFor<Map>>(spec);
       });
 }

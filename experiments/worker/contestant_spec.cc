@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kBatch = "batch";
 constexpr std::string_view kReserve = "reserve";
+constexpr std::string_view kDirect = "direct";
 
 bool IsName(std::string_view text) {
   return !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) &&
@@ -23,8 +24,8 @@ bool IsName(std::string_view text) {
 
 [[noreturn]] void Malformed(std::string_view text, const std::string& why) {
   throw InputError("contestant \"" + std::string(text) + "\": " + why +
-                   "; write name[:tunable=value,...][@batch][@reserve], such as "
-                   "sharded_map:shards=64");
+                   "; write name[:tunable=value,...][@batch][@reserve][@direct], "
+                   "such as sharded_map:shards=64");
 }
 
 }  // namespace
@@ -36,11 +37,13 @@ ContestantSpec ContestantSpec::Parse(std::string_view text) {
   for (std::size_t at; (at = rest.rfind('@')) != std::string_view::npos;
        rest = rest.substr(0, at)) {
     const std::string_view mode = rest.substr(at + 1);
-    if (mode != kBatch && mode != kReserve) {
+    if (mode != kBatch && mode != kReserve && mode != kDirect) {
       Malformed(text, "\"@" + std::string(mode) +
-                          "\" is not a mode, only @batch and @reserve are");
+                          "\" is not a mode, only @batch, @reserve and @direct are");
     }
-    bool& set = mode == kBatch ? spec.batch : spec.reserve;
+    bool& set = mode == kBatch     ? spec.batch
+                : mode == kReserve ? spec.reserve
+                                   : spec.direct;
     if (set) Malformed(text, "@" + std::string(mode) + " is given twice");
     set = true;
   }

@@ -53,9 +53,11 @@ Four ways to use it:
                "threads": 2, "slice_ms": 20, "seconds": 0.6}' |
           worker --visit=-
 
-      Contestants: name[:tunable=value[,tunable=value]][@batch][@reserve].
+      Contestants: name[:tunable=value[,tunable=value]][@batch][@reserve]
+      [@direct].
       Other fields: visit (number), seed, warmup_seconds, pin (list of CPUs),
-      oversubscribed, timed (false: verify only, no times), max_blocks.
+      oversubscribed, timed (false: verify only, no times), max_blocks, call
+      ("called": every operation is a call that compilers cannot look through).
       With --timing, where the visit's time went is printed on standard error.
       Exit codes: 0 done, 2 bad request, 3 a map gave a wrong answer,
       4 too little memory, 5 standard output could not be written.

@@ -403,12 +403,16 @@ TEST(ContestantSpec, ReadsEveryForm) {
   const auto both = ContestantSpec::Parse("mutex_map@batch@reserve");
   EXPECT_EQ(both.name, "mutex_map");
   EXPECT_TRUE(both.batch && both.reserve);
+  EXPECT_FALSE(both.direct);
+  const auto by_hand = ContestantSpec::Parse("sharded_map:shards=64@direct");
+  EXPECT_EQ(by_hand.name, "sharded_map");
+  EXPECT_TRUE(by_hand.direct && !by_hand.batch && !by_hand.called);
 }
 
 TEST(ContestantSpec, SaysWhatIsWrong) {
   for (const char* wrong :
        {"", ":shards=1", "a:", "a:b", "a:b=", "a:b=x", "a:b=1,", "a:b=1,b=2",
-        "a@bulk", "a@batch@batch", "a@", "a b", "a:b=99999999999999999999", "7up"}) {
+        "a@bulk", "a@batch@batch", "a@direct@direct", "a@called", "a@", "a b", "a:b=99999999999999999999", "7up"}) {
     EXPECT_THROW(ContestantSpec::Parse(wrong), InputError) << wrong;
   }
   try {
@@ -417,8 +421,8 @@ TEST(ContestantSpec, SaysWhatIsWrong) {
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),
                  "contestant \"sharded_map:shards=many\": \"many\" is not an "
-                 "integer; write name[:tunable=value,...][@batch][@reserve], "
-                 "such as sharded_map:shards=64");
+                 "integer; write name[:tunable=value,...][@batch][@reserve]"
+                 "[@direct], such as sharded_map:shards=64");
   }
 }
 

@@ -168,6 +168,18 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
              "\" asks for batches and the mix has no store; leave @batch out";
     }
   }
+  if (spec.called && workload.key_type != workloads::KeyType::kU64) {
+    return "\"call\": \"called\" measures integer keys only; leave it out or set "
+           "\"key_type\" to \"u64\"";
+  }
+  if (spec.called && (spec.batch || spec.direct)) {
+    return "\"" + spec.text + "\" has a loop of its own, in which operations cannot be "
+           "\"called\"; leave @batch and @direct out, or \"call\"";
+  }
+  if (spec.direct && (spec.batch || spec.reserve)) {
+    return "\"" + spec.text + "\" is a loop by hand, without batches and reserved room; "
+           "leave @batch and @reserve out";
+  }
   if ((spec.reserve || workload.regime == workloads::Regime::kReserved) &&
       traits.unsupported.contains(Op::kReserve)) {
     return info.name + " does not support reserve; leave it out";

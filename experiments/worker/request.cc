@@ -17,7 +17,8 @@ const std::vector<std::string>& Fields() {
   static const auto* fields = new std::vector<std::string>{
       "visit",   "seed",           "contestants", "workload",
       "threads", "slice_ms",       "seconds",     "warmup_seconds",
-      "pin",     "oversubscribed", "timed",       "max_blocks"};
+      "pin",     "oversubscribed", "timed",       "max_blocks",
+      "call"};
   return *fields;
 }
 
@@ -131,6 +132,13 @@ VisitRequest VisitRequest::FromJson(const json& object) {
   request.timed = Flag(object, "timed", true);
   request.max_blocks =
       static_cast<int>(Integer(object, "max_blocks", 0, 1'000'000, 0));
+  if (object.contains("call")) {
+    const json& call = object["call"];
+    if (call != "inlined" && call != "called") {
+      Wrong("call", "\"inlined\" or \"called\"", call);
+    }
+    for (ContestantSpec& spec : request.contestants) spec.called = call == "called";
+  }
   CheckContestants(request);
   return request;
 }

@@ -5,10 +5,13 @@
 //   {"visit": 12, "seed": 123, "contestants": ["mutex_map", "sync_map"],
 //    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
 //    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
-//    "timed": true, "max_blocks": 0}
+//    "timed": true, "max_blocks": 0, "call": "inlined"}
 //
-// `contestants` and `workload` (workloads/spec.h) are required. An unknown
-// field is an error: a misspelt one would silently measure something else.
+// "call": "called" makes every operation a call that compilers cannot look through, as
+// of a map in a library of its own; integer keys only.
+//
+// `contestants` and `workload` (workloads/spec.h) are required. An unknown field is an
+// error: a misspelt one would silently measure something else.
 #ifndef CMAP_EXPERIMENTS_WORKER_REQUEST_H_
 #define CMAP_EXPERIMENTS_WORKER_REQUEST_H_
 

@@ -132,6 +132,28 @@ TEST(Catalogue, TunablesFillTheContestantAndThreadsTheCell) {
   EXPECT_EQ(cells[5].contestants, (std::vector<std::string>{"mutex_map"}));
 }
 
+TEST(Catalogue, CellsSayHowOperationsAreCalled) {
+  const auto cell = [](const char* name) {
+    return json{{"name", name}, {"workload", Uniform(10).ToJson()}};
+  };
+  json called = cell("b");
+  called["call"] = "called";
+  const json catalogue = {{"questions",
+                           {{{"name", "q"},
+                             {"kind", "cells"},
+                             {"regimes", {"stationary"}},
+                             {"threads", {"1", "2"}},
+                             {"cells", {cell("a"), called, cell("c")}},
+                             {"baselines", json::array()},
+                             {"contestants", {"mutex_map@direct"}}}}}};
+  const auto cells = Catalogue::FromJson(catalogue, {2, {0, 1}}).cells;
+  ASSERT_EQ(cells.size(), 6u);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(cells[i].called, i == 2 || i == 3) << i;
+  }
+  EXPECT_EQ(cells[0].contestants, (std::vector<std::string>{"mutex_map@direct"}));
+}
+
 TEST(Catalogue, SlicesGrowByDoublings) {
   const json catalogue = {
       {"questions", json::array()},

@@ -196,6 +196,43 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(out.code, 0, out.stderr)
         self.assertEqual(len({m["entries"] for m in out.of("memory")}), 1)
 
+    def test_loops_by_hand_see_what_the_harness_sees(self):
+        kinds = {"hit": ({"load": 100}, "uniform", 1), "half": ({"load": 100}, "uniform", 0.5), "put": ({"store": 100}, "uniform", 1),
+                 "found": ({"load_or_store": 100}, "uniform", 1), "turnover": ({"load_or_store": 100}, "krr", "auto"),
+                 "mixed": ({"load": 40, "store": 20, "load_or_store": 20, "delete": 20}, "uniform", "auto")}
+        alike = collections.defaultdict(list)
+        for strategy in self.describe()["strategies"]:
+            if strategy["keeps_every_key"] and strategy["linearizable"] and strategy["returns_results"]:
+                alike["store" in strategy["unsupported"]].append(strategy["name"])
+        for without_store, names in alike.items():
+            for kind, (mix, stream, prefill) in kinds.items():
+                if without_store and "store" in mix:
+                    continue
+                keys = {"stream": "krr", "reuse": 0.0, "choice": "uniform", "sharing": "private"} if stream == "krr" else {
+                    "stream": stream}
+                for i in range(0, len(names), 8):
+                    team = [form for name in names[i:i + 8] for form in (name, name + "@direct")]
+                    with self.subTest(kind=kind, team=team):
+                        out = self.visit({"contestants": team, "workload": STATIONARY}, timed=False, max_blocks=1,
+                                         workload={"keys": keys, "mix": mix, "prefill": prefill, "population": 100, "ops": 2000})
+                        self.assertEqual(out.code, 0, out.stderr + out.text[-300:])
+                        # Everybody goes on along the same tape: the n-th slices of all see the same.
+                        seen = collections.defaultdict(list)
+                        for s in out.of("slice"):
+                            seen[s["c"]].append((s["n"], s["hits"]))
+                        self.assertEqual({tuple(s) for s in seen.values()}, {tuple(seen[0])})
+
+    def test_called_is_inlined(self):
+        names = [s["name"] for s in self.describe()["strategies"] if s["keeps_every_key"] and s["linearizable"]
+                 and not s["unsupported"]]
+        for i in range(0, len(names), 16):
+            request = {"contestants": names[i:i + 16], "workload": STATIONARY, "timed": False, "max_blocks": 1}
+            work = {"mix": EVERY_OPERATION, "population": 200, "prefill": "auto", "ops": 2000}
+            inlined = self.visit(request, workload=work)
+            called = self.visit(request, workload=work, call="called")
+            self.assertEqual((inlined.code, called.code), (0, 0), called.stderr + called.text[-300:])
+            self.assertEqual(called.of("slice"), inlined.of("slice"))
+
     def test_what_the_harness_costs(self):
         out = self.visit({"contestants": ["null"], "workload": STATIONARY}, slice_ms=2)
         self.assertEqual(out.code, 0, out.stderr)
@@ -299,6 +336,12 @@ class WorkerTest(unittest.TestCase):
             ({"contestants": ["unsynchronised_map"], "threads": 2, "oversubscribed": True}, "at most 1 thread"),
             ({"contestants": ["mutex_map@batch"], "workload": {**STATIONARY, "mix": {"load": 100}}}, "no store"),
             ({"contestants": ["mutex_map@reserve"], "workload": STATIONARY}, "does not start empty"),
+            ({"call": "shouted"}, "\"inlined\" or \"called\""),
+            ({"call": "called", "workload": {**STATIONARY, "key_type": "string"}}, "integer keys only"),
+            ({"call": "called", "contestants": ["mutex_map@direct"]}, "loop of its own"),
+            ({"contestants": ["mutex_map@direct"], "workload": {**STATIONARY, "key_type": "string"}}, "integer keys only"),
+            ({"contestants": ["mutex_map@direct"], "workload": {**STATIONARY, "mix": {"swap": 100}}}, "does not support swap"),
+            ({"contestants": ["libcuckoo_map:initial_capacity=9@direct"]}, "leave the tunables out"),
             ({"workload": {**STATIONARY, "mix": {"load": 90}}}, "mix"),
             ({"workload": {**STATIONARY, "keys": {"stream": "unifrom"}}}, "unifrom"),
             ({"workload": {**STATIONARY, "value_type": "string"}}, "value_type"),

@@ -115,7 +115,14 @@ class AbslFlatHashMap {
   }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
-    return LoadOrCompute(key, [&]() -> const V& { return value; });
+    if constexpr (kCopiesWithoutThrowing) {
+      Shard& shard = ShardOf(key);
+      absl::MutexLock lock(&shard.mutex);
+      const auto [at, inserted] = Emplace(shard.table, key, value);
+      return {at->second, !inserted};
+    } else {
+      return LoadOrCompute(key, [&]() -> const V& { return value; });
+    }
   }
 
   // f runs under the lock.
@@ -246,6 +253,8 @@ class AbslFlatHashMap {
   }
 
  private:
+  static constexpr bool kCopiesWithoutThrowing =
+      std::is_nothrow_copy_constructible_v<K> && std::is_nothrow_copy_constructible_v<V>;
   static constexpr std::size_t kAlignment =
       kSharded ? kCacheLine : alignof(std::max_align_t);
   using Table = absl::flat_hash_map<K, V, Hash>;
@@ -259,8 +268,7 @@ class AbslFlatHashMap {
   static std::pair<typename Table::iterator, bool> Emplace(Table& table,
                                                            const K& key,
                                                            const V& value) {
-    if constexpr (std::is_nothrow_copy_constructible_v<K> &&
-                  std::is_nothrow_copy_constructible_v<V>) {
+    if constexpr (kCopiesWithoutThrowing) {
       return table.try_emplace(key, value);
     } else {
       const auto found = table.find(key);

@@ -16,7 +16,8 @@
 // for cvisit and exclusive for the others, so what it does is atomic:
 //   Visit              cvisit
 //   Store              insert_or_assign
-//   LoadOrStore        try_emplace_or_cvisit
+//   LoadOrStore, VisitOrStore    try_emplace_or_cvisit (LoadOrStore of values that are not
+//                      trivial to copy: as LoadOrCompute)
 //   LoadOrCompute      the same with a value that is computed by being converted:
 //                      the table does that in the slot, once, after it has made
 //                      sure that nobody else inserted
@@ -110,7 +111,17 @@ class BoostConcurrentFlatMap {
   void Store(const K& key, const V& value) { map_.insert_or_assign(key, value); }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
-    return LoadOrCompute(key, [&]() -> const V& { return value; });
+    if constexpr (std::is_trivially_copyable_v<V>) {
+      return LoadOrStoreByVisit(*this, key, value);
+    } else {
+      return LoadOrCompute(key, [&]() -> const V& { return value; });
+    }
+  }
+
+  template <class F>
+  [[gnu::always_inline]] bool VisitOrStore(const K& key, const V& value, F&& f) {
+    return !map_.try_emplace_or_cvisit(key, value,
+                                       [&](const auto& entry) { f(entry.second); });
   }
 
   // f runs under the lock of the key's group. The copy to be returned is made

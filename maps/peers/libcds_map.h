@@ -313,20 +313,14 @@ class LibcdsMap {
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
     peers::LibcdsAttach();
-    std::unique_ptr<Element> element;
-    std::optional<Loaded<V>> result;
-    for (;;) {
+    if (auto found = table_->Get(key)) return {found->value, true};
+    auto element = std::make_unique<Element>(key, value);
+    Loaded<V> result{value, false};  // before the insertion: it may throw
+    while (!table_->insert(*element)) {
       if (auto found = table_->Get(key)) return {found->value, true};
-      if (!element) {
-        element = std::make_unique<Element>(key, value);
-        // Before the insertion: it may throw.
-        result.emplace(Loaded<V>{value, false});
-      }
-      if (table_->insert(*element)) {
-        element.release();
-        return *std::move(result);
-      }
     }
+    element.release();
+    return result;
   }
 
   std::optional<V> LoadAndDelete(const K& key) {

@@ -15,8 +15,10 @@
 // the locks of the key's buckets:
 //   Load               find_fn
 //   Store              insert_or_assign
-//   LoadOrStore, LoadOrCompute   upsert with a value that is computed by being
-//                      converted: in the slot, once, after the key was not found
+//   LoadOrStore, VisitOrStore    upsert (LoadOrStore of values that are not trivial to
+//                      copy: as LoadOrCompute)
+//   LoadOrCompute      upsert with a value that is computed by being converted: in
+//                      the slot, once, after the key was not found
 //   Swap               upsert
 //   CompareAndSwap     update_fn
 //   LoadAndDelete, CompareAndDelete   erase_fn
@@ -45,6 +47,7 @@
 #include <libcuckoo/cuckoohash_map.hh>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -109,7 +112,16 @@ class LibcuckooMap {
   void Store(const K& key, const V& value) { map_.insert_or_assign(key, value); }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
-    return LoadOrCompute(key, [&]() -> const V& { return value; });
+    if constexpr (std::is_trivially_copyable_v<V>) {
+      return LoadOrStoreByVisit(*this, key, value);
+    } else {
+      return LoadOrCompute(key, [&]() -> const V& { return value; });
+    }
+  }
+
+  template <class F>
+  [[gnu::always_inline]] bool VisitOrStore(const K& key, const V& value, F&& f) {
+    return !map_.upsert(key, [&](const V& present) { f(present); }, value);
   }
 
   // f runs under the locks of the key's two buckets. The copy to be returned is

@@ -480,6 +480,15 @@ def proof() -> dict:
                 "controls": {"plain_unlock": {
                     "flawed": "a write ends with plain stores", "must_fail": True,
                     "patterns": {"store / load": {"rounds": 1000, "forbidden": 31}}}}}},
+        "harness_price": {
+            "recorded": "2026-01-15T10:00:00Z", "revision": "0123456", "cpu": "a simulated CPU",
+            "reasons": {"sync_map": "its loop by hand is simulated"},
+            "cells": [{"name": "hit_1k", "title": "1K keys, loads that hit"}],
+            "rows": [
+                {"contestant": "sync_map", "cell": "hit_1k", "by_hand_ns": 12.0, "price_ns": 1.5, "low_ns": 1.2,
+                 "high_ns": 1.8, "visits": 10, "verdict": "dearer"},
+                {"contestant": "mutex_map", "cell": "hit_1k", "by_hand_ns": 20.0, "price_ns": 0.1, "low_ns": None,
+                 "high_ns": None, "visits": 1, "verdict": "open"}]},
         "memory": {"schema": 1, "strategies": {
             "null": {"peer": False, "excluded": "it stores nothing"},
             "sync_map": {"peer": False, "footprints": [
