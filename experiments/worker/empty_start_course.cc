@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <vector>
 
 #include "experiments/worker/course.h"
 #include "experiments/worker/limits.h"
@@ -42,6 +43,20 @@ class EmptyStartCourse final : public Course {
     const double most = session_.request().timed ? session_.request().slice_ms * 1e6 : 0;
     Slice slice = Run(c);
     while (slice.time.wall < most && slice.repeats < kMaxRepeats) slice += Run(c);
+    return slice;
+  }
+
+  Slice Perform(int c, const Session::Part& part) override {
+    PlaceNew(c);
+    std::vector<std::uint64_t> positions(material_->tape.threads.size(), 0);
+    const Slice slice = session_.PlayParts(c, positions, part);
+    const Timed timed(session_.timing().verify);
+    workloads::Played played(positions.size());
+    for (std::uint32_t s = 0; s < played.size(); ++s) {
+      played[s] = {{s, 0, static_cast<std::size_t>(positions[s])}};
+    }
+    simulator_->Reset();
+    session_.Verify(c, slice.result, simulator_->Advance(played), session_.contestant(c).Size());
     return slice;
   }
 
@@ -89,16 +104,18 @@ class EmptyStartCourse final : public Course {
     expected_ = simulator_->Advance(played);
   }
 
+  void PlaceNew(int c) {
+    const Timed timed(session_.timing().place);
+    session_.Place(c);
+    if (session_.request().workload.regime == workloads::Regime::kReserved ||
+        session_.spec(c).reserve) {
+      session_.contestant(c).Reserve(static_cast<std::size_t>(expected_.final_size.hi));
+    }
+  }
+
   Slice Run(int c, bool keep = false) {
     Contestant& it = session_.contestant(c);
-    {
-      const Timed timed(session_.timing().place);
-      session_.Place(c);
-      if (session_.request().workload.regime == workloads::Regime::kReserved ||
-          session_.spec(c).reserve) {
-        it.Reserve(static_cast<std::size_t>(expected_.final_size.hi));
-      }
-    }
+    PlaceNew(c);
     workloads::Deal& deal = it.batched() ? *batches_ : *chunks_;
     deal.Shuffle();
     const Slice run = session_.PlayDealt(c, deal);

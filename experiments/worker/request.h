@@ -5,7 +5,7 @@
 //   {"visit": 12, "seed": 123, "contestants": ["mutex_map", "sync_map"],
 //    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
 //    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
-//    "timed": true, "max_blocks": 0}
+//    "timed": true, "max_blocks": 0, "arrivals": {...}}
 //
 // `contestants` and `workload` (workloads/spec.h) are required. An unknown
 // field is an error: a misspelt one would silently measure something else.
@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/worker/arrivals_spec.h"
 #include "experiments/worker/contestant_spec.h"
 #include "workloads/spec.h"
 
@@ -36,6 +37,7 @@ struct VisitRequest {
   bool oversubscribed = false;
   bool timed = true;           // false: run and verify, read no clock
   int max_blocks = 0;          // 0: as many as fit
+  ArrivalsSpec arrivals;       // latency, measured after the blocks
 
   // Throws InputError: syntax, unknown or missing fields, ranges, unknown
   // strategies, contestants unfit for the workload.
