@@ -27,6 +27,7 @@ load("//experiments:catalogue/ask.bzl", "ASK")
 load("//experiments:catalogue/filling.bzl", "FILLING")
 load("//experiments:catalogue/go_shapes.bzl", "GO_SHAPES")
 load("//experiments:catalogue/keys.bzl", "KEYS")
+load("//experiments:catalogue/latency.bzl", "LATENCY")
 load("//experiments:catalogue/mixes.bzl", "MIXES")
 load("//experiments:catalogue/peers.bzl", "PEERS_IN_USE")
 load("//experiments:catalogue/profiles.bzl", "PROFILES")
@@ -35,6 +36,6 @@ load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE + GO_SHAPES
+QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}
