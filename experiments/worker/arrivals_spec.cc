@@ -33,8 +33,8 @@ double Number(const json& value, const std::string& field, double lo, double hi)
   return number;
 }
 
-double Number(const json& object, const char* field, double lo, double hi) {
-  return Number(Field(object, field), std::string(field), lo, hi);
+double NumberField(const json& object, const std::string& field, double lo, double hi) {
+  return Number(Field(object, field), field, lo, hi);
 }
 
 void CheckFields(const json& object, std::initializer_list<const char*> known) {
@@ -65,19 +65,19 @@ ArrivalsSpec ArrivalsSpec::FromJson(const json& object) {
         std::find(spec.loads.begin(), spec.loads.end(), 0.5) == spec.loads.end()) {
       Wrong("loads", wanted, loads);
     }
-    spec.least_ms = Number(object, "least_ms", 1, 60'000);
-    spec.most_ms = Number(object, "most_ms", spec.least_ms, 60'000);
+    spec.least_ms = NumberField(object, "least_ms", 1, 60'000);
+    spec.most_ms = NumberField(object, "most_ms", spec.least_ms, 60'000);
   } else if (course == "shapes") {
     spec.course = Course::kShapes;
     CheckFields(object, {"course", "base", "peak", "ms", "window_ms"});
-    spec.base = Number(object, "base", 0.001, 0.95);
-    spec.peak = Number(object, "peak", spec.base, 10);
-    spec.ms = Number(object, "ms", 12, 600'000);
-    spec.window_ms = Number(object, "window_ms", spec.ms / 1000, spec.ms / 12);
+    spec.base = NumberField(object, "base", 0.001, 0.95);
+    spec.peak = NumberField(object, "peak", spec.base, 10);
+    spec.ms = NumberField(object, "ms", 12, 600'000);
+    spec.window_ms = NumberField(object, "window_ms", spec.ms / 1000, spec.ms / 12);
   } else if (course == "fill") {
     spec.course = Course::kFill;
     CheckFields(object, {"course", "rate"});
-    spec.rate = Number(object, "rate", 1000, 1e9);
+    spec.rate = NumberField(object, "rate", 1000, 1e9);
   } else {
     Wrong("course", "\"rungs\", \"shapes\" or \"fill\"", course);
   }
