@@ -18,6 +18,7 @@ points of a sweep, or all values of a discrete axis.
 
 A cell may restrict itself: `only` names those who take part in it, `regimes` some of the
 question's regimes.
+`arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.

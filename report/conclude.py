@@ -87,8 +87,9 @@ def _latency_rows(place: latency.Place) -> list[dict[str, Any]]:
     where = {"experiment": place.question["name"], "cell": place.cell, "regime": place.regime, "threads": place.threads}
 
     def times(point: latency.Point) -> dict[str, Any]:
-        return {name: {f"p{100 * q:g}": _figure(f) for q, f in getattr(point, name).items()}
-                for name in ("response", "service", "lag")}
+        shown = {"response": tuple(point.response), "service": (0.5, 0.99), "lag": (0.999,)}
+        return {name: {f"p{100 * q:g}": _figure(getattr(point, name).get(q)) for q in quantiles}
+                for name, quantiles in shown.items()}
 
     control = [place.control] if place.control else []
     rows: list[dict[str, Any]] = [{**where, "contestant": "clock", "gap": {

@@ -93,8 +93,8 @@ def _floor(place: Place) -> str:
 
 
 def _conditions(place: Place) -> str:
-    return (f"Medians of {words.plural(place.visits, 'visit')} at most per map, {words.plural(place.threads, 'thread')}; "
-            "bars are 95 % intervals over visits.")
+    return (f"Means of at most {words.plural(place.visits, 'visit')} a map, {words.plural(place.threads, 'thread')}; bars are "
+            "95 % intervals over visits.")
 
 
 def _line(contestant: str, label: str, points: list[tuple[float, Figure]], saturated: list[float] = ()) -> figures.Line:

@@ -13,6 +13,7 @@ what the paper needs of a visit is kept.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import pathlib
@@ -339,6 +340,15 @@ def load(path: pathlib.Path | str) -> Run:
     if meta["status"] == "running" and not _held(samples):
         meta["status"] = "cut_off"  # killed: whoever measures holds the file
     return run
+
+
+def lines(path: pathlib.Path | str) -> Iterator[dict[str, Any]]:
+    """The records of a run that `load` has accepted, one by one; what was cut off is left out."""
+    for texts in _chunks(pathlib.Path(path) / "samples.jsonl"):
+        for text in texts:
+            with contextlib.suppress(schema.Malformed):
+                if text.strip():
+                    yield schema.parse(text)
 
 
 def _held(samples: pathlib.Path) -> bool:

@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from report import analyse, capsule, compare, gallery, load, render
+from report import analyse, capsule, compare, gallery, hdr_log, load, render
 from report.compare import say
 
 
@@ -150,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
   bazel run //report -- results/latest --capsule monday.capsule
   bazel run //report -- monday.capsule                 # the same paper, anywhere: monday/report/index.html
   bazel run //report -- results/latest --gallery docs/gallery
+  bazel run //report -- results/latest --hdr-log latency.hlog
   bazel run //report -- --compare results/latest monday.capsule colleague.capsule""")
     parser.add_argument("--figure", type=_named, metavar="NAME", help="write one figure as "
                         "an SVG file to OUT instead; 'list' names them all")
@@ -157,6 +158,8 @@ def _parser() -> argparse.ArgumentParser:
                         "of its worker, as one file instead; the same run gives the same bytes")
     parser.add_argument("--gallery", type=_named, metavar="DIR", help="write the main figures as SVG files and a page "
                         "about them into a folder instead")
+    parser.add_argument("--hdr-log", type=_named, metavar="FILE", help="write the histograms of latency as a log of "
+                        "HdrHistogram (V2), which its tools read, instead")
     parser.add_argument("--compare", type=_named, nargs="+", metavar="RUN", help="write one page about 2 to 26 runs "
                         "instead, results directories or capsules: what agrees, what differs, and how far runs move "
                         "an effect; compare.json beside it has the numbers")
@@ -170,7 +173,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises ResultsError for arguments that do not go together."""
-    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "compare") if getattr(args, name)]
+    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "hdr-log", "compare")
+             if getattr(args, name.replace("-", "_"))]
     if len(asked) > 1:
         raise load.ResultsError(f"{' and '.join(asked)} are different commands; give one of them.")
     if args.run is None and not args.compare:
@@ -207,6 +211,10 @@ def main(argv: list[str] | None = None) -> int:
         if args.capsule:
             capsule.write(_resolve(args.run), _resolve(args.capsule))
             _say(str(_resolve(args.capsule)))
+            return 0
+        if args.hdr_log:
+            _replace(_resolve(args.hdr_log), hdr_log.text(_resolve(args.run)))
+            _say(str(_resolve(args.hdr_log)))
             return 0
         if args.gallery:
             _say(str(write_gallery(_resolve(args.run), _resolve(args.gallery))))

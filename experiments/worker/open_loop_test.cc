@@ -219,7 +219,7 @@ TEST(OpenLoop, AStallShowsInTheResponsesOfAllThatWaited) {
   for (std::uint64_t i = 0; i < 20'000; ++i) late += times.response.Quantile((static_cast<double>(i) + 0.5) / 20'000) > 1100;
   EXPECT_NEAR(static_cast<double>(late), 50'000.0 / 9, 5);
   EXPECT_NEAR(static_cast<double>(times.response.Quantile(1 - 2778.0 / 20'000)), 25e6, 0.02 * 25e6);  // half way
-  EXPECT_EQ(times.service.Quantile(0.9999), 1000);
+  EXPECT_NEAR(static_cast<double>(times.service.Quantile(0.9999)), 1000, 8);  // one operation in 20 000 was long
 }
 
 TEST(OpenLoop, WhatCannotBeWorkedOffIsGivenUp) {

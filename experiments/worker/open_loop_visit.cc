@@ -41,10 +41,12 @@ struct alignas(64) Kept {
 
 class OpenLoop {
  public:
-  OpenLoop(Session& session, Course& course, const std::function<void(const Json&)>& write)
+  OpenLoop(Session& session, Course& course, const std::function<void(const Json&)>& write,
+           const std::function<void(int)>& conclude)
       : session_(session),
         course_(course),
         write_(write),
+        conclude_(conclude),
         spec_(session.request().arrivals),
         rng_(session.Seed(6)),
         kept_(static_cast<std::size_t>(session.threads())) {}
@@ -363,6 +365,7 @@ class OpenLoop {
     };
     const auto count = static_cast<std::size_t>(std::bit_width(share * threads)) + 1;
     std::vector<Doublings> doublings(kept_.size(), {std::vector<Latencies>(count), std::vector<Longest>(count)});
+    ReturnMemory();
     const Slice slice = Meet(c, schedule, ns, [&](std::size_t t, std::uint64_t i, std::int64_t intended,
                                                   std::int64_t start, std::int64_t end) {
       const std::uint64_t size = i * threads;
@@ -404,7 +407,7 @@ class OpenLoop {
       line["counters"] = Counted(c, {});
     }
     write_(line);
-    session_.Remove(c);
+    conclude_(c);
   }
 
   static constexpr std::uint64_t kLeastRow = 512;
@@ -412,6 +415,7 @@ class OpenLoop {
   Session& session_;
   Course& course_;
   const std::function<void(const Json&)>& write_;
+  const std::function<void(int)>& conclude_;
   const ArrivalsSpec& spec_;
   workloads::Rng rng_;
   TickClock clock_;
@@ -421,8 +425,9 @@ class OpenLoop {
 
 }  // namespace
 
-void RunOpenLoop(Session& session, Course& course, const std::function<void(const Json&)>& write) {
-  OpenLoop(session, course, write).Run();
+void RunOpenLoop(Session& session, Course& course, const std::function<void(const Json&)>& write,
+                 const std::function<void(int)>& conclude) {
+  OpenLoop(session, course, write, conclude).Run();
 }
 
 }  // namespace cmap::experiments

@@ -12,7 +12,8 @@
 //         the baseline's, where maps can be compared. The null map meets the baseline's.
 // shapes  Each map meets, at loads of the baseline's capacity: even arrivals, Poisson
 //         arrivals, bursts and a step, seen over time.
-// fill    Each map starts empty and is given evenly spaced stores of new keys.
+// fill    Each map starts empty and is given evenly spaced stores of new keys. What the
+//         allocator holds is given back before, so that all pay for fresh memory.
 //
 // Lines. Times are nanoseconds, rates operations a second of all threads. Histograms
 // are counts by index (histogram.h), a run of n empty ones as -n.
@@ -51,9 +52,11 @@
 namespace cmap::experiments {
 
 // Runs what session.request().arrivals asks for; `write` is given the lines. The course
-// is prepared. Throws InvalidError.
+// is prepared. Maps that are filled stand one at a time: `conclude` is called for each
+// while it does, and is to remove it. Throws InvalidError.
 void RunOpenLoop(Session& session, Course& course,
-                 const std::function<void(const nlohmann::ordered_json&)>& write);
+                 const std::function<void(const nlohmann::ordered_json&)>& write,
+                 const std::function<void(int)>& conclude);
 
 }  // namespace cmap::experiments
 

@@ -18,6 +18,12 @@ void SteadyAllocator() {
 #endif
 }
 
+void ReturnMemory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
+
 Slice& Slice::operator+=(const Slice& other) {
   ops += other.ops;
   repeats += other.repeats;

@@ -32,6 +32,10 @@ namespace cmap::experiments {
 // visit. Called once, before any map exists.
 void SteadyAllocator();
 
+// Gives back to the system what the allocator holds and nobody uses: the next map meets
+// memory as the first one of a process does.
+void ReturnMemory();
+
 struct Slice {
   std::uint64_t ops = 0;  // all threads, all repeats
   int repeats = 1;        // fresh maps the slice consists of

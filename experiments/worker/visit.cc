@@ -59,9 +59,9 @@ class Visit {
     }
     if (blocks) Measure();
     if (request_.arrivals.any()) {
-      RunOpenLoop(session_, *course_, [&](const Json& line) { Write(line); });
+      RunOpenLoop(session_, *course_, [&](const Json& line) { Write(line); }, [&](int c) { Conclude(c); });
     }
-    for (int c = 0; c < session_.contestants(); ++c) Conclude(c);
+    for (int c = 0; blocks && c < session_.contestants(); ++c) Conclude(c);
     Json end = {{"t", "end"},
                 {"visit", request_.visit},
                 {"blocks", accepted_},
