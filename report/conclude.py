@@ -99,7 +99,7 @@ def _latency_rows(place: latency.Place) -> list[dict[str, Any]]:
             points = [(p, runner is place.control) for p in runner.rungs]
             points += [(runner.common, True)] if runner.common and runner is not place.control else []
             rows += [{**where, "contestant": runner.contestant, "load": p.load,
-                      "of": place.question["baselines"][0] if of_baseline else runner.contestant,
+                      "of": place.baseline if of_baseline else runner.contestant,
                       "capacity": _figure(runner.capacity), "offered": _figure(p.offered),
                       "saturated": p.saturated, "counts": p.counts, **times(p), "longest": _figure(p.longest)}
                      for p, of_baseline in points]

@@ -132,6 +132,10 @@ class Place:
     gap: Figure  # the longest
 
     @property
+    def baseline(self) -> str:
+        return next(iter(self.question["baselines"]), "")
+
+    @property
     def lag(self) -> Figure | None:
         """The driver's own lateness: the 99.9th percentile of lag with the null map at half of the baseline's capacity."""
         point = at_half(self.control) if isinstance(self.control, Runner) else None

@@ -116,7 +116,7 @@ def _percentiles(analysis: Analysis, place: Place, looks: style.Looks) -> Plate 
         half and half.response) else []
     if place.gap_tail.known:
         floor.append(_line("null", CLOCK, [(3.0, place.gap_tail)]))
-    baseline = place.question["baselines"][0]
+    baseline = place.baseline
     sentences = [tail_sentence(t) for t in analysis.tails
                  if (t.question, t.cell, t.threads) == (place.question["name"], place.cell, place.threads)]
     common = next((r.common for r in place.runners if r.contestant == baseline and r.common), None)
@@ -187,7 +187,7 @@ def span_short(f: Figure) -> str:
 def _service_table(analysis: Analysis, place: Place, where: str) -> Table:
     speeds = {a.contestant: a for a in analysis.absolutes
               if (a.question, a.place, a.threads) == (place.question["name"], place.cell, place.threads)}
-    baseline = place.question["baselines"][0]
+    baseline = place.baseline
     base = next((r for r in place.runners if r.contestant == baseline), None)
     rows = []
     for runner in place.runners:
