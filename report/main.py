@@ -213,7 +213,8 @@ def main(argv: list[str] | None = None) -> int:
             _say(str(_resolve(args.capsule)))
             return 0
         if args.hdr_log:
-            _replace(_resolve(args.hdr_log), hdr_log.text(_resolve(args.run)))
+            run = _resolve(args.run)
+            _replace(_resolve(args.hdr_log), hdr_log.text(capsule.unpack(run) if run.is_file() else run))
             _say(str(_resolve(args.hdr_log)))
             return 0
         if args.gallery:

@@ -7,7 +7,7 @@ percentile where both meet the same arrivals, and by the longest store of a fill
 are long.
 """
 
-load("//experiments:catalogue/common.bzl", "NEEDS_HOURS", "ONE_AND_ALL")
+load("//experiments:catalogue/common.bzl", "NEEDS_AN_HOUR", "ONE_AND_ALL")
 load("//experiments:catalogue/workloads.bzl", "present")
 
 _RUNGS = {"course": "rungs", "loads": [0.1, 0.25, 0.4, 0.5, 0.65, 0.8, 0.95], "least_ms": 50, "most_ms": 200}
@@ -86,6 +86,7 @@ LATENCY = [
                 "arrivals": {"course": "rungs", "loads": [0.1, 0.5, 0.95], "least_ms": 5, "most_ms": 20},
             },
             "default": {"threads": ["all"], "most_visits": 12},
+            "hour": {"threads": ["all"], "most_visits": 16},
             "full": {"contestants": _MORE},
         },
     },
@@ -116,6 +117,7 @@ LATENCY = [
                 "ops": 20000,
             },
             "default": {"cells": ["fill_1m"], "threads": ["1"], "most_visits": 6},
+            "hour": {"cells": ["fill_1m", "fill_1m_strings", "fill_4m"], "threads": ["1"], "most_visits": 6},
             "full": {"contestants": ["mutex_map@reserve"] + _MORE},
         },
     },
@@ -147,7 +149,8 @@ LATENCY = [
                 "contestants": ["sync_map"],
                 "arrivals": {"course": "shapes", "base": 0.4, "peak": 1.2, "ms": 60, "window_ms": 5},
             },
-            "default": NEEDS_HOURS % "load_shapes",
+            "default": NEEDS_AN_HOUR % "load_shapes",
+            "hour": {"threads": ["all"], "most_visits": 10},
             "full": {"contestants": _MORE},
         },
     },
