@@ -23,6 +23,8 @@ compilers see fit, or "called", behind a boundary.
 Instead of having `baselines` a question may be `against` "by_hand": every contestant
 meets itself in a loop written by hand (@direct).
 
+`arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
+
 A profile is a dictionary of overrides, or a string: the reason why that
 profile does not ask the question.
 """
@@ -32,6 +34,7 @@ load("//experiments:catalogue/filling.bzl", "FILLING")
 load("//experiments:catalogue/go_shapes.bzl", "GO_SHAPES")
 load("//experiments:catalogue/harness.bzl", "HARNESS")
 load("//experiments:catalogue/keys.bzl", "KEYS")
+load("//experiments:catalogue/latency.bzl", "LATENCY")
 load("//experiments:catalogue/mixes.bzl", "MIXES")
 load("//experiments:catalogue/peers.bzl", "PEERS_IN_USE")
 load("//experiments:catalogue/profiles.bzl", "PROFILES")
@@ -40,6 +43,6 @@ load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + PEERS_IN_USE + GO_SHAPES + HARNESS
+QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES + HARNESS
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

@@ -18,7 +18,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from report import fairness, load, price
+from report import fairness, latency, load, price
 from report.stats import axis as axis_lib
 from report.stats import cells as cell_stats
 from report.stats import crossover, layouts, rankings, thresholds
@@ -160,10 +160,12 @@ class Analysis:
     read: Effects
     ranked: list[Any] | None = None  # of conclude.rank_all
     placed: list[Any] | None = None  # of standing.places
+    latency: list[latency.Place] = dataclasses.field(default_factory=list)
+    tails: list[latency.Tail] = dataclasses.field(default_factory=list)
 
     def used(self, visit: load.Visit) -> bool:
-        """Whether the visit has at least one accepted block."""
-        return visit.timed and visit.ok and bool(self.read.of(visit).blocks)
+        """Whether the visit has at least one accepted block, or fills, which have none."""
+        return visit.timed and visit.ok and bool(self.read.of(visit).blocks or (visit.latency and visit.latency.fills))
 
     def delta(self, threads: int) -> float:
         return delta_for(self.run.meta["rules"], threads)
@@ -514,4 +516,6 @@ def analyse(run: load.Run) -> Analysis:
     result.harness = _harness(run, read)
     result.prices = _prices(run, read)
     result.layouts = _layouts(run, result.settings, read)
+    result.latency = latency.places(result.settings, WITHHELD)
+    result.tails = latency.tails(result.settings, pairs)
     return result

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from report import advice, claims, price, standing
+from report import advice, claims, latency, price, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
                             pairwise)
 from report.stats import aa as aa_stats
@@ -68,6 +68,52 @@ def _cell_row(c: Cell) -> dict[str, Any]:
             "ratio": rounded(_exp(e.effect)), "low": rounded(_exp(e.low)),
             "high": rounded(_exp(e.high)), "visits": e.visits,
             "oversubscribed": c.oversubscribed}
+
+
+def _tail_row(t: latency.Tail) -> dict[str, Any]:
+    e = t.estimate
+    return {"experiment": t.question, "cell": t.cell, "axis": None, "a": t.a, "b": t.b, "regime": t.regime,
+            "threads": t.threads, "metric": t.metric, "verdict": t.verdict, "ratio": rounded(_exp(e.effect)),
+            "low": rounded(_exp(e.low)), "high": rounded(_exp(e.high)), "visits": e.visits, "oversubscribed": False}
+
+
+def _figure(f: latency.Figure | None) -> dict[str, Any] | None:
+    return {"value": rounded(f.value), "low": rounded(f.low), "high": rounded(f.high),
+            "visits": f.visits} if f is not None and f.known else None
+
+
+def _latency_rows(place: latency.Place) -> list[dict[str, Any]]:
+    """What verdicts.json says of latency at one place: a row for every contestant and load, shape, or fill."""
+    where = {"experiment": place.question["name"], "cell": place.cell, "regime": place.regime, "threads": place.threads}
+
+    def times(point: latency.Point) -> dict[str, Any]:
+        shown = {"response": tuple(point.response), "service": (0.5, 0.99), "lag": (0.999,)}
+        return {name: {f"p{100 * q:g}": _figure(getattr(point, name).get(q)) for q in quantiles}
+                for name, quantiles in shown.items()}
+
+    control = [place.control] if place.control else []
+    rows: list[dict[str, Any]] = [{**where, "contestant": "clock", "gap": {
+        "p99.9": _figure(place.gap_tail), "longest": _figure(place.gap)}}]
+    for runner in [*place.runners, *control]:
+        if isinstance(runner, latency.Runner):
+            points = [(p, runner is place.control) for p in runner.rungs]
+            points += [(runner.common, True)] if runner.common and runner is not place.control else []
+            rows += [{**where, "contestant": runner.contestant, "load": p.load,
+                      "of": place.baseline if of_baseline else runner.contestant,
+                      "capacity": _figure(runner.capacity), "offered": _figure(p.offered),
+                      "saturated": p.saturated, "counts": p.counts, **times(p), "longest": _figure(p.longest)}
+                     for p, of_baseline in points]
+    for filler in [*place.fillers, *control]:
+        if isinstance(filler, latency.Filler):
+            rows.append({**where, "contestant": filler.contestant, "longest": _figure(filler.longest), "at": filler.at,
+                         "p50": _figure(filler.median), "response_p99.9": _figure(filler.tail),
+                         "counters": {k: rounded(v) for k, v in filler.counters.items()},
+                         "doublings": [{"size": d.size, "longest": _figure(d.longest), "p99.9": _figure(d.tail),
+                                        "response": _figure(d.response)} for d in filler.doublings]})
+    rows += [{**where, "contestant": s.contestant, "shape": s.shape, "visits": s.visits, "decay_s": _figure(s.decay),
+              "not_within_the_time": s.open, "counters": {k: rounded(v) for k, v in s.counters.items()}}
+             for s in [*place.shapes, *place.shaped_control]]
+    return rows
 
 
 def _exp(value: float) -> float:
@@ -282,7 +328,8 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "slowest": rounded(_exp(c.reached[0])),
             "fastest": rounded(_exp(c.reached[1]))}
             for c in analysis.curves],
-        "cells": [_cell_row(c) for c in decided_cells(analysis)],
+        "cells": [_cell_row(c) for c in decided_cells(analysis)] + [_tail_row(t) for t in analysis.tails],
+        "latency": [row for place in analysis.latency for row in _latency_rows(place)],
         "rankings": [{
             "experiment": r.question, "place": r.place, "regime": r.regime,
             "threads": r.threads, "order": list(r.ranking.order),

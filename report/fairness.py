@@ -51,6 +51,8 @@ def summarise(visits: Iterable[Any]) -> list[Fairness]:
             continue
         place = visit.name if visit.name is not None else f"{visit.axis:g}"
         for c, figures in visit.fairness.items():
+            if visit.contestants[c] == "null":  # a control, which nobody waits for
+                continue
             key = (visit.question, place, visit.regime, visit.threads, visit.contestants[c])
             seen.setdefault(key, []).append(figures)
     return [Fairness(*key, *(statistics.median(row[f] for row in rows) for f in FIELDS), len(rows))

@@ -13,6 +13,7 @@ what the paper needs of a visit is kept.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import pathlib
@@ -21,6 +22,7 @@ from typing import Any
 
 from report import fairness, schema
 from report.stats import axis as axis_lib
+from report.stats import latency as latency_stats
 from report.stats import visits as visit_stats
 
 _CHUNK = 1 << 20  # bytes of samples read and parsed at a time
@@ -56,6 +58,7 @@ class Visit:
     read: visit_stats.Visit | None = None  # its effects
     fairness: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)  # how equally threads advanced, by contestant
+    latency: latency_stats.Latencies | None = None  # of visits with arrivals
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     memory: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)
@@ -72,6 +75,7 @@ class Visit:
     def take(self, lines: list[dict[str, Any]]) -> None:
         """Reduces the lines of the visit to what is kept of them."""
         self.read = visit_stats.read_visit(lines, len(self.contestants))
+        self.latency = latency_stats.read(lines)
         slices = [line for line in lines if line["t"] == "slice"]
         self.operations = sum(s["n"] for s in slices)
         self.blocks = frozenset(s["b"] for s in slices if not s.get("w"))
@@ -251,10 +255,11 @@ class _Reader:
             visit.seconds = line["seconds"]
             del self._open[v]
         else:
-            if line.get("c", 0) >= len(self.visits[v].contestants):
-                raise schema.Malformed(
-                    f"has the number {line['c']} in the field c, where the index of one of the "
-                    f"{len(self.visits[v].contestants)} contestants of visit {v} belongs")
+            for field in ("c", "of"):
+                if line.get(field, 0) >= len(self.visits[v].contestants):
+                    raise schema.Malformed(
+                        f"has the number {line[field]} in the field {field}, where the index of one of the "
+                        f"{len(self.visits[v].contestants)} contestants of visit {v} belongs")
             lines.append(line)
 
     def end(self) -> None:
@@ -335,6 +340,15 @@ def load(path: pathlib.Path | str) -> Run:
     if meta["status"] == "running" and not _held(samples):
         meta["status"] = "cut_off"  # killed: whoever measures holds the file
     return run
+
+
+def lines(path: pathlib.Path | str) -> Iterator[dict[str, Any]]:
+    """The records of a run that `load` has accepted, one by one; what was cut off is left out."""
+    for texts in _chunks(pathlib.Path(path) / "samples.jsonl"):
+        for text in texts:
+            with contextlib.suppress(schema.Malformed):
+                if text.strip():
+                    yield schema.parse(text)
 
 
 def _held(samples: pathlib.Path) -> bool:

@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from report import analyse, capsule, compare, gallery, load, price, render
+from report import analyse, capsule, compare, gallery, hdr_log, load, price, render
 from report.compare import say
 
 
@@ -161,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
   bazel run //report -- monday.capsule                 # the same paper, anywhere: monday/report/index.html
   bazel run //report -- results/latest --gallery docs/gallery
   python3 -m report --harness-price results/latest experiments/harness_price.json
+  bazel run //report -- results/latest --hdr-log latency.hlog
   bazel run //report -- --compare results/latest monday.capsule colleague.capsule""")
     parser.add_argument("--figure", type=_named, metavar="NAME", help="write one figure as "
                         "an SVG file to OUT instead; 'list' names them all")
@@ -170,6 +171,8 @@ def _parser() -> argparse.ArgumentParser:
                         "about them into a folder instead")
     parser.add_argument("--harness-price", action="store_true", help="write what the harness costs each contestant, by "
                         "this run, to OUT instead: the papers of later runs show it")
+    parser.add_argument("--hdr-log", type=_named, metavar="FILE", help="write the histograms of latency as a log of "
+                        "HdrHistogram (V2), which its tools read, instead")
     parser.add_argument("--compare", type=_named, nargs="+", metavar="RUN", help="write one page about 2 to 26 runs "
                         "instead, results directories or capsules: what agrees, what differs, and how far runs move "
                         "an effect; compare.json beside it has the numbers")
@@ -183,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises ResultsError for arguments that do not go together."""
-    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "compare", "harness-price")
+    asked = [f"--{name}" for name in ("figure", "capsule", "gallery", "hdr-log", "compare", "harness-price")
              if getattr(args, name.replace("-", "_"))]
     if len(asked) > 1:
         raise load.ResultsError(f"{' and '.join(asked)} are different commands; give one of them.")
@@ -221,6 +224,11 @@ def main(argv: list[str] | None = None) -> int:
         if args.capsule:
             capsule.write(_resolve(args.run), _resolve(args.capsule))
             _say(str(_resolve(args.capsule)))
+            return 0
+        if args.hdr_log:
+            run = _resolve(args.run)
+            _replace(_resolve(args.hdr_log), hdr_log.text(capsule.unpack(run) if run.is_file() else run))
+            _say(str(_resolve(args.hdr_log)))
             return 0
         if args.gallery:
             _say(str(write_gallery(_resolve(args.run), _resolve(args.gallery))))

@@ -17,7 +17,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import chooser, conclude, landscape, leading, ledger, plates, price, proof, standing, views, words
+from report import (chooser, conclude, landscape, latency_plates, leading, ledger, plates, price, proof, standing, views,
+                    words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
 
@@ -40,6 +41,7 @@ class Section:
     empty: int  # visits of which every block was rejected
     claims: list[str]
     ranked: list[leading.Table]
+    latency: list[latency_plates.Table]
 
 
 @dataclasses.dataclass
@@ -115,6 +117,8 @@ def compose(analysis: Analysis) -> Paper:
                 rows = views.lines(analysis, setting, b)
                 if rows:
                     tables.append((setting.label, b, rows))
+        waits, latency_tables = latency_plates.section(analysis, question, looks)
+        shown = waits + shown
         folded = plates.folded(shown, analysis.thread_names)
         counts = plates.shown_threads(analysis.thread_names, (s.threads for s in own if s.visits))
         crowded = [p for s in own if question.get("axis") and s.threads in counts
@@ -128,7 +132,7 @@ def compose(analysis: Analysis) -> Paper:
             [c["id"] for c in conclusions["claims"]
              if c["id"] in question["claims"]
              or question["name"] in c["questions"]],
-            [t for s in own for t in leading.tables(analysis, s)]))
+            [t for s in own for t in leading.tables(analysis, s)], latency_tables))
     places = standing.places(analysis)
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),

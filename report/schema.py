@@ -200,6 +200,54 @@ _CALL = one_of("inlined", "called")
 _INDEX = whole(0, 255)
 _BLOCK = whole(0, 1 << 40)
 
+# Counts of a histogram by index, -n for n empty ones; there are 4352 (report/stats/latency.py).
+_STEPS = 4352
+
+
+def _is_histogram(value: Any) -> bool:
+    if type(value) is not list or len(value) > _STEPS:
+        return False
+    steps = 0
+    for n in value:
+        if type(n) is not int or not -_STEPS <= n <= 1 << 32 or n == 0:
+            return False
+        steps += 1 if n > 0 else -n
+    return steps <= _STEPS and (not value or value[-1] > 0)
+
+
+_HISTOGRAM = Kind(f"a histogram: counts, or -n for n empty steps, of at most {_STEPS} steps, the last not empty",
+                  _is_histogram)
+_RATE = number(0, 1e15)  # operations a second
+_SERIES = List(_COUNT, most=100_000)
+_TRIPLE = List(or_null(_COUNT), 3, 3)
+_TIMES = {"response?": _HISTOGRAM, "service?": _HISTOGRAM, "lag?": _HISTOGRAM, "max?": List(_COUNT, 3, 3),
+          "saturated?": _MARK, "why?": _NAME}
+_SHAPE = {"from": _SERIES, "until": _SERIES, "window": whole(1), "due": _SERIES, "done": _SERIES, "p50": _SERIES,
+          "p99": List(or_null(_COUNT), most=100_000), "max": _SERIES}
+
+
+def _whole_or_marked(fields: dict[str, Kind], *names: str) -> Record:
+    """A record that has all the named fields, unless it says why not."""
+    made = record({"v": _VISIT, **fields}, f"a record with {', '.join(names)}, or with saturated or why")
+    fits = made.fits
+
+    def complete(value: Any) -> bool:
+        return fits(value) and (bool(value.get("why")) or bool(value.get("saturated")) or all(n in value for n in names))
+
+    made.fits = complete
+    fault = made.fault
+
+    def found(value: Any, path: str) -> tuple[str, Any, str] | None:
+        wrong = fault(value, path)
+        if wrong is None and not complete(value):
+            name = next(n for n in names if n not in value)
+            wrong = name, _ABSENT, dict(((f, k) for f, _, k in made.fields))[name].belongs
+        return wrong
+
+    made.fault = found
+    return made
+
+
 # The records of samples.jsonl by `t`; each has `v` besides.
 LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fields in {
     "visit": {
@@ -228,6 +276,24 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
         "culprits?": List(_INDEX)},
 }.items()}
 
+# Of visits with arrivals (experiments/worker/open_loop_visit.h).
+LINES |= {
+    "capacity": record({"v": _VISIT, "c": _INDEX, "rate": number(1e-3, 1e15), "n": whole(1), "service": _HISTOGRAM}),
+    "clock": record({"v": _VISIT, "n": _COUNT, "ns": whole(1), "gap": _HISTOGRAM, "max": _COUNT, "source?": _NAME}),
+    "latency": _whole_or_marked(
+        {"c": _INDEX, "of": _INDEX, "load": number(1e-6, 10), "offered": _RATE, "achieved": _RATE, "n": whole(),
+         "ns": whole(1), **_TIMES}, "response", "service", "lag", "max"),
+    "shape": _whole_or_marked(
+        {"c": _INDEX, "shape": one_of("even", "poisson", "burst", "step"), "offered": _RATE, "achieved": _RATE,
+         "n": whole(), "ns": whole(1), "why?": _NAME, "counters?": Table(_NUMBER),
+         **{f"{name}?": kind for name, kind in _SHAPE.items()}}, *_SHAPE),
+    "fill": _whole_or_marked(
+        {"c": _INDEX, "rate": number(1e-3, 1e15), "n": whole(), "ns": whole(1), **_TIMES,
+         "doublings?": List(record({"size": whole(1), "n": whole(1), "at": _COUNT, "response": _TRIPLE,
+                                    "service": _TRIPLE}), most=64), "counters?": Table(_NUMBER)},
+        "response", "service", "lag", "max", "doublings"),
+}
+
 # What the orchestrator needs of a visit to go on from it.
 _NAMED = {"of": _NAME, "baseline": _NAME, "purpose": one_of("screen", "zoom", "cell", "aa", "harness")}
 _WHERE = {"axis": or_null(_NUMBER), "threads": _THREADS, "regime": _REGIME, "name": or_null(_NAME)}
@@ -250,7 +316,8 @@ QUESTION = record({
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
     "asked?": _FLAG, "ranked?": _FLAG,
-    "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": record({"regime?": _REGIME})})
+    "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": record({"regime?": _REGIME}),
+    "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})
 
 _STRATEGY = record({
     "name": _NAME, **{f"{field}?": _TEXT for field in (

@@ -18,6 +18,7 @@ from experiments.orchestrator import contestants as contestants_lib
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import UserError, plural, unknown
 from experiments.orchestrator.topology import Machine
+from report.stats import latency
 
 SCHEMA = 1
 KINDS = ("sweep", "discrete", "cells")
@@ -30,7 +31,7 @@ SHARES = ("prefill",)
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
              "excludes", "levels", "claims", "aa_visits", "profiles")
 _OVERRIDES = ("values", "lo", "hi", "regimes", "threads", "baselines", "contestants", "cells", "ops",
-              "population", "aa_visits")
+              "population", "aa_visits", "arrivals", "most_visits")
 _PROFILE_FIELDS = ("budget_s", "seconds", "warmup_seconds", "slice_ms", "screen_visits",
                    "cell_visits", "pair_visits", "level_visits", "gate_wait_s")
 _CLAIM = re.compile(r"00[0-4]-C\d{2}")
@@ -107,6 +108,7 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
         if "workload" not in q or "axis" not in q:
             return out + ["has an axis kind and no axis or workload."]
         out.extend(_axis_problems(q))
+    out.extend(_arrival_problems(q))
     for asked in [q, *(o for o in q["profiles"].values() if isinstance(o, dict))]:
         out.extend(_word_problems([*asked.get("threads", ()), *(
             asked.get("values", asked.get("axis", {}).get("values", ())) if _varies_threads(q) else ())]))
@@ -146,6 +148,22 @@ def _cell_problems(q: Question) -> list[str]:
                    for r in cell.get("regimes", ()) if r not in q["regimes"])
         if "call" in cell and (cell["call"] not in CALLS or cell["workload"].get("key_type", "u64") != "u64"):
             out.append(f"has the call {cell['call']!r} in its cell {cell['name']}; integer keys may be inlined or called.")
+    return out
+
+
+def _arrival_problems(q: Question) -> list[str]:
+    """What is wrong with a question of latency, as far as the worker would not say it of every visit."""
+    if "arrivals" not in q:
+        return []
+    out = [f"has arrivals of the unknown course {a.get('course')!r}."
+           for a in [q["arrivals"], *(o["arrivals"] for o in q["profiles"].values()
+                                      if isinstance(o, dict) and "arrivals" in o)]
+           if a.get("course") not in latency.METRICS]
+    if q["kind"] != "cells":
+        out.append("has arrivals and is not of kind cells.")
+    wanted = ["fixed_distinct" if q["arrivals"].get("course") == "fill" else "stationary"]
+    if q["regimes"] != wanted:
+        out.append(f"has arrivals that need the regimes {wanted}.")
     return out
 
 
@@ -340,6 +358,11 @@ def _fit_threads(q: Question, counts: list[int], machine: Machine, asked: Asked)
         counts, missing = threads_lib.resolve(
             q["axis"]["values"] if _varies_threads(q) else q["threads"], machine)
     why = "; ".join(f"not asked with {m.word} thread{'s' * (m.word != '1')}: {m.why}" for m in missing)
+    if q.get("arrivals"):  # threads that wait by spinning cannot share a CPU
+        crowded = [n for n in counts if threads_lib.oversubscribed(n, machine)]
+        counts = [n for n in counts if n not in crowded]
+        why = "; ".join(filter(None, [why, *(f"not asked with {n} threads: each waits for its next operation by "
+                                             "spinning, and needs a CPU" for n in crowded)]))
     if not counts:
         return why
     if _varies_threads(q):

@@ -15,6 +15,7 @@ QUESTIONS = ["reuse_threshold", "churn",
              "key_count", "skew", "hybrid",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",
+             "order_service", "growth_stall", "load_shapes",
              "peers",
              "go_shapes",
              "call_boundary", "harness_price"]

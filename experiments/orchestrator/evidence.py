@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from report.stats import cells, crossover, visits
+from report.stats import cells, crossover, latency, visits
 from report.stats.axis import Axis
 
 Question = dict[str, Any]
@@ -34,6 +34,7 @@ class Goal:
     """One thing to decide: a pair over an axis (or at one place), for zero or for a level.
 
     level: index into the question's levels, or None for the crossing of zero
+    metric: what of the pair is compared (report/stats/latency.py); "time" per operation
     axis: the value, for goals at one place of a discrete axis; otherwise None
     """
 
@@ -45,10 +46,19 @@ class Goal:
     axis: float | None = None
     cell: str | None = None
     level: int | None = None
+    metric: str = "time"
+
+    @property
+    def delta(self) -> float:
+        """The least effect that matters."""
+        return cells.delta_for(self.threads) if self.metric == "time" else latency.DELTA
 
 
-def effects(lines: list[dict[str, Any]], contestants: int) -> list[float]:
+def effects(lines: list[dict[str, Any]], contestants: int, metric: str = "time") -> list[float]:
     """The effect of every contestant against the first, from one visit's lines; nan when there is none."""
+    if metric != "time":
+        times = latency.read(lines)
+        return [math.nan] + [times.effect(c, 0, metric) if times else math.nan for c in range(1, contestants)]
     visit = visits.read_visit(lines, contestants)
     return [math.nan] + [visit.effect(c, 0) for c in range(1, contestants)]
 
@@ -110,7 +120,7 @@ class Evidence:
         known = self._wanted.get((goal, leftover))
         if not known or known[0] != spent:
             rule = cells.more_visits_if_undecided if leftover else cells.more_visits
-            wanted = rule(self.cell_effects(goal), cells.delta_for(goal.threads), cap)
+            wanted = rule(self.cell_effects(goal), goal.delta, cap)
             known = self._wanted[goal, leftover] = spent, wanted
         return known[1]
 
@@ -120,7 +130,7 @@ class Evidence:
             return []
         axis = Axis.from_entry(q)
         rng = np.random.default_rng([seed, self.spent(goal), 0 if goal.level is None else goal.level + 1])
-        return crossover.next_points(axis, self.points(goal), cap, rng, cells.delta_for(goal.threads),
+        return crossover.next_points(axis, self.points(goal), cap, rng, goal.delta,
                                      _level(goal, q))
 
     def answer(self, goal: Goal, q: Question) -> tuple[str, str]:
@@ -129,7 +139,7 @@ class Evidence:
         cached = self._answers.get(goal)
         if cached and cached[0] == seen:
             return cached[1]
-        delta = cells.delta_for(goal.threads)
+        delta = goal.delta
         if at_one_place(q):
             estimate = cells.estimate(self.cell_effects(goal))
             verdict, words = cells.verdict(estimate, delta), ""

@@ -21,6 +21,7 @@ from experiments.orchestrator import catalogue, contestants, leading, threads
 from experiments.orchestrator.evidence import Evidence, Goal, Place, Question, at_one_place
 from experiments.orchestrator.layouts import Rotation
 from experiments.orchestrator.topology import Machine
+from report.stats import latency
 
 # A visit of several contestants that fails this often is split into pairs, to
 # find the culprit; a pair is tried once and retried twice.
@@ -38,6 +39,12 @@ class VisitPlan:
     contestants: tuple[str, ...]
     purpose: str  # screen, zoom, cell, aa, harness
     layout: int = 1  # of the worker
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The contestants beside the baseline, without a null map that is there as a control."""
+        rest = self.contestants[1:]
+        return rest[:-1] if len(rest) > 1 and rest[-1] == NULL else rest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +106,7 @@ class Planner:
             lanes = []
             for name, q in self.questions.items():
                 purpose = "cell" if at_one_place(q) else "screen"
-                cap = self._profile["cell_visits"] if at_one_place(q) else rounds
+                cap = self._cell_visits(q) if at_one_place(q) else rounds
                 lane = [(purpose, place, repeat + 1) for place in self._places(q) if repeat < cap]
                 self._rng(name, repeat).shuffle(lane)
                 # A/A visits are spread over the places, after each was seen once.
@@ -128,7 +135,7 @@ class Planner:
                 for regime in q["regimes"]:
                     head = (q["name"], baseline, contestant, regime)
                     if q["kind"] == "cells":
-                        out += [Goal(*head, t, cell=cell) for t in q["threads"]
+                        out += [Goal(*head, t, cell=cell, metric=latency.metric_of(q)) for t in q["threads"]
                                 for cell in catalogue.cells_in(q, regime)]
                     elif at_one_place(q):
                         out += [Goal(*head, p.threads, axis=p.axis) for p in self._places(q)
@@ -149,6 +156,10 @@ class Planner:
         q = self.questions[at.question]
         workload = catalogue.resolve(q, None, at.cell, at.regime)
         return catalogue.takes_part(q, spec, at.cell) and contestants.unfit(traits, workload, at.threads) is None
+
+    def _cell_visits(self, q: Question) -> int:
+        """The most visits of a pair at one place."""
+        return min(self._profile["cell_visits"], q.get("most_visits", self._profile["cell_visits"]))
 
     def _rng(self, *key: Any) -> random.Random:
         return random.Random("/".join(str(part) for part in (self._seed, *key)))
@@ -215,7 +226,7 @@ class Planner:
         return Place(goal.question, goal.baseline, goal.regime, goal.threads, x, goal.cell)
 
     def _refine_cells(self, q: Question, leftover: bool) -> VisitPlan | None:
-        cap = self._profile["cell_visits"]
+        cap = self._cell_visits(q)
         wanting = [g for g in self._lead(q["name"])
                    if self._open(g) and self.evidence.wanted_cell_visits(g, cap, leftover)]
         if not wanting:
@@ -266,7 +277,9 @@ class Planner:
         if not rivals:
             return None
         size = 1 if place.question in self._split else _even(len(rivals), self.rivals_at_once(place.threads))
-        return VisitPlan(place, (place.baseline, *rivals[:size]), purpose)
+        # Where single operations are timed the map that does nothing shows what of it is not the maps'.
+        control = [NULL] * bool(self.questions[place.question].get("arrivals"))
+        return VisitPlan(place, (place.baseline, *rivals[:size], *control), purpose)
 
     def rivals_at_once(self, count: int) -> int:
         """How many contestants beside the baseline one visit of so many threads takes."""
@@ -294,7 +307,7 @@ class Planner:
         across: the same of every contestant against every other, for a ranked question
         culprits: indices of the contestants whose results were wrong, when status is "invalid"
         """
-        name, rivals = plan.place.question, plan.contestants[1:]
+        name, rivals = plan.place.question, plan.rivals
         goals = [g for g in self._pending if g.question == name and g.contestant in rivals
                  and self._place(g, plan.place.axis) == plan.place]
         if plan.purpose == "zoom":
@@ -312,7 +325,7 @@ class Planner:
             if name in self._leading:
                 self._leading[name].add(self.evidence, plan.place, plan.contestants, across)
             else:
-                for contestant, effect in zip(rivals, effects[1:], strict=True):
+                for contestant, effect in zip(rivals, effects[1:], strict=False):
                     self.evidence.add(plan.place, contestant, effect)
             if self._is_refinement(plan):
                 self._refined[name] += 1
@@ -336,7 +349,7 @@ class Planner:
             plan.place, plan.contestants[1]) > self._profile["screen_visits"])
 
     def _failed(self, plan: VisitPlan, status: str, what: str) -> None:
-        name, rivals = plan.place.question, plan.contestants[1:]
+        name, rivals = plan.place.question, plan.rivals
         self._failures[name, plan.contestants] += 1
         count = self._failures[name, plan.contestants]
         if len(rivals) > 1:
@@ -354,7 +367,7 @@ class Planner:
         if not self._open(goal):
             return True
         if at_one_place(q):
-            return not self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False)
+            return not self.evidence.wanted_cell_visits(goal, self._cell_visits(q), False)
         return not self._round(goal, q)
 
     def touched(self, plan: VisitPlan) -> list[Goal]:
@@ -382,7 +395,7 @@ class Planner:
             q = self.questions[name]
             for goal in goals:
                 if at_one_place(q):
-                    wanted = self.evidence.wanted_cell_visits(goal, self._profile["cell_visits"], False)
+                    wanted = self.evidence.wanted_cell_visits(goal, self._cell_visits(q), False)
                     left += wanted / self.rivals_at_once(goal.threads)
                 elif goal.level is None:
                     left += max(0, self._profile["pair_visits"] - self.evidence.spent(goal)) / 2

@@ -17,7 +17,7 @@ from experiments.orchestrator.evidence import Place
 from experiments.orchestrator.progress import Progress
 from experiments.orchestrator.topology import Machine
 from report import schema
-from report.stats import cells, search
+from report.stats import cells, latency, search
 from report.stats.axis import Axis
 
 REPORT_RESERVE_S = 20.0
@@ -227,6 +227,7 @@ class Session:
             "timed": True,
             "max_blocks": 0,
             **({"call": call} if call != catalogue.CALLS[0] else {}),
+            **({"arrivals": question["arrivals"]} if question.get("arrivals") and planned.purpose != HARNESS else {}),
         }
         passage = self._gate.wait()
         if self._stop():
@@ -274,10 +275,14 @@ class Session:
 
     def _record(self, planned: plan.VisitPlan, outcome: visit.Outcome) -> None:
         before = len(self.planner.withheld), len(self.planner.skipped)
-        effects = evidence.effects(outcome.lines, len(planned.contestants)) if outcome.status == "ok" else []
+        effects = evidence.effects(outcome.lines, len(planned.contestants), self._metric(planned)) if (
+            outcome.status == "ok") else []
         across = evidence.across(outcome.lines, len(planned.contestants)) if effects else []
         self.planner.record(planned, outcome.status, effects, outcome.what, outcome.culprits, across)
         self._publish(*before)
+
+    def _metric(self, planned: plan.VisitPlan) -> str:
+        return latency.metric_of(self.planner.questions[planned.place.question])
 
     def _publish(self, withheld: int, skipped: int) -> None:
         """Makes new losses known, in run.json and loudly."""
@@ -366,7 +371,8 @@ class Session:
                      for c in [*question["baselines"], *question["contestants"]]}
             planned = plan.VisitPlan(place, tuple(names.get(c, c) for c in head["contestants"]), head["purpose"],
                                      head["layout"])
-            effects = evidence.effects(record["lines"], len(planned.contestants)) if end["status"] == "ok" else []
+            effects = evidence.effects(record["lines"], len(planned.contestants), self._metric(planned)) if (
+                end["status"] == "ok") else []
             across = evidence.across(record["lines"], len(planned.contestants)) if effects else []
             self.planner.record(planned, end["status"], effects, end.get("what", ""), end.get("culprits", ()), across)
             self._took.setdefault(question["name"], []).append(end["seconds"] + gate.WINDOW_S)
@@ -422,7 +428,8 @@ class Session:
         where = ", ".join(p for p in (
             spot, goal.regime if goal.regime != "stationary" else "",
             f"{goal.threads} thread{'s' if goal.threads > 1 else ''}",
-            f"level {question['levels'][goal.level]['speedup']:g}x" if goal.level is not None else "") if p)
+            f"level {question['levels'][goal.level]['speedup']:g}x" if goal.level is not None else "",
+            goal.metric.replace("_", " ") if goal.metric != "time" else "") if p)
         return (f"{goal.question} ({where}): {goal.contestant} against {goal.baseline}: "
                 f"{verdict.replace('_', ' ')}{' ' + words if words else ''}")
 
@@ -441,8 +448,20 @@ def timeout(request: dict[str, Any]) -> float:
     teams = len(request["contestants"])
     blocks = 6 * 3 * teams * request["slice_ms"] / 1000
     filling = 4e-6 * request["workload"].get("population", 0) * teams
-    expected = request["warmup_seconds"] + max(request["seconds"], blocks) + filling
+    expected = request["warmup_seconds"] + max(request["seconds"], blocks) + filling + arrivals_s(request)
     return 15 + 6 * expected if request["timed"] else 120
+
+
+def arrivals_s(request: dict[str, Any]) -> float:
+    """Seconds that the arrivals of a visit last, drawing and checking them included."""
+    asked, teams = request.get("arrivals"), len(request["contestants"])
+    if not asked:
+        return 0.0
+    if asked["course"] == "rungs":
+        return 0.5 + teams * (len(asked["loads"]) + 1) * (asked["least_ms"] + asked["most_ms"]) / 2 * 1.5e-3
+    if asked["course"] == "shapes":
+        return 0.5 + teams * 4 * asked["ms"] * 1.5e-3
+    return 0.5 + teams * 1.5 * request["workload"]["ops"] * max(1, request["threads"] / 2) / asked["rate"]
 
 
 def rules(settings: dict[str, Any], counts: list[int], machine: Machine) -> dict[str, Any]:

@@ -45,6 +45,12 @@ FILL_S = 2e-7  # a key of one map
 LEAST_BLOCKS = 4  # accepted ones
 
 
+# Of visits with arrivals: histograms of a few values, with known tails.
+TAIL_SPREAD = 0.15  # of a tail between visits, as a log ratio
+CAPACITY = 4e6  # operations a second on one thread, timed
+BEYOND = {"sync_map": 0.7, "hash_trie_map": 0.4, "sharded_map": -0.5, "null": 3.0}
+
+
 def spread(threads: int) -> float:
     """The standard deviation of a pair's effect between visits: 1 % on one thread, 2.2 % on two as the method's pilot
     measured it, and a third of that more for each further doubling: 3.7 % on eight, 6.6 % on 128."""
@@ -135,7 +141,7 @@ def course(request: dict) -> tuple[list[dict], float]:
     lines = [{"t": "realised", "figures": {"ops": 1000, "reuse_rate": request["workload"]["keys"].get("reuse", 0)}}]
     warm_up = max(2, math.ceil(request["warmup_seconds"] / block_s)) if request["timed"] else 0
     measured, accepted, block = 0.0, 0, 0
-    while True:
+    while request.get("arrivals", {}).get("course") != "fill":
         if request["max_blocks"]:
             if block >= request["max_blocks"]:
                 break
@@ -161,9 +167,91 @@ def course(request: dict) -> tuple[list[dict], float]:
             else:
                 accepted += 1
         block += 1
-    lines.append({"t": "end", "visit": request["visit"], "blocks": accepted, "rejected": block - warm_up - accepted,
+    if "arrivals" in request:
+        waits, seconds = arrivals(request, rng)
+        lines, took = lines + waits, took + seconds
+    lines.append({"t": "end", "visit": request["visit"], "blocks": accepted, "rejected": max(0, block - warm_up - accepted),
                   "changepoint": False})
     return lines, took
+
+
+def tail_effect(spec: str) -> float:
+    """What the 99th percentile and the longest store of a map are shorter by than mutex_map's."""
+    return 2.0 if "@reserve" in spec else BEYOND.get(spec.split(":")[0].split("@")[0], 0.0)
+
+
+def _sparse(values: dict[int, int]) -> list[int]:
+    """A record's histogram of {ns: count}."""
+    counts: dict[int, int] = {}
+    for ns, n in values.items():
+        octave = max(0, ns.bit_length() - 8)
+        index = (octave << 7) + (ns >> octave)
+        counts[index] = counts.get(index, 0) + n
+    out, at = [], 0
+    for index, n in sorted(counts.items()):
+        if index > at:
+            out.append(at - index)
+        out.append(n)
+        at = index + 1
+    return out
+
+
+def _times(n: int, median: float, tail: float, longest: float) -> dict:
+    """response, service, lag and max: 2 % of n take `tail`, one `longest`."""
+    slow = n // 50
+    values = {round(median): n - slow - 1, round(tail): slow, round(longest): 1}
+    return {"response": _sparse(values), "service": _sparse({round(median): n}), "lag": _sparse({20: n}),
+            "max": [round(longest), round(median), 20]}
+
+
+def arrivals(request: dict, rng: random.Random) -> tuple[list[dict], float]:
+    """(the lines that arrivals add to a visit, the seconds that they would take)."""
+    asked, team = request["arrivals"], request["contestants"]
+    scale = [math.exp(-tail_effect(spec) + TAIL_SPREAD / math.sqrt(2) * rng.gauss(0, 1)) for spec in team]
+    out: list[dict] = [{"t": "clock", "n": 1000, "ns": 10**8, "gap": _sparse({25: 999, 900: 1}), "max": 900}]
+    capacity = CAPACITY * request["threads"]
+    if asked["course"] == "fill":
+        n = request["workload"]["ops"]
+        for c, _ in enumerate(team):
+            longest = 40e6 * scale[c]
+            times = _times(n, 300, 3000 * scale[c], longest)
+            times["service"], times["max"][1] = times["response"], round(longest)
+            sizes = [1 << d for d in range(9, n.bit_length())]
+            out.append({"t": "fill", "c": c, "rate": round(asked["rate"]), "n": n, "ns": round(1e9 * n / asked["rate"]), **times,
+                        "doublings": [{"size": s, "n": s, "at": s, "response": [300, 400, round(longest * s / sizes[-1])],
+                                       "service": [300, 400, max(400, round(longest * s / sizes[-1]))]} for s in sizes],
+                        "counters": {"doublings": len(sizes)}})
+        return out, len(team) * 1.3 * n / asked["rate"]
+    out += [{"t": "capacity", "c": c, "rate": round(capacity), "n": 1000, "service": _sparse({250: 1000})}
+            for c in range(len(team))]
+    if asked["course"] == "shapes":
+        ns, window = round(1e6 * asked["ms"]), round(1e6 * asked["window_ms"])
+        count = ns // window
+        for c, _ in enumerate(team):
+            for shape in ("even", "poisson", "burst", "step"):
+                calm, loud = round(1000 * scale[c]), round(9000 * scale[c])
+                tail = [loud if shape in ("burst", "step") and count // 3 <= w < count // 2 else calm for w in range(count)]
+                marks = [count // 3 * window] if shape in ("burst", "step") else []
+                out.append({"t": "shape", "c": c, "shape": shape, "offered": 1e6, "achieved": 1e6, "n": 1000 * count, "ns": ns,
+                            "from": marks, "until": [m + window * (shape == "step") for m in marks], "window": window,
+                            "due": [1000] * count, "done": [1000] * count, "p50": [300] * count, "p99": tail, "max": tail,
+                            "counters": {}})
+        return out, len(team) * 4 * 1.3 * asked["ms"] / 1000
+    seconds = 0.0
+    for c, spec in enumerate(team):
+        of = 0 if spec == "null" else c
+        for load, whose in [*((x, of) for x in asked["loads"]), *([(0.5, 0)] * (of != 0))]:
+            rate, n = load * capacity, 120_000
+            line = {"t": "latency", "c": c, "of": whose, "load": load, "offered": round(rate), "achieved": round(rate), "n": n,
+                    "ns": 10**8}
+            if load > 0.9 and spec != "null":
+                line |= {"achieved": round(0.9 * rate), "saturated": 1}
+            else:
+                tail = 2000 * scale[c] / (1 - min(load, 0.9))
+                line |= _times(n, 250, tail, 30 * tail)
+            out.append(line)
+            seconds += 1.2e-3 * min(asked["most_ms"], max(asked["least_ms"], 1.1e8 / rate))
+    return out, seconds
 
 
 def run(request: dict, plan: dict) -> int:
@@ -184,7 +272,7 @@ def run(request: dict, plan: dict) -> int:
     if mode == "slow":
         time.sleep(plan.get("seconds", 0.2))
     for line in lines:
-        if line["b"] == 1 and line.get("p") == 1:
+        if line.get("b") == 1 and line.get("p") == 1:
             if mode == "garbage":
                 sys.stdout.write("{\"t\":\"slice\",,}\n")
             if mode in ("crash", "half_line"):

@@ -44,6 +44,9 @@ class Course {
   virtual void BeginBlock(const Discarded& discarded) = 0;
   // Contestant c's next slice of the block, verified (InvalidError).
   virtual Slice Play(int c) = 0;
+  // The same with threads that do what `part` says: of a stationary regime the next slice,
+  // otherwise a new map's, which stays until the session removes it.
+  virtual Slice Perform(int c, const Session::Part& part) = 0;
   // Verifications that would disturb slices.
   virtual void EndBlock() = 0;
   // Sees to it that contestant c has a map at the end of a slice; returns the

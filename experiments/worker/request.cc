@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "experiments/worker/request.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -18,7 +19,7 @@ const std::vector<std::string>& Fields() {
       "visit",   "seed",           "contestants", "workload",
       "threads", "slice_ms",       "seconds",     "warmup_seconds",
       "pin",     "oversubscribed", "timed",       "max_blocks",
-      "call"};
+      "call",    "arrivals"};
   return *fields;
 }
 
@@ -64,6 +65,30 @@ bool Flag(const json& object, const char* field, bool otherwise) {
     Wrong(field, "true or false", object[field]);
   }
   return object[field].get<bool>();
+}
+
+// What a visit with arrivals cannot be.
+void CheckArrivals(const VisitRequest& request) {
+  if (!request.timed) {
+    throw InputError("\"arrivals\" are times, and \"timed\" is false; leave one out");
+  }
+  if (request.oversubscribed) {
+    throw InputError("\"arrivals\" need a CPU for every thread, which waits for its next operation by spinning; "
+                     "ask fewer threads than \"oversubscribed\" says");
+  }
+  for (const ContestantSpec& spec : request.contestants) {
+    if (spec.batch) throw InputError("\"arrivals\" time single operations; leave @batch out of " + spec.text);
+  }
+  if (std::none_of(request.contestants.begin(), request.contestants.end(),
+                   [](const ContestantSpec& spec) { return spec.name == "null"; })) {
+    throw InputError("\"arrivals\" need the null map as a control; add \"null\" to the contestants");
+  }
+  const bool fill = request.arrivals.course == ArrivalsSpec::Course::kFill;
+  if (fill != request.workload.StartsEmpty() ||
+      (fill && request.workload.regime != workloads::Regime::kFixedDistinct)) {
+    throw InputError(fill ? "arrivals of the course \"fill\" need the regime fixed_distinct, in which a map starts empty"
+                          : "arrivals other than of the course \"fill\" need the regime stationary");
+  }
 }
 
 }  // namespace
@@ -138,6 +163,10 @@ VisitRequest VisitRequest::FromJson(const json& object) {
       Wrong("call", "\"inlined\" or \"called\"", call);
     }
     for (ContestantSpec& spec : request.contestants) spec.called = call == "called";
+  }
+  if (object.contains("arrivals")) {
+    request.arrivals = ArrivalsSpec::FromJson(object["arrivals"]);
+    CheckArrivals(request);
   }
   CheckContestants(request);
   return request;

@@ -5,7 +5,7 @@
 //   {"visit": 12, "seed": 123, "contestants": ["mutex_map", "sync_map"],
 //    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
 //    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
-//    "timed": true, "max_blocks": 0, "call": "inlined"}
+//    "timed": true, "max_blocks": 0, "call": "inlined", "arrivals": {...}}
 //
 // "call": "called" makes every operation a call that compilers cannot look through, as
 // of a map in a library of its own; integer keys only.
@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "experiments/worker/arrivals_spec.h"
 #include "experiments/worker/contestant_spec.h"
 #include "workloads/spec.h"
 
@@ -39,6 +40,7 @@ struct VisitRequest {
   bool oversubscribed = false;
   bool timed = true;           // false: run and verify, read no clock
   int max_blocks = 0;          // 0: as many as fit
+  ArrivalsSpec arrivals;       // latency, measured after the blocks
 
   // Throws InputError: syntax, unknown or missing fields, ranges, unknown
   // strategies, contestants unfit for the workload.

@@ -18,6 +18,12 @@ void SteadyAllocator() {
 #endif
 }
 
+void ReturnMemory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
+
 Slice& Slice::operator+=(const Slice& other) {
   ops += other.ops;
   repeats += other.repeats;
@@ -161,6 +167,32 @@ Slice Session::PlayDealt(int c, workloads::Deal& deal) {
   }
   slice.ops = slice.result.ops;
   return slice;
+}
+
+Slice Session::PlayParts(int c, std::span<std::uint64_t> positions, const Part& part) {
+  const Timed timed(timing_.slices);
+  Contestant& it = contestant(c);
+  Slice slice;
+  slice.time = Run([&](std::size_t t, std::int64_t agreed) {
+    const std::uint64_t before = positions[t];
+    std::uint64_t position = before;
+    const workloads::SliceResult result = part(t, agreed, position);
+    it.Rest();
+    positions[t] = position;
+    results_[t].result = result;
+    results_[t].part.ops = position - before;
+  });
+  for (const PaddedResult& padded : results_) {
+    slice.result += padded.result;
+    slice.thread_ops.push_back(padded.part.ops);
+  }
+  slice.ops = slice.result.ops;
+  return slice;
+}
+
+RunTime Session::RunTogether(const std::function<void(std::size_t, std::int64_t)>& f) {
+  const Timed timed(timing_.slices);
+  return Run([&](std::size_t t, std::int64_t agreed) { f(t, agreed); });
 }
 
 void Session::Verify(int c, const workloads::SliceResult& result,

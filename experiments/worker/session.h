@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +31,10 @@ namespace cmap::experiments {
 // again, at the kernel's price, by the next, and the more so the earlier in the
 // visit. Called once, before any map exists.
 void SteadyAllocator();
+
+// Gives back to the system what the allocator holds and nobody uses: the next map meets
+// memory as the first one of a process does.
+void ReturnMemory();
 
 struct Slice {
   std::uint64_t ops = 0;  // all threads, all repeats
@@ -81,6 +86,17 @@ class Session {
   // A slice of a fixed amount: whatever `deal` has, dealt to all threads. Its wall
   // time is from the agreed start to the latest end.
   Slice PlayDealt(int c, workloads::Deal& deal);
+
+  // What thread t does in a slice, from the instant `agreed` on, on one contestant's map:
+  // it plays its sequence from `position` on, which moves on, and returns what it saw.
+  using Part = std::function<workloads::SliceResult(std::size_t t, std::int64_t agreed,
+                                                    std::uint64_t& position)>;
+
+  // A slice of parts. Its wall time is from the agreed start to the latest end.
+  Slice PlayParts(int c, std::span<std::uint64_t> positions, const Part& part);
+
+  // Calls f(t, agreed) on every thread t from an agreed instant on, without a map.
+  RunTime RunTogether(const std::function<void(std::size_t, std::int64_t)>& f);
 
   // Fills contestant c's new map, all threads together.
   void Prefill(int c);

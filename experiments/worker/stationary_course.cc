@@ -58,17 +58,11 @@ class StationaryCourse final : public Course {
   }
 
   Slice Play(int c) override {
-    State& map = Of(c);
-    const Slice slice =
-        session_.PlayWindow(c, map.positions, material_->tape.length());
-    const Timed timed(session_.timing().verify);
-    map.expected = map.simulator->Advance(slice.thread_ops);
-    map.last = slice.result;
-    map.played = true;
-    session_.Verify(c, map.last, map.expected,
-                    map.size_is_cheap ? session_.contestant(c).Size()
-                                      : workloads::Expected::kUnknownSize);
-    return slice;
+    return Verified(c, session_.PlayWindow(c, Of(c).positions, material_->tape.length()));
+  }
+
+  Slice Perform(int c, const Session::Part& part) override {
+    return Verified(c, session_.PlayParts(c, Of(c).positions, part));
   }
 
   void EndBlock() override {
@@ -106,6 +100,18 @@ class StationaryCourse final : public Course {
     workloads::Expected expected;
   };
   State& Of(int c) { return maps_[static_cast<std::size_t>(c)]; }
+
+  Slice Verified(int c, const Slice& slice) {
+    State& map = Of(c);
+    const Timed timed(session_.timing().verify);
+    map.expected = map.simulator->Advance(slice.thread_ops);
+    map.last = slice.result;
+    map.played = true;
+    session_.Verify(c, map.last, map.expected,
+                    map.size_is_cheap ? session_.contestant(c).Size()
+                                      : workloads::Expected::kUnknownSize);
+    return slice;
+  }
 
   void PlaceAll() {
     const Timed timed(session_.timing().place);

@@ -15,6 +15,7 @@
 #include "experiments/worker/errors.h"
 #include "experiments/worker/limits.h"
 #include "experiments/worker/memory_check.h"
+#include "experiments/worker/open_loop_visit.h"
 #include "experiments/worker/quality.h"
 #include "experiments/worker/session.h"
 
@@ -48,15 +49,19 @@ class Visit {
     course_->Prepare();
     Write({{"t", "realised"},
            {"figures", Json(course_->figures().ToJson())}});
-    if (request_.timed) {
+    const bool blocks = request_.arrivals.course != ArrivalsSpec::Course::kFill;
+    if (request_.timed && blocks) {
       for (int i = 0; i < kLeastWarmUpBlocks ||
                       SecondsSince(start) < request_.warmup_seconds;
            ++i) {
         Block(/*warm_up=*/true);
       }
     }
-    Measure();
-    for (int c = 0; c < session_.contestants(); ++c) Conclude(c);
+    if (blocks) Measure();
+    if (request_.arrivals.any()) {
+      RunOpenLoop(session_, *course_, [&](const Json& line) { Write(line); }, [&](int c) { Conclude(c); });
+    }
+    for (int c = 0; blocks && c < session_.contestants(); ++c) Conclude(c);
     Json end = {{"t", "end"},
                 {"visit", request_.visit},
                 {"blocks", accepted_},

@@ -32,6 +32,9 @@
 //    "timing":{"start":..}}                 seconds (wall) of the parts of the
 //                                           visit, and CPU time of all threads
 //
+// A visit with arrivals adds lines of its own (open_loop_visit.h). One that fills maps at
+// a given rate has no blocks.
+//
 // An untimed visit reads no clock into its output: no ns, rd, late, gap or timing,
 // and no shares.
 #ifndef CMAP_EXPERIMENTS_WORKER_VISIT_H_

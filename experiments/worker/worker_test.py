@@ -119,6 +119,97 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual([m["entries"] for m in out.of("memory")], [200] * 3)
         self.assertIn("promotions", out.of("counters")[0]["counters"])
 
+    # Arrivals.
+
+    RUNGS = {"course": "rungs", "loads": [0.1, 0.5, 0.95], "least_ms": 5, "most_ms": 10}
+    FILL = {"keys": {"stream": "krr", "reuse": 0.0, "choice": "uniform", "sharing": "private"}, "mix": {"store": 100},
+            "regime": "fixed_distinct", "ops": 6000}
+
+    def check_times(self, line, *kinds):
+        """A line has its times, of all its operations, or says why not. A busy machine gives every reason not to."""
+        if line.get("why") or line.get("saturated"):
+            self.assertNotIn("response", line)
+            return
+        for kind in kinds:
+            self.assertEqual(sum(n for n in line[kind] if n > 0), line["n"])
+        response, service, lag = line["max"]
+        self.assertGreaterEqual(response, max(service, lag))
+
+    def test_rungs_are_shares_of_the_capacity_measured(self):
+        for threads in (1, 2):
+            out = self.visit({"contestants": ["mutex_map", "sync_map", "null"], "workload": STATIONARY}, threads=threads,
+                             arrivals=self.RUNGS)
+            self.assertEqual(out.code, 0, out.stderr)
+            self.assertTrue(out.of("slice"))
+            self.assertEqual([line["c"] for line in out.of("capacity")], [0, 1, 2])
+            capacity = {line["c"]: line["rate"] for line in out.of("capacity")}
+            rungs = out.of("latency")
+            self.assertEqual(sorted((r["c"], r["of"], r["load"]) for r in rungs), sorted(
+                [(c, c, x) for c in (0, 1) for x in (0.1, 0.5, 0.95)] + [(1, 0, 0.5)] + [(2, 0, x) for x in (0.1, 0.5, 0.95)]))
+            for r in rungs:
+                # Arrivals are random: their number spreads by its square root.
+                wanted = r["load"] * capacity[r["of"]]
+                self.assertAlmostEqual(r["offered"], wanted, delta=6 * (wanted * 1e9 / r["ns"]) ** 0.5 + 1)
+                self.check_times(r, "response", "service", "lag")
+            gap = out.of("clock")[0]["gap"]
+            self.assertGreater(sum(n for n in gap if n > 0), 1000)
+
+    def test_a_map_is_filled_at_a_rate_and_checked(self):
+        out = self.visit({"contestants": ["mutex_map", "mutex_map@reserve", "null"], "workload": self.FILL}, threads=2,
+                         arrivals={"course": "fill", "rate": 100000})
+        self.assertEqual(out.code, 0, out.stderr)
+        self.assertEqual(out.of("slice"), [])
+        fills = out.of("fill")
+        self.assertEqual(sorted(f["c"] for f in fills), [0, 1, 2])
+        for f in fills:
+            self.assertEqual(f["n"], 6000)
+            self.check_times(f, "response", "service", "lag")
+            if "doublings" in f:
+                self.assertEqual([d["size"] for d in f["doublings"]], [512, 1024, 2048, 4096])
+                self.assertTrue(all(d["size"] <= d["at"] < 2 * d["size"] for d in f["doublings"]))
+        self.assertEqual([m["entries"] for m in sorted(out.of("memory"), key=lambda m: m["c"])[:2]], [6000, 6000])
+        self.assertEqual((out.lines[-1]["t"], out.lines[-1]["blocks"]), ("end", 0))
+
+    def test_shapes_are_seen_over_time(self):
+        out = self.visit({"contestants": ["mutex_map", "null"], "workload": STATIONARY},
+                         arrivals={"course": "shapes", "base": 0.3, "peak": 1.2, "ms": 24, "window_ms": 2})
+        self.assertEqual(out.code, 0, out.stderr)
+        shapes = out.of("shape")
+        self.assertEqual(sorted((s["c"], s["shape"]) for s in shapes),
+                         sorted((c, s) for c in (0, 1) for s in ("even", "poisson", "burst", "step")))
+        for s in shapes:
+            if "why" not in s:
+                self.assertEqual([len(s[field]) for field in ("due", "p50", "p99", "max")], [12] * 4)
+                self.assertEqual((sum(s["due"]), sum(s["done"])), (s["n"], s["n"]))
+                self.assertEqual(len(s["from"]), {"burst": 3, "step": 1}.get(s["shape"], 0))
+
+    def test_wrong_results_under_arrivals_are_found(self):
+        for name, workload, arrivals in (("drops_stores", self.FILL, {"course": "fill", "rate": 100000}),
+                                         ("wrong_value", STATIONARY, self.RUNGS)):
+            out = self.visit({"contestants": ["mutex_map", name, "null"], "workload": workload}, [self.broken],
+                             arrivals=arrivals)
+            self.assertEqual(out.code, 3, name)
+            self.assertEqual(out.of("invalid")[0]["c"], 1)
+
+    def test_arrivals_that_cannot_be_meant_are_refused(self):
+        for changes, why in (
+                ({"contestants": ["mutex_map"]}, 'add "null" to the contestants'),
+                ({"timed": False}, "leave one out"),
+                ({"oversubscribed": True, "threads": 64}, "need a CPU for every thread"),
+                ({"threads": 200}, "CPUs"),
+                ({"contestants": ["mutex_map@batch", "null"]}, "leave @batch out"),
+                ({"arrivals": {"course": "fill", "rate": 1e6}}, "need the regime fixed_distinct"),
+                ({"arrivals": {**self.RUNGS, "loads": [0.5, 0.1]}}, "ascending"),
+                ({"arrivals": {**self.RUNGS, "loads": [0.1]}}, "0.5 among them"),
+                ({"arrivals": {**self.RUNGS, "laods": 1}}, 'unknown visit field "arrivals.laods"'),
+                ({"arrivals": {"course": "rings"}}, '"rungs", "shapes" or "fill"'),
+                ({"arrivals": 5}, "must be an object")):
+            with self.subTest(why):
+                out = self.visit({"contestants": ["mutex_map", "null"], "workload": STATIONARY, "arrivals": self.RUNGS,
+                                  **changes})
+                self.assertEqual(out.code, 2, out.stderr)
+                self.assertIn(why, out.stderr)
+
     def test_growth_draws_one_length_a_block_within_one_doubling(self):
         out = self.visit({"contestants": ["mutex_map", "hash_trie_map"], "workload": GROWTH}, max_blocks=6)
         self.assertEqual(out.code, 0, out.stderr)

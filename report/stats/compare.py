@@ -19,8 +19,8 @@ import json
 
 SECTIONS = ("crossovers", "thresholds", "cells", "claims")
 AGREE, DIFFER, CONTRADICTORY, UNDECIDED, ONE_SIDED = "agree", "differ", "contradictory", "undecided", "in one run only"
-_IDENTITY = ("id", "claim", "experiment", "question", "cell", "axis", "name", "value", "level", "speedup", "a", "b",
-             "regime", "threads", "arch")
+_IDENTITY = ("id", "claim", "experiment", "question", "cell", "axis", "metric", "name", "value", "level", "speedup", "a",
+             "b", "regime", "threads", "arch")
 _OPEN = ("undecided", "not_tested", "untested", "", None)
 _OPPOSITES = ({"faster", "slower"}, {"a_throughout", "b_throughout"}, {"crossover", "a_throughout"},
               {"crossover", "b_throughout"}, {"several", "a_throughout"}, {"several", "b_throughout"},
