@@ -23,8 +23,8 @@ SCHEMA = 1
 KINDS = ("sweep", "discrete", "cells")
 REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
 EVERY_STRATEGY = "*"
-WHOLE = ("population", "ops", "key_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
-SHARES = ("prefill",)
+WHOLE = ("population", "ops", "key_bytes", "value_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
+SHARES = ("prefill", "miss")
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
              "excludes", "levels", "claims", "aa_visits", "profiles")
 _OVERRIDES = ("values", "lo", "hi", "regimes", "threads", "baselines", "contestants", "cells", "ops",
