@@ -32,17 +32,23 @@ def _root() -> pathlib.Path:
     return here if (here / "experiments/catalogue.json").exists() else here / "bazel-bin"
 
 
+def _layouts(first: pathlib.Path) -> list[list[str]]:
+    """A command for each layout of a program that was built."""
+    others = (first.with_name(f"{first.name}_layout_{number}") for number in itertools.count(2))
+    return [[str(path)] for path in itertools.takewhile(pathlib.Path.exists, (first, *others))]
+
+
 def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
     root = _root()
     workers = root / "experiments"
     first, cross = workers / f"worker_{host_arch}", workers / f"worker_{cross_arch}"
-    others = itertools.takewhile(pathlib.Path.exists, (
-        workers / f"{first.name}_layout_{number}" for number in itertools.count(2)))
+    wide = workers / f"worker_wide_{host_arch}"
     sources = pathlib.Path(__file__).absolute().parents[1]
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
     return cli.Tools(
         catalogue=root / "experiments/catalogue.json",
-        native=[[str(path)] for path in (first, *others)] if first.exists() else None,
+        native=_layouts(first) or None,
+        wide=_layouts(wide),
         cross=[str(sources / "tools/run_cross.sh"), cross_arch, str(cross)] if cross.exists() else None,
         cross_arch=cross_arch,
         workspace=pathlib.Path(workspace) if workspace else sources,

@@ -11,8 +11,8 @@ To add a question: add an entry to the file of its theme in catalogue/ and run
 the other architecture and its section of the paper follow from it.
 
 Fields of `axis`: `field` is a path into the workload ("keys.reuse",
-"population", "keys.theta"), "mix.load" (the remainder of the mix goes to the
-operation `rest`), "threads" (its values are words, like `threads` of the others), or
+"population", "keys.theta", "miss"), "mix.load" (the remainder of the mix goes to the
+operation `rest`, or with "*" to all others in proportion), "threads" (its values are words, like `threads` of the others), or
 "tunable:<name>" (replaces {} in the contestant). `values` are the seven screening
 points of a sweep, or all values of a discrete axis.
 

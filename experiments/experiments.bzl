@@ -16,6 +16,7 @@ load("//tools:cross.bzl", "cross_binary")
 # Files of their own names: in the runfiles of one program, the workers of both
 # architectures would be the same experiments/worker/worker. all.py knows the names.
 _NATIVE_WORKERS = [layout_name("worker_" + HOST_ARCH, number) for number in range(1, LAYOUTS + 1)]
+_WIDE_WORKERS = [layout_name("worker_wide_" + HOST_ARCH, number) for number in range(1, LAYOUTS + 1)]
 _CROSS_WORKER = "worker_" + CROSS_ARCH
 
 # What was proven of the strategies, for the paper; orchestrator/proof.py reads the same, and what the harness costs
@@ -40,13 +41,14 @@ def experiments(questions):
         arch = CROSS_ARCH,
         binary = "//experiments/worker",
     )
-    for number, name in enumerate(_NATIVE_WORKERS, 1):
-        cross_binary(
-            name = name,
-            arch = HOST_ARCH,
-            binary = "//experiments/worker:" + layout_name("worker", number),
-        )
-    _run("all", _NATIVE_WORKERS + [_CROSS_WORKER], [])
+    for worker, names in (("worker", _NATIVE_WORKERS), ("worker_wide", _WIDE_WORKERS)):
+        for number, name in enumerate(names, 1):
+            cross_binary(
+                name = name,
+                arch = HOST_ARCH,
+                binary = "//experiments/worker:" + layout_name(worker, number),
+            )
+    _run("all", _NATIVE_WORKERS + _WIDE_WORKERS + [_CROSS_WORKER], [])
     for question in questions:
         experiment(question)
 

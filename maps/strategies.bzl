@@ -20,7 +20,7 @@ load("//tools:sanitizers.bzl", "not_under")
 
 _EVERYWHERE = ["x86_64", "aarch64"]
 
-def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, asan = True, ubsan = True, variant_of = "", direct = None):
+def strategy(name, header, map, policies = [], deps = [], architectures = _EVERYWHERE, tsan = True, asan = True, ubsan = True, variant_of = "", direct = None, wide = None):
     """One strategy.
 
     Args:
@@ -37,6 +37,8 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
         the policy cannot change is tested there; here the kit runs with a third of its types and hashes.
       direct: of a peer: (header in peers/direct/, type over K and V), the library without the adapter, for measuring what the
         harness costs. Our own maps need none.
+      wide: whether it is compiled for larger values and for other hashes too (//experiments/worker:worker_wide); by default
+        variants are not, as each of them takes ten times as long to compile there.
 
     Returns:
       A struct with these fields, and `peer`.
@@ -54,6 +56,7 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
         peer = header.startswith("peers/"),
         variant_of = variant_of,
         direct = direct,
+        wide = not variant_of if wide == None else wide,
     )
 
 # Reclamation by liburcu. Its barriers are machine instructions, which ThreadSanitizer does not see.
@@ -73,8 +76,8 @@ STRATEGIES = [
     strategy("line_touch", header = "line_touch.h", map = "LineTouch<K, V, Hash, Atomics>"),
     strategy("unsynchronised_map", header = "unsynchronised_map.h", map = "UnsynchronisedMap<K, V, Hash, Atomics>"),
     strategy("mutex_map", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics>"),
-    strategy("mutex_map_boxed", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::BoxedTable<K, V>>", variant_of = "mutex_map"),
-    strategy("mutex_map_pooled", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::PooledTable<K, V>>", variant_of = "mutex_map"),
+    strategy("mutex_map_boxed", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::BoxedTable<K, V>>", variant_of = "mutex_map", wide = True),
+    strategy("mutex_map_pooled", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::PooledTable<K, V>>", variant_of = "mutex_map", wide = True),
     strategy("shared_mutex_map", header = "shared_mutex_map.h", map = "SharedMutexMap<K, V, Hash, Atomics>"),
     strategy("rw_mutex_map", header = "rw_mutex_map.h", map = "RwMutexMap<K, V, Hash, Atomics>"),
     strategy("striped_reader_map", header = "striped_reader_map.h", map = "StripedReaderMap<K, V, Hash, Atomics>"),
@@ -308,7 +311,7 @@ def _registration(s, call):
         line = "#ifndef CMAP_%s_SANITIZER\n%s\n#endif" % (what.upper(), line)
     return line
 
-def registrations(name, header, call, deps):
+def registrations(name, header, call, deps, strategies = STRATEGIES):
     """Declares the library `name`: whatever links it knows every strategy (of those that a sanitizer can follow, built with one).
 
     Its parts are <name>_<header of the strategy>: strategies of one header share a source file, because reading the headers is
@@ -319,9 +322,10 @@ def registrations(name, header, call, deps):
       header: declares what `call` calls.
       call: an expression of type bool that registers the strategy {name}.
       deps: libraries beside the strategies'.
+      strategies: which of the list.
     """
     families = {}
-    for s in STRATEGIES:
+    for s in strategies:
         families.setdefault(s.header.split("/")[-1][:-len(".h")], []).append(s)
     parts = []
     for family, members in families.items():

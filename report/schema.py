@@ -325,11 +325,11 @@ _STRATEGY = record({
         "unsupported_reason", "caveat", "size", "after_deletion")},
     **{f"{flag}?": _FLAG for flag in (
         "batch_is_atomic", "clear_is_atomic", "keeps_every_key", "returns_results", "linearizable")},
-    "max_threads?": _COUNT, "object_bytes?": _COUNT, "unsupported?": List(_NAME), "key_types?": List(_NAME),
+    "max_threads?": _COUNT, "object_bytes?": _COUNT, "unsupported?": List(_NAME), "key_types?": List(_NAME), "types?": List(_NAME),
     "tunables?": List(record({"name": _NAME, "default?": whole(-1 << 63, 1 << 64), "min?": whole(-1 << 63, 1 << 64),
                               "max?": whole(-1 << 63, 1 << 64), "doc?": _TEXT}))})
 _WORKER = record({
-    "timed?": _FLAG, "layouts?": List(_NAME), "emulator?": or_null(_TEXT),
+    "timed?": _FLAG, "layouts?": List(_NAME), "wide?": List(_NAME), "emulator?": or_null(_TEXT),
     "describe?": or_null(record({"compiler?": _TEXT, "flags?": _TEXT, "allocator?": _PLAIN, "clock?": _PLAIN,
                                  "strategies?": List(_STRATEGY)}))})
 

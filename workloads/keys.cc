@@ -26,19 +26,4 @@ std::string StringKey(std::uint32_t index, std::uint32_t bytes) {
   return key;
 }
 
-std::string StringValue(std::uint32_t index, std::uint64_t version,
-                        std::uint32_t bytes) {
-  std::string value(bytes, '\0');
-  const std::uint64_t word = ValueFor(index, version);
-  std::memcpy(value.data(), &word, sizeof word);
-  std::uint64_t state = word;
-  std::uint64_t filler = 0;
-  for (std::uint32_t i = sizeof word; i < bytes; ++i) {
-    if (i % 8 == 0) filler = SplitMix(state);
-    value[i] = static_cast<char>(filler);
-    filler >>= 8;
-  }
-  return value;
-}
-
 }  // namespace cmap::workloads

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From key indices to keys and values. An index is mixed by a bijection, so
+// From key indices to keys, and to what verifies values. An index is mixed by a bijection, so
 // neighbouring indices are not neighbouring keys; keys of 64 bits cost one
 // multiplication, strings come from a table built before timing.
 //
 // Every value can be verified: its word (the value itself, or the first eight
-// bytes of a string) holds 56 bits that only this key has, and 8 bits of
+// bytes of a longer one, see values.h) holds 56 bits that only this key has, and 8 bits of
 // version. So word >> 8 identifies the key, and CheckPart, the 32 highest
 // bits, can be summed over 2^32 operations without overflow.
 #ifndef CMAP_WORKLOADS_KEYS_H_
 #define CMAP_WORKLOADS_KEYS_H_
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -42,16 +40,8 @@ constexpr std::uint64_t CheckPartOf(std::uint32_t index) {
   return CheckPart(MixIndex(index));
 }
 
-// The word of a value.
+// The word of a value; of longer ones: values.h.
 inline std::uint64_t WordOf(std::uint64_t value) { return value; }
-inline std::uint64_t WordOf(const std::string& value) {
-  static_assert(std::endian::native == std::endian::little);
-  std::uint64_t word = 0;
-  if (value.size() >= sizeof word) {
-    std::memcpy(&word, value.data(), sizeof word);
-  }
-  return word;
-}
 
 // Keys<K>(universe, key_bytes): keys(index) for index < universe.
 template <class K>
@@ -95,52 +85,6 @@ class Keys<std::string> {
   static constexpr std::uint64_t TableBytes(std::uint64_t universe,
                                             std::uint32_t bytes) {
     return universe * (sizeof(std::string) + bytes + 24);
-  }
-
- private:
-  std::vector<std::string> table_;
-};
-
-// Values<V>(universe, value_bytes): values(index, version), version 0 or 1.
-template <class V>
-class Values;
-
-template <>
-class Values<std::uint64_t> {
- public:
-  explicit Values(std::uint32_t /*universe*/ = 0, std::uint32_t /*bytes*/ = 8) {
-  }
-  std::uint64_t operator()(std::uint32_t index, std::uint64_t version) const {
-    return ValueFor(index, version);
-  }
-  static constexpr std::uint64_t TableBytes(std::uint64_t, std::uint32_t) {
-    return 0;
-  }
-};
-
-// Strings of exactly `bytes` bytes (at least kMinStringValueBytes): the word,
-// then pseudo-random filler.
-inline constexpr std::uint32_t kMinStringValueBytes = 8;
-std::string StringValue(std::uint32_t index, std::uint64_t version,
-                        std::uint32_t bytes);
-
-template <>
-class Values<std::string> {
- public:
-  Values(std::uint32_t universe, std::uint32_t bytes) {
-    table_.reserve(2 * std::size_t{universe});
-    for (std::uint32_t i = 0; i < universe; ++i) {
-      table_.push_back(StringValue(i, 0, bytes));
-      table_.push_back(StringValue(i, 1, bytes));
-    }
-  }
-  const std::string& operator()(std::uint32_t index,
-                                std::uint64_t version) const {
-    return table_[2 * std::size_t{index} + version];
-  }
-  static constexpr std::uint64_t TableBytes(std::uint64_t universe,
-                                            std::uint32_t bytes) {
-    return 2 * universe * (sizeof(std::string) + bytes + 24);
   }
 
  private:

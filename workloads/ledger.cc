@@ -14,7 +14,7 @@ constexpr std::uint32_t kAdditive = OpBit(Op::kLoad) | OpBit(Op::kStore) |
                                     OpBit(Op::kLoadOrCompute);
 
 bool IsSteady(const Tape& tape) {
-  return tape.prefill.size() == tape.universe && (tape.op_set & ~kAdditive) == 0;
+  return tape.prefill.size() + tape.never == tape.universe && (tape.op_set & ~kAdditive) == 0;
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ void Ledger::Extend(std::size_t sequence, std::uint64_t n) {
     const Entry entry = tape[position];
     const Op op = EntryOp(entry);
     const std::uint32_t index = EntryIndex(entry);
-    bool outcome = true;
+    bool outcome = IsThere(index);
     if (!steady_) {
       const SetStep& step = ApplyToStates(op, position & 1, states_[index]);
       outcome = step.certain;
@@ -133,7 +133,7 @@ Tally Ledger::At(std::size_t sequence, std::uint64_t n) const {
   if (steady_ && n >= tape.size()) {
     Tally laps = At(sequence, tape.size() - 1);
     const Entry last = tape.back();
-    laps.Add(EntryOp(last), EntryIndex(last), true);
+    laps.Add(EntryOp(last), EntryIndex(last), IsThere(EntryIndex(last)));
     Tally sum = laps.Times(n / tape.size());
     return sum += At(sequence, n % tape.size());
   }
@@ -141,7 +141,8 @@ Tally Ledger::At(std::size_t sequence, std::uint64_t n) const {
   Tally sum = account.sums[n / kStep];
   for (std::uint64_t i = first; i < n; ++i) {
     const Entry entry = tape[i % tape.size()];
-    sum.Add(EntryOp(entry), EntryIndex(entry), Outcome(account, i));
+    const std::uint32_t index = EntryIndex(entry);
+    sum.Add(EntryOp(entry), index, steady_ ? IsThere(index) : Outcome(account, i));
   }
   return sum;
 }

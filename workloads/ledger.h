@@ -62,14 +62,18 @@ class Ledger {
     std::uint64_t n = 0;                  // replayed, a multiple of kStep
   };
 
-  bool Outcome(const Account& account, std::uint64_t i) const {
-    return steady_ || ((account.outcomes[i / 64] >> (i % 64)) & 1) != 0;
+  static bool Outcome(const Account& account, std::uint64_t i) {
+    return ((account.outcomes[i / 64] >> (i % 64)) & 1) != 0;
+  }
+  // Of a steady tape: the outcome of whatever is done to the key.
+  bool IsThere(std::uint32_t index) const {
+    return index < tape_.universe - tape_.never;
   }
   void Extend(std::size_t sequence, std::uint64_t n);
 
   const Tape& tape_;
-  // All keys present and nothing ever removed: every outcome is true, and laps
-  // are alike.
+  // All keys present but those that are never there, and nothing ever removed: the
+  // outcome follows from the key, and laps are alike.
   bool steady_;
   std::vector<Account> accounts_;
   std::vector<std::uint8_t> states_;  // by key; no key belongs to two sequences,

@@ -183,6 +183,26 @@ TEST(Runner, StringKeysAndValues) {
   }
 }
 
+TEST(Runner, LargerValues) {
+  for (const Mix& mix : kMixes) {
+    PlayAgainstSimulator<std::uint64_t, InlineValue<64>>(Make(mix), 1);
+    PlayAgainstSimulator<std::uint64_t, InlineValue<4096>>(Make(mix), 2);
+    PlayAgainstSimulator<std::string, InlineValue<256>>(Make(mix, Regime::kGrowth), 1);
+  }
+}
+
+TEST(Runner, LoadsThatMiss) {
+  for (const Mix& mix : kMixes) {
+    if (mix[static_cast<std::size_t>(Op::kLoad)] == 0) continue;
+    for (const double miss : {1.0, 40.0, 100.0}) {
+      Spec spec = Make(mix);
+      spec.miss = miss;
+      PlayAgainstSimulator<std::uint64_t, std::uint64_t>(spec, 1);
+      PlayAgainstSimulator<std::string, std::string>(spec, 3);
+    }
+  }
+}
+
 TEST(Runner, KrrStreams) {
   for (const Sharing sharing : {Sharing::kPrivate, Sharing::kShared}) {
     for (const Regime regime : {Regime::kGrowth, Regime::kStationary}) {

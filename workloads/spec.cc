@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "workloads/spec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -19,7 +20,11 @@ constexpr std::array<std::string_view, 3> kChoices = {"uniform", "zipf",
 constexpr std::array<std::string_view, 2> kSharings = {"private", "shared"};
 constexpr std::array<std::string_view, 4> kRegimes = {
     "stationary", "growth", "reserved", "fixed_distinct"};
-constexpr std::array<std::string_view, 2> kTypes = {"u64", "string"};
+constexpr std::array<std::string_view, 2> kKeyTypes = {"u64", "string"};
+constexpr std::array<std::string_view, 3> kValueTypes = {"u64", "string", "inline"};
+constexpr std::array<std::string_view, 4> kHashes = {"mixed", "identity", "std",
+                                                     "fnv1a"};
+constexpr std::array<std::string_view, 2> kStarts = {"settled", "as_filled"};
 
 // Bounds of the lengths of string keys and values. The lower ones are those of
 // keys.h: enough for a distinct index, and for the verifiable word.
@@ -216,6 +221,29 @@ void CheckTogether(const Spec& spec) {
     Fail("the regime '" + std::string(RegimeName(spec.regime)) +
          "' needs 'ops', the operations of a slice; set it above 0.");
   }
+  if (spec.value_type == ValueType::kInline &&
+      std::ranges::find(kInlineBytes, spec.value_bytes) == kInlineBytes.end()) {
+    const auto nearest = std::ranges::min(kInlineBytes, {}, [&](std::uint32_t bytes) {
+      return std::abs(std::log2(spec.value_bytes) - std::log2(bytes));
+    });
+    Fail("value_bytes is " + std::to_string(spec.value_bytes) +
+         " and inline values have 64, 256, 1024 or 4096; use " +
+         std::to_string(nearest) + ", or the value_type 'string' for other lengths.");
+  }
+  if (spec.hash == HashKind::kIdentity && spec.key_type == KeyType::kString) {
+    Fail("the hash 'identity' is of integers and the keys are strings; use 'std', "
+         "'fnv1a' or 'mixed'.");
+  }
+  if (spec.miss > 0 && spec.share(Op::kLoad) == 0) {
+    Fail("miss is a share of the loads and the mix has none; add 'load' to mix or "
+         "leave miss out.");
+  }
+  if (spec.start == Start::kAsFilled && spec.StartsEmpty()) {
+    Fail("start is 'as_filled' and the regime '" +
+         std::string(RegimeName(spec.regime)) +
+         "' starts with an empty map; use the regime 'stationary' or leave start "
+         "out.");
+  }
   if (spec.PairsDeletes()) {
     for (std::size_t i = 0; i < kPointOps; ++i) {
       if (spec.mix[i] > 0 && IsDeleting(static_cast<Op>(i))) {
@@ -247,6 +275,16 @@ std::string_view RegimeName(Regime regime) {
   return kRegimes[static_cast<std::size_t>(regime)];
 }
 
+std::string_view KeyTypeName(KeyType type) {
+  return kKeyTypes[static_cast<std::size_t>(type)];
+}
+std::string_view ValueTypeName(ValueType type) {
+  return kValueTypes[static_cast<std::size_t>(type)];
+}
+std::string_view HashName(HashKind hash) {
+  return kHashes[static_cast<std::size_t>(hash)];
+}
+
 bool IsInserting(Op op) {
   return op == Op::kStore || op == Op::kLoadOrStore || op == Op::kSwap ||
          op == Op::kLoadOrCompute;
@@ -264,7 +302,8 @@ Spec Spec::FromJson(const json& object) {
   }
   CheckFields(object, "the workload",
               {"keys", "mix", "population", "prefill", "regime", "ops",
-               "key_type", "key_bytes", "value_type", "value_bytes"});
+               "key_type", "key_bytes", "value_type", "value_bytes", "hash", "miss",
+               "start"});
   Spec spec;
   spec.keys = ParseKeys(Required(object, "the workload", "keys"));
   spec.mix = ParseMix(Required(object, "the workload", "mix"));
@@ -282,7 +321,7 @@ Spec Spec::FromJson(const json& object) {
     spec.ops = Whole(object["ops"], "ops", 0, kMaxKeys);
   }
   if (object.contains("key_type")) {
-    spec.key_type = Named<KeyType>(object["key_type"], "key_type", kTypes);
+    spec.key_type = Named<KeyType>(object["key_type"], "key_type", kKeyTypes);
   }
   if (object.contains("key_bytes")) {
     spec.key_bytes = static_cast<std::uint32_t>(
@@ -290,11 +329,21 @@ Spec Spec::FromJson(const json& object) {
   }
   if (object.contains("value_type")) {
     spec.value_type =
-        Named<ValueType>(object["value_type"], "value_type", kTypes);
+        Named<ValueType>(object["value_type"], "value_type", kValueTypes);
   }
   if (object.contains("value_bytes")) {
     spec.value_bytes = static_cast<std::uint32_t>(
         Whole(object["value_bytes"], "value_bytes", kMinValueBytes, kMaxBytes));
+  }
+  if (object.contains("hash")) {
+    spec.hash = Named<HashKind>(object["hash"], "hash", kHashes);
+  }
+  if (object.contains("miss")) {
+    spec.miss = Number(object["miss"], "miss", 0, 100,
+                       "use a percentage between 0 and 100");
+  }
+  if (object.contains("start")) {
+    spec.start = Named<Start>(object["start"], "start", kStarts);
   }
   CheckTogether(spec);
   return spec;
@@ -339,10 +388,13 @@ json Spec::ToJson() const {
               {"prefill", "auto"},
               {"regime", RegimeName(regime)},
               {"ops", ops},
-              {"key_type", kTypes[static_cast<std::size_t>(key_type)]},
+              {"key_type", KeyTypeName(key_type)},
               {"key_bytes", key_bytes},
-              {"value_type", kTypes[static_cast<std::size_t>(value_type)]},
-              {"value_bytes", value_bytes}};
+              {"value_type", ValueTypeName(value_type)},
+              {"value_bytes", value_bytes},
+              {"hash", HashName(hash)},
+              {"miss", miss},
+              {"start", kStarts[static_cast<std::size_t>(start)]}};
   if (prefill) out["prefill"] = *prefill;
   return out;
 }

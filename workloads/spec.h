@@ -11,7 +11,16 @@
 //    "regime": "stationary",
 //    "ops": 100000,                             per slice, all threads
 //    "key_type": "u64", "key_bytes": 32,
-//    "value_type": "u64", "value_bytes": 32}
+//    "value_type": "u64", "value_bytes": 32,
+//    "hash": "mixed", "miss": 0, "start": "settled"}
+//
+// Values are u64, inline (64, 256, 1024 or 4096 bytes in the entry itself) or string;
+// value_bytes is the length of the latter two. `hash` is mixed (the study's own),
+// identity (integers), std (std::hash) or fnv1a. `miss` is the percentage of the
+// loads that ask for a key which is never there, as popular as the key in whose
+// place it is asked for. `start` says what a map that was filled by plain stores is
+// like when the clock starts: settled (its Size was asked for, which makes it do what
+// it has put off, and it has played a discarded slice) or as_filled.
 //
 // Key streams and their fields:
 //   uniform
@@ -68,12 +77,20 @@ enum class Choice { kUniform, kZipf, kStackDistance };
 enum class Sharing { kPrivate, kShared };
 enum class Regime { kStationary, kGrowth, kReserved, kFixedDistinct };
 enum class KeyType { kU64, kString };
-enum class ValueType { kU64, kString };
+enum class ValueType { kU64, kString, kInline };
+enum class HashKind { kMixed, kIdentity, kStd, kFnv1a };
+enum class Start { kSettled, kAsFilled };
+
+// The lengths of inline values: each is a type of its own.
+inline constexpr std::array<std::uint32_t, 4> kInlineBytes = {64, 256, 1024, 4096};
 
 std::string_view StreamName(Stream stream);
 std::string_view ChoiceName(Choice choice);
 std::string_view SharingName(Sharing sharing);
 std::string_view RegimeName(Regime regime);
+std::string_view KeyTypeName(KeyType type);
+std::string_view ValueTypeName(ValueType type);
+std::string_view HashName(HashKind hash);
 
 struct KeySpec {
   Stream stream = Stream::kUniform;
@@ -97,7 +114,10 @@ struct Spec {
   KeyType key_type = KeyType::kU64;
   std::uint32_t key_bytes = 32;  // length of string keys
   ValueType value_type = ValueType::kU64;
-  std::uint32_t value_bytes = 32;  // length of string values
+  std::uint32_t value_bytes = 32;  // length of string and inline values
+  HashKind hash = HashKind::kMixed;
+  double miss = 0;  // percent of the loads
+  Start start = Start::kSettled;
 
   // Throws SpecError for anything unknown, missing or out of range.
   static Spec FromJson(const nlohmann::json& json);

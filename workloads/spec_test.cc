@@ -16,7 +16,7 @@ TEST(Spec, ParsesEveryField) {
       "mix": {"load": 80, "store": 19.5, "delete": 0.5},
       "population": 1e6, "prefill": 0.25, "regime": "reserved", "ops": 5000,
       "key_type": "string", "key_bytes": 24, "value_type": "string",
-      "value_bytes": 100})");
+      "value_bytes": 100, "hash": "fnv1a", "miss": 12.5, "start": "settled"})");
   EXPECT_EQ(spec.keys.stream, Stream::kKrr);
   EXPECT_EQ(spec.keys.reuse, 0.85);
   EXPECT_EQ(spec.keys.choice, Choice::kStackDistance);
@@ -34,6 +34,9 @@ TEST(Spec, ParsesEveryField) {
   EXPECT_EQ(spec.key_bytes, 24u);
   EXPECT_EQ(spec.value_type, ValueType::kString);
   EXPECT_EQ(spec.value_bytes, 100u);
+  EXPECT_EQ(spec.hash, HashKind::kFnv1a);
+  EXPECT_EQ(spec.miss, 12.5);
+  EXPECT_EQ(spec.start, Start::kSettled);
 }
 
 TEST(Spec, RoundTrips) {
@@ -46,6 +49,9 @@ TEST(Spec, RoundTrips) {
                         "hot_share": 0.9},
                "mix": {"load": 50, "swap": 25, "compare_and_swap": 25},
                "prefill": 0.5, "population": 77})",
+           R"({"keys": {"stream": "uniform"}, "mix": {"load": 100},
+               "value_type": "inline", "value_bytes": 1024, "hash": "identity",
+               "miss": 3, "start": "as_filled"})",
            R"({"keys": {"stream": "sequential_new"}, "mix": {"store": 100},
                "regime": "growth", "ops": 10})",
            R"({"keys": {"stream": "krr", "reuse": 0.5}, "regime":
@@ -132,6 +138,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "sharing": "all"}})",
                 "all", "private"},
         BadSpec{"{" KEYS R"(, "mix": {}})", "mix", "write for example"},
+        BadSpec{"{" KEYS "," MIX R"(, "value_type": "inline", "value_bytes": 100})",
+                "value_bytes is 100", "use 64, or the value_type 'string'"},
+        BadSpec{"{" KEYS "," MIX R"(, "value_type": "inline", "value_bytes": 3000})",
+                "value_bytes is 3000", "use 4096"},
+        BadSpec{"{" KEYS "," MIX R"(, "value_type": "inline"})", "value_bytes is 32",
+                "use 64"},
+        BadSpec{"{" KEYS "," MIX R"(, "value_bytes": 4097})", "value_bytes",
+                "from 8 to 4096"},
+        BadSpec{"{" KEYS "," MIX R"(, "hash": "md5"})", "md5", "fnv1a"},
+        BadSpec{"{" KEYS "," MIX R"(, "hash": "identity", "key_type": "string"})",
+                "identity", "use 'std'"},
+        BadSpec{"{" KEYS "," MIX R"(, "miss": 101})", "miss", "between 0 and 100"},
+        BadSpec{"{" KEYS R"(, "mix": {"store": 100}, "miss": 1})", "miss",
+                "add 'load'"},
+        BadSpec{"{" KEYS "," MIX R"(, "start": "full"})", "full", "as_filled"},
+        BadSpec{"{" KEYS "," MIX R"(, "start": "as_filled", "regime": "growth",
+                "ops": 1})",
+                "as_filled", "use the regime 'stationary'"},
         BadSpec{"{" KEYS R"(, "mix": {"load": 90}})", "90", "100"},
         BadSpec{"{" KEYS R"(, "mix": {"load": 90, "store": 20}})", "110",
                 "100"},

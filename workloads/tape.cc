@@ -2,6 +2,7 @@
 #include "workloads/tape.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@ enum Purpose : std::uint64_t {
   kMixPurpose = 2,
   kDealPurpose = 3,
   kPrefillPurpose = 4,
+  kMissPurpose = 5,
 };
 
 constexpr double kLn2 = 0.69314718055994531;
@@ -299,10 +301,32 @@ void CheckSize(int threads, std::uint64_t ops_per_thread) {
   }
 }
 
+// Sends a share of the loads to keys that are never there.
+void LetLoadsMiss(const Request& request, Tape& tape) {
+  const double miss = request.spec.miss;
+  if (miss == 0) return;
+  RequireKeys(2 * std::uint64_t{tape.universe});
+  std::array<double, kPointOps> shares{};
+  shares[static_cast<std::size_t>(Op::kLoad)] = 100 - miss;
+  constexpr Op kMisses = Op::kStore;  // what stands for a miss in the deck
+  shares[static_cast<std::size_t>(kMisses)] = miss;
+  request.parallel(request.threads, [&](std::size_t thread) {
+    Rng rng = request.rng(kMissPurpose, thread);
+    MixDeck deck(shares);
+    for (Entry& entry : tape.threads[thread]) {
+      if (EntryOp(entry) != Op::kLoad || deck.Next(rng) != kMisses) continue;
+      entry = MakeEntry(Op::kLoad, EntryIndex(entry) + tape.universe);
+    }
+  });
+  tape.never = tape.universe;
+  tape.universe *= 2;
+}
+
 Tape Generate(const Request& request) {
   Tape tape;
   tape.threads.resize(request.threads);
   FillThreads(request, tape);
+  LetLoadsMiss(request, tape);
   std::vector<std::uint32_t> op_sets(request.threads);
   request.parallel(request.threads, [&](std::size_t t) {
     std::uint32_t ops = 0;

@@ -14,6 +14,10 @@
 // `position & 1`. So both sometimes succeed and sometimes fail, and what they
 // expect costs no bits of the tape.
 //
+// Misses. Where a share of the loads is to find nothing, the key k of such a load is
+// replaced by k + n, n being the number of all other keys: one that no operation
+// stores, as often asked for as k. Which loads these are is dealt from a deck of 100.
+//
 // A tape has one sequence per thread, or one for all (GenerateDealtTape).
 //
 // Threads. Streams over a population are drawn independently by every thread.
@@ -55,6 +59,8 @@ struct Tape {
   std::vector<std::uint32_t> prefill;
   // All indices, prefilled ones included, are below this.
   std::uint32_t universe = 0;
+  // The last so many of them are loaded and never there (Spec::miss).
+  std::uint32_t never = 0;
   // Bit `op` is set when the operation occurs on some thread's tape.
   std::uint32_t op_set = 0;
   // Every new key is preceded by a delete (Spec::PairsDeletes), and these are

@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "workloads/keys.h"
+#include "workloads/values.h"
 
 namespace cmap::workloads {
 namespace {

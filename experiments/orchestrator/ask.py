@@ -36,7 +36,9 @@ _SWEEPS: dict[str, tuple[str, str, str, str, float, float, bool]] = {
     "keys.reuse": ("keys.reuse", "key reuse rate", "", "linear", 0, 1, False),
     "keys.hot_fraction": ("keys.hot_fraction", "share of the keys that are hot", "", "linear", 0, 1, False),
     "keys.hot_share": ("keys.hot_share", "share of the operations on hot keys", "", "linear", 0, 1, False),
+    "miss": ("miss", "share of loads that miss", "%", "linear", 0, 100, False),
     "key": ("key_bytes", "bytes of a key", "B", "log2", fields.LEAST_KEY_BYTES, fields.MOST_BYTES, True),
+    "value": ("value_bytes", "bytes of a value", "B", "log2", fields.LEAST_VALUE_BYTES, fields.MOST_BYTES, True),
 }
 
 
@@ -282,11 +284,19 @@ def _field_axis(field: str, span: str, workload: dict[str, Any]) -> dict[str, An
     path, name, unit, scale, low, high, discrete = _SWEEPS[field]
     part = path.removeprefix("keys.")
     if path != part and part not in workload["keys"]:
+        example = {"theta": "zipf", "reuse": "krr:0.5"}.get(part, "hot_set:0.1:0.9")
         raise UserError(f"the key stream {workload['keys'].get('stream')} has no {part} to vary; ask for a stream that "
-                        f"has one, such as keys={'zipf' if part == 'theta' else 'krr:0.5' if part == 'reuse' else 'hot_set:0.1:0.9'}.")
+                        f"has one, such as keys={example}.")
     if field == "key" and workload.get("key_type") != "string":
         raise UserError("--sweep key varies the length of string keys and the cell has others; ask with key=string.")
-    whole = path in ("population", "ops", "key_bytes")
+    if field == "value" and workload.get("value_type", "u64") == "u64":
+        raise UserError("--sweep value varies the length of string or inline values and the cell has words; ask with "
+                        "value=string or value=inline:64.")
+    whole = path in catalogue.WHOLE
+    if field == "value" and workload["value_type"] == "inline" and ".." in span:
+        first, _, last = span.partition("..")
+        low, high = (fields.number(field, end, low, high, whole) for end in (first, last))
+        span = ",".join(str(n) for n in fields.INLINE_BYTES if low <= n <= high) or span
     return _axis(path, name, unit, scale, _range(field, span, low, high, scale, whole, discrete), discrete)
 
 

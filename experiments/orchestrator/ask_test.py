@@ -7,10 +7,11 @@ import json
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
-from experiments.orchestrator import ask, catalogue, cli, fields
+from experiments.orchestrator import ask, catalogue, cli, fields, session
 from experiments.orchestrator.errors import UserError
-from experiments.testing import simulated, support
+from experiments.testing import fake_worker, simulated, support
 
 CASES = json.loads((support.EXPERIMENTS / "testing/ask_cases.json").read_text(encoding="utf-8"))
 
@@ -198,6 +199,43 @@ class Runs(unittest.TestCase):
         self.assertTrue(visits)
         self.assertEqual({(v["question"], v["workload"]["population"], v["timed"]) for v in visits},
                          {("asked", ask.SMALL, False)})
+
+    def test_larger_values_go_to_the_wide_worker(self):
+        log = self.workspace / "log"
+        with mock.patch.dict("os.environ", {"FAKE_WORKER": json.dumps({"log": str(log)})}):
+            code, said = support.run_cli(self.workspace, "--ask", "mix=load:90,store:10 value=inline:256", "--threads", "1",
+                                         "--budget", "12s")
+        self.assertEqual(code, 0, said)
+        meta = support.meta(support.newest(self.workspace))
+        self.assertEqual(meta["questions"][0]["contestants"], ["mutex_map", "sharded_map", "sync_map"])
+        self.assertIn("it is compiled for 64-bit values under the study's hash only, not for inline values of 256 bytes",
+                      [s["why"] for s in meta["skipped"] if s["contestant"] == "hash_trie_map"])
+        worker, = meta["workers"].values()
+        self.assertEqual(len(worker["wide"]), 1)
+        requests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        self.assertTrue(requests)
+        self.assertEqual({r["wide"] for r in requests}, {True})
+        # And the same run is gone on with by the same programs.
+        code, said = support.run_cli(self.workspace, "--resume", "--budget", "2s")
+        self.assertEqual(code, 0, said)
+
+    def test_words_stay_with_the_worker(self):
+        worker = session.Worker("x86_64", [["narrow"], ["narrow_2"]], True, fake_worker.describe("x86_64"))
+        words = fields.parse("mix=load:100 miss=20 start=as_filled key=string", "x").workload
+        wide = [fields.parse(f"mix=load:100 {more}", "x").workload for more in ("value=64", "value=inline:64", "hash=std")]
+        self.assertEqual([worker.command(w, 2) for w in [words, *wide]], [["narrow_2"]] * 4)  # there is no other
+        worker.widen([["wide"], ["wide_2"]], fake_worker.describe("x86_64", wide=True))
+        self.assertEqual(worker.command(words, 2), ["narrow_2"])
+        self.assertEqual([worker.command(w, 1) for w in wide], [["wide"]] * 3)
+        self.assertIn("u64>inline256#mixed", worker.strategies()["sync_map"]["types"])
+        self.assertNotIn("u64>inline256#mixed", worker.strategies()["rw_mutex_map"]["types"])
+
+    def test_types_that_nobody_takes(self):
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--ask", "mix=load:100 hash=fnv1a")
+        self.assertEqual(code, 2)
+        self.assertIn("not for the hash fnv1a", err.getvalue())
 
     def test_list(self):
         _, said = support.run_cli(self.workspace, "--list")

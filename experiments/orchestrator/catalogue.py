@@ -26,8 +26,8 @@ REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
 EVERY_STRATEGY = "*"
 CALLS = ("inlined", "called")  # of a cell: whether compilers may look through the operations
 BY_HAND = "by_hand"  # of a question's `against`: every contestant meets itself in a loop by hand
-WHOLE = ("population", "ops", "key_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
-SHARES = ("prefill",)
+WHOLE = ("population", "ops", "key_bytes", "value_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
+SHARES = ("prefill", "miss")
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
              "excludes", "levels", "claims", "aa_visits", "profiles")
 _OVERRIDES = ("values", "lo", "hi", "regimes", "threads", "baselines", "contestants", "cells", "ops",

@@ -21,7 +21,7 @@ QUESTIONS = ["reuse_threshold", "churn",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
-                   "value_bytes"}
+                   "value_bytes", "hash", "miss", "start"}
 KEY_FIELDS = {"uniform": set(), "zipf": {"theta"}, "sequential_new": set(),
               "krr": {"reuse", "choice", "sharing"}, "hot_set": {"hot_fraction", "hot_share"}}
 

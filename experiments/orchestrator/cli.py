@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from experiments.orchestrator import ask, catalogue, environment, plan, proof, session, store, topology, visit
+from experiments.orchestrator import ask, catalogue, contestants, environment, plan, proof, session, store, topology, visit
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import DiskError, UserError, plural, unknown
 from experiments.orchestrator.progress import Progress, Voice, duration
@@ -63,7 +63,7 @@ full), nothing could be validated, or the paper could not be written; 2 the comm
 class Tools:
     """What a run is made with. Commands are None when they were not built into the target.
 
-    native: a command for each layout of the worker
+    native: a command for each layout of the worker; wide: of the one that measures larger values and other hashes
     """
 
     catalogue: pathlib.Path
@@ -73,6 +73,7 @@ class Tools:
     workspace: pathlib.Path
     proof: pathlib.Path  # where the files of proof.py are, if anywhere
     build_report: Callable[[pathlib.Path], pathlib.Path]
+    wide: list[list[str]] = dataclasses.field(default_factory=list)
     world: session.World = session.World()
     compare_runs: Callable[[list[pathlib.Path], pathlib.Path], tuple[pathlib.Path, str]] | None = None
 
@@ -248,14 +249,17 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
     _check_questions(args.only, known)
     if args.sweep and not args.ask:
         raise UserError("--sweep varies a field of a cell, and none is asked; give one with --ask.")
-    if args.ask and (args.only or args.resume or args.list):
-        raise UserError(f"--ask is a question of its own, so --{'only' if args.only else 'resume' if args.resume else 'list'} "
-                        "does not go with it; leave one out.")
+    for flag in ("only", "resume", "list"):
+        if args.ask and getattr(args, flag):
+            raise UserError(f"--ask is a question of its own, so --{flag} does not go with it; leave one out.")
     args.arch = args.arch or ("native" if args.ask else "both")
     native, cross = _workers(args, tools, out)
     if args.list:
         _list(known, native or cross, out)
         return EXIT_OK, None
+    if native and tools.wide and (args.ask or args.resume or any(
+            contestants.is_wide(w) for q in known.questions for w in catalogue.workloads(q))):
+        native.widen(tools.wide, _describe(tools.wide))
     if args.ask:
         worker = native or cross
         asked = ask.build(known, args.ask, args.sweep, args.strategies, worker.strategies())
@@ -392,6 +396,8 @@ def _create(args: argparse.Namespace, command: str, tools: Tools, results: pathl
     for worker in filter(None, (native, cross)):
         workers[worker.arch] = {"timed": worker.timed, "layouts": worker.hashes(),
                                 "describe": worker.describe}
+        if worker.wide:
+            workers[worker.arch]["wide"] = worker.wide_hashes()
         if not worker.timed:
             workers[worker.arch]["emulator"] = environment.emulator_version(
                 environment.emulator(worker.arch) or worker.commands[0])
@@ -414,7 +420,8 @@ def _resume(args: argparse.Namespace, results: pathlib.Path, native: session.Wor
             raise UserError(f"--resume asks what the run asked; --{flag} belongs to a new run.")
     run = store.RunStore.resume(store.find(results, args.resume))
     if native:
-        if run.meta["workers"].get(native.arch, {}).get("layouts") != native.hashes():
+        was = run.meta["workers"].get(native.arch, {})
+        if was.get("layouts") != native.hashes() or was.get("wide", native.wide_hashes()) != native.wide_hashes():
             run.close()
             raise UserError(f"the worker has changed since {run.path.name} was begun, and numbers of two "
                             "workers do not mix; start a new run, or check out its revision "

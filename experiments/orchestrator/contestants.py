@@ -79,8 +79,11 @@ def misplaced(spec: str, traits: dict[str, Any], workload: dict[str, Any], regim
     contestant, unsupported = parse(spec), traits.get("unsupported", ())
     if contestant.direct and (contestant.batch or contestant.reserve):
         return "@direct is a loop by hand, without batches and reserved room; leave one of them out"
-    if contestant.direct and (not set(workload.get("mix", ())) <= _BY_HAND or workload.get("key_type", "u64") != "u64"):
+    if contestant.direct and (not set(workload.get("mix", ())) <= _BY_HAND
+                              or any(workload.get(f, "u64") != "u64" for f in ("key_type", "value_type"))):
         return "@direct is a loop by hand over integer keys that loads, stores and deletes; leave @direct out"
+    if contestant.batch and workload.get("value_type", "u64") != "u64":
+        return "@batch lays out the values of all batches beforehand, which is for 64-bit ones; leave @batch out"
     if contestant.batch and not workload.get("mix", {}).get("store"):
         return "@batch applies runs of stores together, and nothing is stored here; leave @batch out"
     if contestant.reserve and all(regime == "stationary" for regime in regimes):
@@ -99,6 +102,19 @@ def _loads_of_changing_keys(workload: dict[str, Any]) -> bool:
     return "load" in mix and not stays
 
 
+def types_of(workload: dict[str, Any]) -> str:
+    """The types that a workload needs, as in the worker's own description (worker/types.h): u64>u64#mixed."""
+    value = workload.get("value_type", "u64")
+    hash_name = workload.get("hash", "mixed")
+    return (f"{workload.get('key_type', 'u64')}>{value}{workload['value_bytes'] if value == 'inline' else ''}"
+            f"#{'std' if hash_name == 'identity' else hash_name}")
+
+
+def is_wide(workload: dict[str, Any]) -> bool:
+    """Whether the wide worker measures it: values other than words, or another hash than the study's."""
+    return workload.get("value_type", "u64") != "u64" or workload.get("hash", "mixed") != "mixed"
+
+
 def is_reference(traits: dict[str, Any]) -> bool:
     """Whether the strategy is no map: it finds nothing, and only tells what maps can be held against."""
     return not traits.get("returns_results", True)
@@ -110,13 +126,25 @@ def thread_limit(traits: dict[str, Any], threads: int) -> str | None:
     return f"it is limited to {limit} thread{'s' if limit > 1 else ''}" if limit and threads > limit else None
 
 
+def _not_compiled(traits: dict[str, Any], workload: dict[str, Any]) -> str:
+    value, length = workload.get("value_type", "u64"), workload.get("value_bytes")
+    asked = [] if value == "u64" else [f"{value} values" + (f" of {length} bytes" if value == "inline" else "")]
+    asked += [f"the hash {workload['hash']}"] if workload.get("hash", "mixed") != "mixed" else []
+    asked += [f"{workload['key_type']} keys"] if workload.get("key_type", "u64") != "u64" else []
+    if not any(">u64#mixed" not in t for t in traits["types"]):
+        return f"it is compiled for 64-bit values under the study's hash only, not for {' with '.join(asked)}"
+    return f"it is not compiled for {' with '.join(asked)}"
+
+
 def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str | None:
     """Why the strategy with these traits cannot run the workload, or None when it can, as a reference always can."""
     if is_reference(traits):
         return None
     if not traits.get("keeps_every_key", True):
         return "it may evict keys, so its results cannot be held against a complete map's"
-    key_type = workload.get("key_type", "u64")
+    key_type, types = workload.get("key_type", "u64"), types_of(workload)
+    if is_wide(workload) and types not in traits.get("types", (types,)):
+        return _not_compiled(traits, workload)
     if key_type not in traits.get("key_types", (key_type,)):
         return f"it does not take {key_type} keys"
     if not traits.get("linearizable", True) and _loads_of_changing_keys(workload):

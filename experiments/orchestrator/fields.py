@@ -24,6 +24,10 @@ REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
 CHOICES = ("uniform", "zipf", "stack_distance")
 SHARINGS = ("private", "shared")
 TYPES = ("u64", "string")
+VALUES = ("u64", "string", "inline")
+INLINE_BYTES = (64, 256, 1024, 4096)
+HASHES = ("mixed", "identity", "std", "fnv1a")
+STARTS = ("settled", "as_filled")
 STRING_BYTES = 32  # unless said otherwise
 FILL = 10_000  # operations of a slice that starts from an empty map, unless said otherwise
 _UNITS = {"": 1, "k": 1e3, "m": 1e6}
@@ -154,6 +158,35 @@ def _key(name: str, text: str) -> dict[str, Any]:
     return {"key_type": kind}
 
 
+def _value(name: str, text: str) -> dict[str, Any]:
+    kind, colon, size = text.partition(":")
+    if kind[:1].isdigit() and not colon:  # so many bytes: a word, or a string
+        kind, colon, size = ("u64", "", "") if kind == str(LEAST_VALUE_BYTES) else ("string", ":", kind)
+    word("value type", kind, VALUES)
+    if kind == "u64":
+        if colon:
+            raise UserError(f"value={text} gives a length and u64 values have 8 bytes; write value=u64 or value={size}.")
+        return {"value_type": kind}
+    if kind == "inline" and not colon:
+        raise UserError("value=inline gives no length; write value=inline:64, 256, 1024 or 4096.")
+    length = STRING_BYTES
+    if colon:
+        length = number(f"the length in value={text}", size, LEAST_VALUE_BYTES, MOST_BYTES, whole=True)
+    if kind == "inline" and length not in INLINE_BYTES:
+        near = min(INLINE_BYTES, key=lambda n: abs(math.log(n / length)))
+        raise UserError(f"inline values have {', '.join(map(str, INLINE_BYTES))} bytes, not {length}; the nearest is "
+                        f"value=inline:{near}, and value={length} is a string of that length.")
+    return {"value_type": kind, "value_bytes": length}
+
+
+def _miss(name: str, text: str) -> dict[str, Any]:
+    return {name: number(name, text, 0, 100)}
+
+
+def _words_of(known: tuple[str, ...]) -> Callable[[str, str], dict[str, Any]]:
+    return lambda name, text: {name: word(name, text, known)}
+
+
 FIELDS: dict[str, Field] = {
     "keys": Field("uniform | zipf[:THETA] | hot_set:FRACTION:SHARE | sequential_new | krr:REUSE[:CHOICE][:THETA][:SHARING]",
                   "which key is next; THETA 0 to 20 (0.99), the others 0 to 1; CHOICE of the reused keys uniform, zipf or "
@@ -169,6 +202,15 @@ FIELDS: dict[str, Field] = {
                  _whole(0, MOST_KEYS)),
     "key": Field(f"u64 | string[:{LEAST_KEY_BYTES} to {MOST_BYTES}]", f"type of the keys, bytes of a string (default: u64; "
                  f"{STRING_BYTES})", _key),
+    "value": Field(f"{LEAST_VALUE_BYTES} to {MOST_BYTES} | u64 | string[:BYTES] | inline:BYTES",
+                   "bytes of a value: 8 are a word, more a string in a block of its own; inline: in the entry itself, "
+                   f"{', '.join(map(str, INLINE_BYTES))} under u64 keys (default: u64)", _value),
+    "miss": Field("0 to 100", "percent of the loads that ask for a key that is never there (default: 0); for loads of "
+                  "deleted keys, delete in mix", _miss),
+    "hash": Field(" | ".join(HASHES), "hash function: the study's, an integer as it is, std::hash, FNV-1a; all but mixed "
+                  "with value=u64 (default: mixed)", _words_of(HASHES)),
+    "start": Field(" | ".join(STARTS), "the map when the clock starts: after it has done what it has put off, or just as "
+                   "plain stores have filled it (default: settled)", _words_of(STARTS)),
 }
 # Beside the workload.
 OTHERS: dict[str, tuple[str, str]] = {
@@ -214,7 +256,8 @@ def parse(text: str, name: str) -> Cell:
         if field in given:
             raise UserError(f"{field} is given twice; leave one out.")
         if not value:
-            raise UserError(f"{field} has no value; write {field}={(FIELDS[field].form if field in FIELDS else OTHERS[field][0])}.")
+            form = FIELDS[field].form if field in FIELDS else OTHERS[field][0]
+            raise UserError(f"{field} has no value; write {field}={form}.")
         given[field] = value
     if "mix" not in given:
         raise UserError("the cell does not say what is done; add mix, such as mix=load:90,store:10.")
@@ -238,4 +281,7 @@ def write(workload: dict[str, Any]) -> str:
     fields.update({f: f"{workload[f]}" for f in ("population", "prefill", "regime", "ops") if f in workload})
     if workload.get("key_type", "u64") == "string":
         fields["key"] = f"string:{workload.get('key_bytes', STRING_BYTES)}"
+    if workload.get("value_type", "u64") != "u64":
+        fields["value"] = f"{workload['value_type']}:{workload.get('value_bytes', STRING_BYTES)}"
+    fields.update({f: f"{workload[f]}" for f in ("miss", "hash", "start") if f in workload})
     return " ".join(f"{name}={value}" for name, value in fields.items())

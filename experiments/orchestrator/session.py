@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.orchestrator import (catalogue, environment, evidence, gate, plan, prospect, store, threads, topology,
                                       validate, visit)
-from experiments.orchestrator.contestants import strategy_of
+from experiments.orchestrator.contestants import is_wide, strategy_of
 from experiments.orchestrator.errors import DiskError, UserError, plural
 from experiments.orchestrator.evidence import Place
 from experiments.orchestrator.progress import Progress
@@ -27,12 +27,27 @@ _META_EVERY_S = 10.0
 
 @dataclasses.dataclass
 class Worker:
-    """A worker: how to run it, in each of its layouts, and what it says of itself."""
+    """A worker: how to run it, in each of its layouts, and what it says of itself.
+
+    wide: the same for the program that measures larger values and other hashes; none when nothing asks for it
+    """
 
     arch: str
     commands: list[list[str]]
     timed: bool
     describe: dict[str, Any]
+    wide: list[list[str]] = dataclasses.field(default_factory=list)
+
+    def widen(self, commands: list[list[str]], described: dict[str, Any]) -> None:
+        """Takes the wide program in: what its strategies are compiled for, this worker is from now on."""
+        self.wide = commands
+        types = {s["name"]: s["types"] for s in described["strategies"]}
+        for s in self.describe["strategies"]:
+            s["types"] = [*s["types"], *types.get(s["name"], ())]
+
+    def command(self, workload: dict[str, Any], layout: int) -> list[str]:
+        """The program that measures a workload, in a layout."""
+        return (self.wide if self.wide and is_wide(workload) else self.commands)[layout - 1]
 
     def strategies(self) -> dict[str, dict[str, Any]]:
         """Traits by name."""
@@ -41,6 +56,10 @@ class Worker:
     def hashes(self) -> list[str]:
         """Of the binary of every layout."""
         return [environment.sha256(command[-1]) for command in self.commands]
+
+    def wide_hashes(self) -> list[str]:
+        """The same of the wide program."""
+        return [environment.sha256(command[-1]) for command in self.wide]
 
 
 class Stop:
@@ -259,7 +278,7 @@ class Session:
             **{name: request[name] for name in ("call",) if name in request},
             "layout": layout, "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
         outcome = self._world.make_visit(
-            worker.commands[layout - 1], request, stop=self._stop,
+            worker.command(request["workload"], layout), request, stop=self._stop,
             timeout_s=self._limits.visit_timeout_s or timeout(request),
             on_line=lambda line: self._run.append({**line, "v": number}))
         end = {"t": "visit_end", "v": number, "status": outcome.status, "exit": outcome.exit,
@@ -448,6 +467,8 @@ def timeout(request: dict[str, Any]) -> float:
     teams = len(request["contestants"])
     blocks = 6 * 3 * teams * request["slice_ms"] / 1000
     filling = 4e-6 * request["workload"].get("population", 0) * teams
+    if request["workload"].get("start") == "as_filled":
+        filling *= 8  # before every block: at least four, warm-up, and some that are rejected
     expected = request["warmup_seconds"] + max(request["seconds"], blocks) + filling + arrivals_s(request)
     return 15 + 6 * expected if request["timed"] else 120
 

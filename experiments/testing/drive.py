@@ -36,7 +36,7 @@ def tools(workspace: pathlib.Path, catalogue: pathlib.Path, cross: bool = False)
     """The simulated worker as the native one, in a single layout, and, if asked, as the other architecture's."""
     fake = [sys.executable, str(HERE / "fake_worker.py")]
     return cli.Tools(catalogue, [fake], fake if cross else None, "aarch64", workspace, workspace, brief_report,
-                     compare_runs=brief_comparison)
+                     compare_runs=brief_comparison, wide=[[*fake[:-1], "-X", "wide", fake[-1]]])
 
 
 if __name__ == "__main__":

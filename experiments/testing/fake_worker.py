@@ -62,10 +62,15 @@ def rejected(threads: int) -> float:
     return 1 - 0.998 ** threads
 
 
-def describe(arch: str) -> dict:
-    """What --describe says."""
-    return {"schema": 1, "arch": arch, "compiler": "none", "flags": "", "clock": {},
-            "strategies": [_traits(name) for name in STRATEGIES]}
+WIDE = ("mutex_map", "sync_map", "sharded_map")  # those that are compiled into the wide worker
+
+
+def describe(arch: str, wide: bool = False) -> dict:
+    """What --describe says, of the wide worker (python -X wide) too."""
+    strategies = [_traits(name) for name in (WIDE if wide else STRATEGIES)]
+    for traits in strategies if wide else ():
+        traits["types"] = ["string>string#mixed", "u64>inline256#mixed", "u64>u64#std"]
+    return {"schema": 1, "arch": arch, "compiler": "none", "flags": "", "clock": {}, "strategies": strategies}
 
 
 def _traits(name: str) -> dict:
@@ -76,7 +81,7 @@ def _traits(name: str) -> dict:
         "range": "weak", "batch_is_atomic": False, "keeps_every_key": True, "returns_results": name not in ("null", "line_touch"),
         "max_threads": 1 if name == "unsynchronised_map" else 0,
         "unsupported": ["compare_and_swap"] if name == "snapshot_map" else [], "unsupported_reason": "simulated",
-        "caveat": "", "object_bytes": 64,
+        "caveat": "", "object_bytes": 64, "types": ["string>u64#mixed", "u64>u64#mixed"],
         "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 65536, "doc": "count"}
                      for tunable in tunables.get(name, ())]}
 
@@ -296,7 +301,7 @@ def main() -> int:
     plan = json.loads(os.environ.get("FAKE_WORKER", "{}"))
     arch = next((a.removeprefix("--arch=") for a in sys.argv[1:] if a.startswith("--arch=")), platform.machine())
     if "--describe" in sys.argv:
-        _say(describe(arch))
+        _say(describe(arch, "wide" in sys._xoptions))
         return 0
     if "--check" in sys.argv:
         for line in sys.stdin:
@@ -305,7 +310,7 @@ def main() -> int:
     request = json.load(sys.stdin)
     if "log" in plan:
         with open(plan["log"], "a", encoding="utf-8") as log:
-            log.write(json.dumps({**request, "program": sys.argv[0]}) + "\n")
+            log.write(json.dumps({**request, "program": sys.argv[0], "wide": "wide" in sys._xoptions}) + "\n")
     return run(request, plan)
 
 

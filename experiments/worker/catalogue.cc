@@ -246,9 +246,9 @@ json AtAxisValue(const json& workload, const std::string& field,
     } else if (value < 100) {
       changed["mix"][rest] = rounded(100 - value, 1e6);
     }
-  } else if (field == "ops" || field == "key_bytes") {
+  } else if (field == "ops" || field == "key_bytes" || field == "value_bytes") {
     changed[field] = std::llround(value);
-  } else if (field == "prefill") {
+  } else if (field == "prefill" || field == "miss") {
     changed[field] = value;
   } else {
     throw InputError("axis field \"" + field + "\" is in no workload");

@@ -24,14 +24,12 @@
 namespace cmap::experiments {
 
 // What all contestants of a visit play: one tape and the tables behind it.
-// Values are 64-bit words.
 struct Material {
   workloads::Spec spec;
   workloads::Tape tape;
   // Only the one of the spec's key type is filled.
   workloads::Keys<std::uint64_t> integer_keys;
   workloads::Keys<std::string> string_keys{0, 0};
-  workloads::Values<std::uint64_t> values;
 
   // Generates the tape (to be dealt, in the regimes that start empty) and, for
   // string keys, the key table.

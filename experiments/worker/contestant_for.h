@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The contestant of a strategy and a key type. Included by the generated
+// The contestant of a strategy and its types. Included by the generated
 // registration files only.
 #ifndef CMAP_EXPERIMENTS_WORKER_CONTESTANT_FOR_H_
 #define CMAP_EXPERIMENTS_WORKER_CONTESTANT_FOR_H_
@@ -21,9 +21,11 @@
 #include "experiments/worker/direct_contestant.h"
 #include "experiments/worker/errors.h"
 #include "experiments/worker/registry.h"
+#include "experiments/worker/types.h"
 #include "maps/concurrent_map.h"
 #include "workloads/plain_loop.h"
 #include "workloads/runner.h"
+#include "workloads/values.h"
 
 namespace cmap::experiments {
 
@@ -44,6 +46,8 @@ class ContestantFor final : public Contestant {
  public:
   using K = typename Map::key_type;
   using V = typename Map::mapped_type;
+  // Unfit() refuses batches of larger values: not compiled, they cost nothing to build.
+  static constexpr bool kHasBatches = std::is_same_v<V, std::uint64_t>;
 
   explicit ContestantFor(const ContestantSpec& spec)
       : name_(spec.text),
@@ -77,10 +81,13 @@ class ContestantFor final : public Contestant {
 
   void Use(const Material& material) override {
     material_ = &material;
+    values_ = workloads::Values<V>(material.tape.universe, material.spec.value_bytes);
     batches_.clear();
-    if (!batch_) return;
-    for (const auto& tape : material.tape.threads) {
-      batches_.emplace_back(tape, material.keys<K>(), material.values);
+    if constexpr (kHasBatches) {
+      if (!batch_) return;
+      for (const auto& tape : material.tape.threads) {
+        batches_.emplace_back(tape, material.keys<K>(), values_);
+      }
     }
   }
 
@@ -89,13 +96,14 @@ class ContestantFor final : public Contestant {
   }
 
   void Prefill(std::size_t part, std::size_t parts) override {
-    workloads::Prefill(*map_, material_->tape, material_->keys<K>(),
-                       material_->values, part, parts);
+    workloads::Prefill(*map_, material_->tape, material_->keys<K>(), values_, part,
+                       parts);
     Rest();
   }
 
   void Prefilled() override {
-    map_->Size();  // what a map has put off is done before anything is timed
+    // What a map has put off is done before anything is timed.
+    if (material_->spec.start == workloads::Start::kSettled) map_->Size();
     Rest();
   }
 
@@ -113,19 +121,20 @@ class ContestantFor final : public Contestant {
   workloads::SliceResult Play(std::size_t sequence, std::size_t position,
                               std::size_t n) override {
     const auto& keys = material_->keys<K>();
-    if (batch_) {
-      return workloads::PlaySliceBatched(*map_, material_->tape, sequence, position, n,
-                                         keys, material_->values, batches_[sequence]);
-    }
-    // For one key type: it is the largest part of compiling a contestant.
-    if constexpr (std::is_same_v<K, std::uint64_t>) {
-      if (called_) {
-        return workloads::PlaySlice<workloads::Boundary::kCalled>(
-            *map_, material_->tape, sequence, position, n, keys, material_->values);
+    if constexpr (kHasBatches) {
+      if (batch_) {
+        return workloads::PlaySliceBatched(*map_, material_->tape, sequence, position, n, keys,
+                                           values_, batches_[sequence]);
       }
     }
-    return workloads::PlaySlice(*map_, material_->tape, sequence, position, n, keys,
-                                material_->values);
+    // For one pair of types: it is the largest part of compiling a contestant.
+    if constexpr (std::is_same_v<K, std::uint64_t> && std::is_same_v<V, std::uint64_t>) {
+      if (called_) {
+        return workloads::PlaySlice<workloads::Boundary::kCalled>(
+            *map_, material_->tape, sequence, position, n, keys, values_);
+      }
+    }
+    return workloads::PlaySlice(*map_, material_->tape, sequence, position, n, keys, values_);
   }
 
   // Where a map's reclamation asks threads to say that they stay away for a while.
@@ -162,6 +171,7 @@ class ContestantFor final : public Contestant {
         ++audit.found;
         audit.found_sum += workloads::CheckPart(word);
         audit.mismatch |= (word ^ workloads::MixIndex(i)) >> 8;
+        audit.mismatch |= !workloads::Intact(*value);
       }
     }
     if constexpr (Supports<Map>(Op::kRange)) {
@@ -183,6 +193,7 @@ class ContestantFor final : public Contestant {
   typename Map::Options options_;
   Map* map_ = nullptr;
   const Material* material_ = nullptr;
+  workloads::Values<V> values_;
   std::vector<workloads::Batches<K, V>> batches_;
 };
 
@@ -212,17 +223,17 @@ std::unique_ptr<Contestant> MakeDirect(const ContestantSpec& spec) {
   }
 }
 
-// Registers `Strategy` (maps/strategies/<name>.h) for keys of type K, if its map
-// takes such keys.
-template <class Strategy, class K>
-  requires(!requires { typename Strategy::template Map<K, std::uint64_t>; })
+// Registers `Strategy` (maps/strategies/<name>.h) for keys of type K, values of type
+// V and a hash, if its map takes them.
+template <class Strategy, class K, class V = std::uint64_t, class Hash = DefaultHash<K>>
+  requires(!requires { typename Strategy::template Map<K, V, Hash>; })
 bool Register() {
   return false;
 }
-template <class Strategy, class K>
-  requires requires { typename Strategy::template Map<K, std::uint64_t>; }
+template <class Strategy, class K, class V = std::uint64_t, class Hash = DefaultHash<K>>
+  requires requires { typename Strategy::template Map<K, V, Hash>; }
 bool Register() {
-  using Map = typename Strategy::template Map<K, std::uint64_t>;
+  using Map = typename Strategy::template Map<K, V, Hash>;
   using Described =
       typename Strategy::template Map<std::uint64_t, std::uint64_t>;
   StrategyInfo info;
@@ -236,11 +247,14 @@ bool Register() {
                              tunable.max, std::string(tunable.doc)});
   }
   return RegisterStrategy(
-      info,
-      std::is_same_v<K, std::string> ? workloads::KeyType::kString
-                                     : workloads::KeyType::kU64,
+      info, TypesOf<K, V, Hash>(),
       [](const ContestantSpec& spec) -> std::unique_ptr<Contestant> {
-        if (spec.direct) return MakeDirect<Strategy, K>(spec);
+        if constexpr (std::is_same_v<V, std::uint64_t> && std::is_same_v<Hash, DefaultHash<K>>) {
+          if (spec.direct) return MakeDirect<Strategy, K>(spec);
+        } else if (spec.direct) {
+          throw InputError("contestant \"" + spec.text + "\": the loop by hand has 64-bit values "
+                           "and the study's hash only; leave @direct out");
+        }
         return std::make_unique<ContestantFor<Map>>(spec);
       });
 }

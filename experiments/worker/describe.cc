@@ -105,9 +105,11 @@ Json Strategy(const StrategyInfo& info) {
                         {"doc", tunable.doc}});
   }
   Json key_types = Json::array();
-  for (const workloads::KeyType type :
-       {workloads::KeyType::kU64, workloads::KeyType::kString}) {
-    if (Accepts(info, type)) key_types.push_back(KeyTypeName(type));
+  Json types = Json::array();
+  for (const Types& each : TypesOf(info)) {
+    const std::string_view keys = workloads::KeyTypeName(each.key);
+    if (key_types.empty() || key_types.back() != keys) key_types.push_back(keys);
+    types.push_back(TypesName(each));
   }
   return {{"name", info.name},
           {"family", t.family},
@@ -130,6 +132,7 @@ Json Strategy(const StrategyInfo& info) {
           {"unsupported_reason", t.unsupported_reason},
           {"caveat", t.caveat},
           {"key_types", key_types},
+          {"types", types},
           {"object_bytes", info.object_bytes},
           {"tunables", tunables}};
 }

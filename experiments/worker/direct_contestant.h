@@ -60,7 +60,10 @@ class DirectContestant final : public Contestant {
     return place;
   }
 
-  void Use(const Material& material) override { material_ = &material; }
+  void Use(const Material& material) override {
+    material_ = &material;
+    values_ = workloads::Values<V>(material.tape.universe, material.spec.value_bytes);
+  }
   std::optional<Op> Unsupported() const override {
     return workloads::FirstNotPlain<Api>(material_->tape);
   }
@@ -70,7 +73,7 @@ class DirectContestant final : public Contestant {
     const auto& prefill = material_->tape.prefill;
     const std::size_t end = prefill.size() * (part + 1) / parts;
     for (std::size_t i = prefill.size() * part / parts; i < end; ++i) {
-      api_->FindOrAdd(material_->keys<K>()(prefill[i]), material_->values(prefill[i], 0),
+      api_->FindOrAdd(material_->keys<K>()(prefill[i]), values_(prefill[i], 0),
                       [](const V&) {});
     }
     Rest();
@@ -87,7 +90,7 @@ class DirectContestant final : public Contestant {
                               [&](std::span<const workloads::Entry> entries, std::size_t first) {
                                 result += workloads::PlayPlainly(
                                     *api_, entries, first, material_->tape.op_set,
-                                    material_->keys<K>(), material_->values);
+                                    material_->keys<K>(), values_);
                               });
     return result;
   }
@@ -123,6 +126,7 @@ class DirectContestant final : public Contestant {
   const Settings settings_;
   Api* api_ = nullptr;
   const Material* material_ = nullptr;
+  workloads::Values<V> values_;
 };
 
 }  // namespace cmap::experiments

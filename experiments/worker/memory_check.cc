@@ -58,10 +58,12 @@ std::uint64_t EstimateBytes(const workloads::Spec& spec, int contestants,
     tape_bytes = workloads::TapeBytes(spec, threads, TapeLength(spec, threads));
   }
   std::uint64_t entry_bytes = kBytesPerEntry;
+  if (spec.value_type != workloads::ValueType::kU64) entry_bytes += spec.value_bytes;
   std::uint64_t table_bytes = 0;
   if (spec.key_type == workloads::KeyType::kString) {
     entry_bytes += spec.key_bytes;
-    table_bytes = workloads::Keys<std::string>::TableBytes(entries,
+    const std::uint64_t universe = spec.miss > 0 ? 2 * entries : entries;
+    table_bytes = workloads::Keys<std::string>::TableBytes(universe,
                                                            spec.key_bytes);
   }
   return Arena::kDefaultBytes + (maps + 1) * entries * entry_bytes +

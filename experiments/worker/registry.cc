@@ -11,7 +11,7 @@
 namespace cmap::experiments {
 namespace {
 
-using FactoryKey = std::pair<std::string, workloads::KeyType>;
+using FactoryKey = std::pair<std::string, Types>;
 
 // Function-local, so that registration before main() finds them constructed.
 std::vector<StrategyInfo>& MutableStrategies() {
@@ -29,15 +29,31 @@ std::string DidYouMean(std::string_view word,
   return nearest.empty() ? "" : "did you mean " + nearest + "? ";
 }
 
-std::string WrongKeys(const StrategyInfo& info, workloads::KeyType keys) {
-  return info.name + " takes no keys of type " +
-         std::string(KeyTypeName(keys)) +
-         "; leave it out or use another \"key_type\"";
+// What a workload asks for beyond integers under the study's hash, in words.
+std::string Asked(const Types& types) {
+  using workloads::HashKind, workloads::KeyType, workloads::ValueType;
+  std::vector<std::string> parts;
+  if (types.value == ValueType::kInline) {
+    parts.push_back("values of " + std::to_string(types.inline_bytes) + " bytes");
+  }
+  if (types.value == ValueType::kString) parts.push_back("values of type string");
+  if (types.hash != HashKind::kMixed) {
+    parts.push_back("the hash " + std::string(workloads::HashName(types.hash)));
+  }
+  if (types.key == KeyType::kString || parts.empty()) {
+    parts.push_back("keys of type " + std::string(workloads::KeyTypeName(types.key)));
+  }
+  return Join(parts);
+}
+
+std::string WrongTypes(const StrategyInfo& info, const Types& types) {
+  return info.name + " takes no " + Asked(types) +
+         " in this worker; leave it out or use other types";
 }
 
 }  // namespace
 
-bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
+bool RegisterStrategy(const StrategyInfo& info, const Types& types,
                       ContestantFactory factory) {
   std::vector<StrategyInfo>& strategies = MutableStrategies();
   const auto at = std::lower_bound(
@@ -48,7 +64,7 @@ bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
   if (at == strategies.end() || at->name != info.name) {
     strategies.insert(at, info);
   }
-  Factories()[{info.name, keys}] = factory;
+  Factories()[{info.name, types}] = factory;
   return true;
 }
 
@@ -87,19 +103,19 @@ const StrategyInfo& FindStrategy(const ContestantSpec& spec) {
                    DidYouMean(spec.name, names) + "known are " + Join(names));
 }
 
-std::string_view KeyTypeName(workloads::KeyType keys) {
-  return keys == workloads::KeyType::kString ? "string" : "u64";
-}
-
-bool Accepts(const StrategyInfo& info, workloads::KeyType keys) {
-  return Factories().contains({info.name, keys});
+std::vector<Types> TypesOf(const StrategyInfo& info) {
+  std::vector<Types> found;
+  for (const auto& [key, factory] : Factories()) {
+    if (key.first == info.name) found.push_back(key.second);
+  }
+  return found;
 }
 
 std::unique_ptr<Contestant> MakeContestant(const ContestantSpec& spec,
-                                           workloads::KeyType keys) {
+                                           const Types& types) {
   const StrategyInfo& info = FindStrategy(spec);
-  const auto factory = Factories().find({info.name, keys});
-  if (factory == Factories().end()) throw InputError(WrongKeys(info, keys));
+  const auto factory = Factories().find({info.name, types});
+  if (factory == Factories().end()) throw InputError(WrongTypes(info, types));
   std::unique_ptr<Contestant> contestant = factory->second(spec);
   // Some options are only wrong together; the map itself is the judge.
   void* place = ::operator new(contestant->object_bytes(),
@@ -124,12 +140,8 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
                   int threads) {
   const StrategyInfo& info = FindStrategy(spec);
   const Traits& traits = info.traits;
-  if (workload.value_type != workloads::ValueType::kU64) {
-    return "this worker measures 64-bit values only; set \"value_type\" to "
-           "\"u64\"";
-  }
-  if (!Accepts(info, workload.key_type)) {
-    return WrongKeys(info, workload.key_type);
+  if (!Factories().contains({info.name, TypesOf(workload)})) {
+    return WrongTypes(info, TypesOf(workload));
   }
   if (traits.max_threads > 0 && threads > traits.max_threads) {
     return info.name + " allows at most " +
@@ -163,14 +175,20 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
     if (traits.unsupported.contains(Op::kStoreBatch)) {
       return info.name + " does not support store_batch; leave @batch out";
     }
+    if (workload.value_type != workloads::ValueType::kU64) {
+      return "\"" + spec.text +
+             "\" lays out the values of all batches beforehand, which is for values of "
+             "64 bits; leave @batch out";
+    }
     if (workload.share(Op::kStore) <= 0) {
       return "\"" + spec.text +
              "\" asks for batches and the mix has no store; leave @batch out";
     }
   }
-  if (spec.called && workload.key_type != workloads::KeyType::kU64) {
-    return "\"call\": \"called\" measures integer keys only; leave it out or set "
-           "\"key_type\" to \"u64\"";
+  if (spec.called && (workload.key_type != workloads::KeyType::kU64 ||
+                      workload.value_type != workloads::ValueType::kU64)) {
+    return "\"call\": \"called\" measures integer keys only, with 64-bit values; leave it out or "
+           "set \"key_type\" and \"value_type\" to \"u64\"";
   }
   if (spec.called && (spec.batch || spec.direct)) {
     return "\"" + spec.text + "\" has a loop of its own, in which operations cannot be "

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The strategies compiled into this worker. Each registers itself from a
-// generated file (experiments/worker.bzl), one per strategy and key type, so
+// generated file (maps/strategies.bzl), once for each combination of types, so
 // that a change in one strategy recompiles that strategy only. Nothing but the
 // strategies' own traits describes them.
 #ifndef CMAP_EXPERIMENTS_WORKER_REGISTRY_H_
@@ -16,6 +16,7 @@
 
 #include "experiments/worker/contestant.h"
 #include "experiments/worker/contestant_spec.h"
+#include "experiments/worker/types.h"
 #include "maps/concurrent_map.h"
 #include "workloads/spec.h"
 
@@ -40,8 +41,8 @@ using ContestantFactory =
     std::unique_ptr<Contestant> (*)(const ContestantSpec& spec);
 
 // Called by the generated files before main(). The order is unspecified.
-// `info` is the same from every key type of a strategy.
-bool RegisterStrategy(const StrategyInfo& info, workloads::KeyType keys,
+// `info` is the same for all types of a strategy.
+bool RegisterStrategy(const StrategyInfo& info, const Types& types,
                       ContestantFactory factory);
 
 // All strategies, by name.
@@ -52,16 +53,13 @@ std::vector<std::string> StrategyNames();
 // what does not exist and the nearest thing that does.
 const StrategyInfo& FindStrategy(const ContestantSpec& spec);
 
-// As in requests: "u64", "string".
-std::string_view KeyTypeName(workloads::KeyType keys);
-
-// Whether the strategy takes keys of that type: some designs are constrained to
-// integers.
-bool Accepts(const StrategyInfo& info, workloads::KeyType keys);
+// The combinations of types with which a strategy is compiled into this worker: some
+// designs are constrained to integers, or to small values. Ascending.
+std::vector<Types> TypesOf(const StrategyInfo& info);
 
 // Throws InputError as FindStrategy, and for options that the strategy rejects.
 std::unique_ptr<Contestant> MakeContestant(const ContestantSpec& spec,
-                                           workloads::KeyType keys);
+                                           const Types& types);
 
 // Why a strategy may not run the workload with that many threads: one sentence,
 // or nothing when it may. Also for batches, which need stores.

@@ -42,7 +42,7 @@ Session::Session(const VisitRequest& request)
       results_(static_cast<std::size_t>(request.threads)) {
   for (const ContestantSpec& spec : request_.contestants) {
     contestants_.push_back(
-        MakeContestant(spec, request_.workload.key_type));
+        MakeContestant(spec, TypesOf(request_.workload)));
   }
 }
 

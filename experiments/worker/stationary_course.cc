@@ -38,10 +38,12 @@ class StationaryCourse final : public Course {
     }
     PlaceAll();
     // A block has two slices a contestant, so half of it is one each.
+    as_filled_ = request.workload.start == workloads::Start::kAsFilled;
     place_each_block_ =
-        !request.timed || static_cast<double>(placing_ns_) <=
+        !request.timed || as_filled_ || static_cast<double>(placing_ns_) <=
                               request.slice_ms * 1e6 * static_cast<double>(maps_.size());
     fresh_ = place_each_block_;
+    if (as_filled_) return;  // Size would settle the maps
     const Timed timed(session_.timing().verify);
     for (int c = 0; c < session_.contestants(); ++c) {
       const std::int64_t before = NowNs();
@@ -54,6 +56,7 @@ class StationaryCourse final : public Course {
     if (!place_each_block_) return;
     if (!fresh_) PlaceAll();
     fresh_ = false;
+    if (as_filled_) return;
     for (int c = 0; c < session_.contestants(); ++c) discarded(c, Play(c));
   }
 
@@ -131,6 +134,7 @@ class StationaryCourse final : public Course {
   std::vector<State> maps_;  // by contestant
   std::int64_t placing_ns_ = 0;  // all contestants together
   bool place_each_block_ = true;
+  bool as_filled_ = false;  // maps are played as they were filled, and placed anew for it
   bool fresh_ = false;  // placed and not yet played
 };
 

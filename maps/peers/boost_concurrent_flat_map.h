@@ -30,9 +30,8 @@
 //                      forbids visitors that call the map, and meets a key twice
 //                      that is removed and stored again during the visit.)
 //
-// Settings: the hash is marked as avalanching, which the documentation recommends
-// for hashes that mix all bits, as DefaultHash does; otherwise the table would
-// mix again. Tunable initial_capacity is the constructor's argument.
+// Settings: DefaultHash is marked as avalanching, which the documentation recommends
+// for hashes that mix all bits; after any other hash the table mixes again. Tunable initial_capacity is the constructor's argument.
 //
 // Guarantees: point operations are linearizable; blocking (a thread stopped
 // inside a group holds its lock).
@@ -44,6 +43,7 @@
 #include <array>
 #include <boost/unordered/concurrent_flat_map.hpp>
 #include <boost/version.hpp>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -222,7 +222,8 @@ class BoostConcurrentFlatMap {
     using is_avalanching = std::true_type;
   };
 
-  using Table = boost::concurrent_flat_map<K, V, Avalanching>;
+  using Table = boost::concurrent_flat_map<
+      K, V, std::conditional_t<std::same_as<Hash, DefaultHash<K>>, Avalanching, Hash>>;
 
   Table map_;
 };

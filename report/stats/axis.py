@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 # Fields whose values are counts: a value between two integers cannot be measured.
-_INTEGER_FIELDS = ("population", "threads", "ops", "keys.distinct", "key_bytes")
+_INTEGER_FIELDS = ("population", "threads", "ops", "keys.distinct", "key_bytes", "value_bytes")
 # Fields that are shares between 0 and 1 and are shown as percents.
 _SHARE_FIELDS = ("keys.reuse", "keys.hot_fraction", "keys.hot_share", "prefill")
 _SUFFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "K"))
