@@ -92,7 +92,8 @@ class Fields(unittest.TestCase):
 def places(q):
     for regime in q["regimes"]:
         if q["kind"] == "cells":
-            yield from ((None, c["name"], regime) for c in q["cells"])
+            scenarios = {c["name"] for c in q["cells"] if "scenario" in c["workload"]}  # no tapes
+            yield from ((None, cell, regime) for cell in catalogue.cells_in(q, regime) if cell not in scenarios)
         elif q["axis"]["field"] != "threads":
             yield from ((v, None, regime) for v in q["axis"]["values"])
         else:
