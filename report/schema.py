@@ -269,6 +269,9 @@ _SPAN = Kind("a count, or a list of the least and the greatest", lambda v: _COUN
 _LITMUS = Kind("rounds and forbidden outcomes, or the reason why there are none", lambda v: type(v) is dict and (
     _TEXT.fits(v["skipped"]) and "rounds" not in v if "skipped" in v
     else _COUNT.fits(v.get("rounds")) and _COUNT.fits(v.get("forbidden"))))
+_WHOM = one_of("nobody", "same key", "meeting keys", "everybody")
+_WAIT = record({"longest_ms": number(0), "operations": _COUNT, "others": _COUNT})
+_WAITS = record({"writer": _WAIT, "reader": _WAIT})
 _PROOF = record({
     "linearizability?": or_null(record({
         "contestants": Table(record({
@@ -292,7 +295,13 @@ _PROOF = record({
         "excluded?": _TEXT,
         "footprints?": List(record({
             "entries": whole(1), "size": or_null(_COUNT), "settled": _NUMBER, "fill_peak": _NUMBER,
-            "overwritten": _NUMBER}))}))}))})
+            "overwritten": _NUMBER, "cycled?": or_null(_NUMBER), "churned?": or_null(_NUMBER),
+            "deleted?": or_null(_NUMBER)}))}))})),
+    "blocking?": or_null(record({
+        "others": _COUNT, "wait_seconds": number(0), "machine": _WAITS,
+        "strategies": Table(record({
+            "excluded?": _TEXT, "waits?": _WAITS,
+            "holds_up?": Table(record({"loads": _WHOM, "loads_behind_store": _WHOM, "stores": _WHOM}))}))}))})
 
 _COUNTED = matching("[1-9][0-9]{0,4}", "a number of threads")
 _CPU = whole(0, 65_535)

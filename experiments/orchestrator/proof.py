@@ -2,7 +2,7 @@
 """What was proven of the strategies before anything was timed.
 
 The files come from long campaigns that are not repeated with every run: linearizability of recorded histories, the
-mutation matrix of the verification kit, memory counted at the allocator. A run copies them into its run.json, so that
+mutation matrix of the verification kit, memory counted at the allocator, whom slow code holds up. A run copies them into its run.json, so that
 the paper shows what belongs to the revision that was measured.
 """
 
@@ -17,6 +17,7 @@ FILES = {
     "linearizability": "maps/verification/figures.json",
     "mutants": "maps/mutants/matrix.json",
     "memory": "maps/memory/figures.json",
+    "blocking": "maps/blocking/figures.json",
 }
 
 

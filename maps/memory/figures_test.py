@@ -6,7 +6,7 @@ import pathlib
 import unittest
 
 FIELDS = {"entries", "size", "in_batches", "empty", "filled", "fill_peak", "settled", "memory_bytes", "overwrite_peak",
-          "overwritten", "deleted", "leaked"}
+          "overwritten", "cycled", "churned", "deleted", "leaked"}
 
 
 class FiguresTest(unittest.TestCase):
