@@ -38,7 +38,7 @@ std::string_view WhyNot(const Subject& subject);
 // Stores that take longer than this on average, in seconds of processor time, are not waited for.
 inline constexpr double kSlowStoreSeconds = 50e-6;
 
-inline constexpr Number kMostChurned = 100'000;  // entries
+inline constexpr Number kMostChurned = 10'000;  // entries
 inline constexpr Number kCycles = 50;
 inline constexpr Number kTurnover = 100;
 
