@@ -22,6 +22,7 @@ _CROSS_WORKER = "worker_" + CROSS_ARCH
 # What was proven of the strategies, for the paper; orchestrator/proof.py reads the same, and what the harness costs
 # (harness_price.json), once that was recorded.
 _PROOF = [
+    "//maps/blocking:figures.json",
     "//maps/memory:figures.json",
     "//maps/mutants:matrix.json",
     "//maps/verification:figures.json",

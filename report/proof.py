@@ -2,7 +2,7 @@
 """What was proven of the strategies before anything was timed, as rows of text.
 
 Reads `proof` of run.json: copies of the files that the campaigns of `maps/verification` (linearizability),
-`maps/mutants` (the verification kit held against wrong maps) and `maps/memory` wrote. Each part may be missing;
+`maps/mutants` (the verification kit held against wrong maps), `maps/memory` and `maps/blocking` wrote. Each part may be missing;
 the paper then says so.
 """
 
@@ -110,6 +110,9 @@ class Footprint:
     excluded: str  # the reason, or ""
     settled: list[str]  # by number of entries; "" where not measured
     peak: str  # the most while it was filled, at the largest number
+    cycled: str  # after 50 times all entries gave way to others, at the largest number where that was tried
+    churned: str  # after 100 times as many single replacements as entries
+    emptied: str  # kept of each entry when all were deleted
     waiting: str  # put aside and not freed, after every entry was overwritten once
 
 
@@ -197,12 +200,61 @@ def memory(proof: dict[str, Any]) -> Memory | None:
     for name, strategy in sorted(figures.items()):
         found = {f["entries"]: f for f in strategy.get("footprints", [])}
         last = found[max(found)] if found else None
+        churned = [f for _, f in sorted(found.items()) if f.get("churned") is not None]
         rows.append(Footprint(
             name, strategy.get("excluded", ""),
             [_each(found[n]["settled"], found[n]) if n in found else "–" for n in entries],
             _each(last["fill_peak"], last) if last else "",
+            _each(churned[-1]["cycled"], churned[-1]) if churned else "–",
+            _each(churned[-1]["churned"], churned[-1]) if churned else "–",
+            _each(last["deleted"], last) if last and last.get("deleted") is not None else "–",
             _each(max(0, last["overwritten"] - last["settled"]), last) if last else ""))
     return Memory(entries, rows)
+
+
+# In the order of the paper's columns: slow part -> heading.
+SLOW_PARTS = {
+    "compute": "f of LoadOrCompute", "visitor": "visitor of Visit", "range_visitor": "visitor of Range", "hash": "hash",
+    "equality_read": "comparison in Load", "equality_write": "comparison in Store", "copy_out": "copy by Load",
+    "copy_in": "copy by Store"}
+
+
+@dataclasses.dataclass
+class HeldUp:
+    """One strategy: whom it holds up, by slow part, and the longest waits."""
+
+    name: str
+    excluded: str  # the reason, or ""
+    cells: list[str]  # by SLOW_PARTS
+    writer: str  # longest wait of one writer among readers
+    reader: str
+
+
+@dataclasses.dataclass
+class Blocking:
+    rows: list[HeldUp]
+    machine: HeldUp  # without a map
+    others: int
+    seconds: float
+    missing: list[str]  # strategies of this run without an entry
+
+
+def blocking(proof: dict[str, Any], strategies: list[str]) -> Blocking | None:
+    """None when the run has no such file. How it was measured: `maps/blocking/README.md`."""
+    figures = proof.get("blocking")
+    if not figures:
+        return None
+
+    def waits(entry: dict[str, Any]) -> tuple[str, str]:
+        return tuple(_milliseconds(entry[who]["longest_ms"]) for who in ("writer", "reader"))
+
+    rows = []
+    for name, s in sorted(figures["strategies"].items()):
+        held = s.get("holds_up", {})
+        rows.append(HeldUp(name, s.get("excluded", ""), [_whom(held.get(part)) for part in SLOW_PARTS],
+                           *(waits(s["waits"]) if "waits" in s else ("", ""))))
+    return Blocking(rows, HeldUp("no map", "", [], *waits(figures["machine"])), figures["others"],
+                    figures["wait_seconds"], sorted(set(strategies) - set(figures["strategies"])))
 
 
 def badges(proof: dict[str, Any]) -> dict[str, str]:
@@ -225,6 +277,13 @@ def _each(size: float, footprint: dict[str, Any]) -> str:
     return f"{size / kept:.1f}"
 
 
+def _milliseconds(value: float) -> str:
+    """Two digits that count."""
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms" if value >= 0.95 else f"{1000 * value:.0f} µs"
+
+
 def _span(pair: Any) -> str:
     low, high = pair if isinstance(pair, list) else (pair, pair)
     return str(low) if low == high else f"{low}–{high}"
@@ -232,6 +291,16 @@ def _span(pair: Any) -> str:
 
 def _litmus_cell(cell: dict[str, Any]) -> str:
     return str(cell["forbidden"]) if "forbidden" in cell else "–"
+
+
+def _whom(held: dict[str, str] | None) -> str:
+    """Loads / stores, and where a waiting Store makes a difference to Loads, that too."""
+    if held is None:
+        return "–"
+    text = held["loads"] if held["loads"] == held["stores"] else f"{held['loads']} / {held['stores']}"
+    if held["loads_behind_store"] != held["loads"]:
+        text += f" (loads behind a store: {held['loads_behind_store']})"
+    return text
 
 
 def _cell(cell: dict[str, str] | None) -> str:

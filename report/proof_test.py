@@ -15,6 +15,7 @@ class Proof(unittest.TestCase):
         self.assertIsNone(proof.linearizability({}, ["a_map"]))
         self.assertIsNone(proof.mutants({}))
         self.assertIsNone(proof.memory({}))
+        self.assertIsNone(proof.blocking({}, ["a_map"]))
         self.assertEqual(proof.badges({}), {})
 
     def test_litmus(self):
@@ -58,6 +59,17 @@ class Proof(unittest.TestCase):
         self.assertEqual(fixed.settled, ["48.0", "–"])
         self.assertEqual(null.excluded, "it stores nothing")
         self.assertEqual((sync.settled, sync.peak, sync.waiting), (["64.0", "56.0"], "80.0", "1.0"))
+        self.assertEqual((sync.cycled, sync.churned, sync.emptied), ("60.0", "112.0", "8.0"))
+        self.assertEqual((fixed.cycled, fixed.churned, fixed.emptied), ("–", "–", "–"))
+
+    def test_blocking(self):
+        found = proof.blocking(self.proof, ["sync_map", "null", "new_map"])
+        self.assertEqual(found.missing, ["new_map"])
+        null, sync = found.rows
+        self.assertEqual(null.excluded, "returns no results")
+        self.assertEqual(sync.cells, ["nobody / everybody (loads behind a store: everybody)", "nobody"] + 6 * ["–"])
+        self.assertEqual((sync.writer, sync.reader), ("1.2 s", "13 ms"))
+        self.assertEqual((found.machine.writer, found.machine.reader), ("8.0 ms", "350 µs"))
 
     def test_badges_count_both(self):
         self.assertEqual(proof.badges(self.proof),

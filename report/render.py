@@ -297,6 +297,8 @@ def render(paper: Paper) -> Page:
         "litmus": proof.litmus(run.meta["proof"], [s["name"] for s in run.strategies()]),
         "mutants": proof.mutants(run.meta["proof"]),
         "footprints": proof.memory(run.meta["proof"]),
+        "blocking": proof.blocking(run.meta["proof"], [s["name"] for s in run.strategies()]),
+        "slow_parts": list(proof.SLOW_PARTS.values()),
         "badges": proof.badges(run.meta["proof"]),
         # The style sheet's variables; those of figures are the same.
         "colours": {s["name"]: palette.VARIABLES[looks[s["name"]].colour][0]

@@ -345,6 +345,9 @@ PRICE = record({
         "contestant": _NAME, "cell": _NAME, "by_hand_ns": number(0), "price_ns": _NUMBER, "low_ns": or_null(_NUMBER),
         "high_ns": or_null(_NUMBER), "visits": whole(1), "verdict": one_of("within", "dearer", "cheaper", "open")}), 1)})
 
+_WHOM = one_of("nobody", "same key", "meeting keys", "everybody")
+_WAIT = record({"longest_ms": number(0), "operations": _COUNT, "others": _COUNT})
+_WAITS = record({"writer": _WAIT, "reader": _WAIT})
 _PROOF = record({
     "linearizability?": or_null(record({
         "contestants": Table(record({
@@ -368,8 +371,14 @@ _PROOF = record({
         "excluded?": _TEXT,
         "footprints?": List(record({
             "entries": whole(1), "size": or_null(_COUNT), "settled": _NUMBER, "fill_peak": _NUMBER,
-            "overwritten": _NUMBER}))}))})),
-    "harness_price?": or_null(PRICE)})
+            "overwritten": _NUMBER, "cycled?": or_null(_NUMBER), "churned?": or_null(_NUMBER),
+            "deleted?": or_null(_NUMBER)}))}))})),
+    "harness_price?": or_null(PRICE),
+    "blocking?": or_null(record({
+        "others": _COUNT, "wait_seconds": number(0), "machine": _WAITS,
+        "strategies": Table(record({
+            "excluded?": _TEXT, "waits?": _WAITS,
+            "holds_up?": Table(record({"loads": _WHOM, "loads_behind_store": _WHOM, "stores": _WHOM}))}))}))})
 
 _COUNTED = matching("[1-9][0-9]{0,4}", "a number of threads")
 _CPU = whole(0, 65_535)

@@ -2,7 +2,8 @@
 """What was proven of the strategies before anything was timed.
 
 The files come from long campaigns that are not repeated with every run: linearizability of recorded histories, the
-mutation matrix of the verification kit, memory counted at the allocator, what the harness costs each contestant. A run copies them into its run.json, so that
+mutation matrix of the verification kit, memory counted at the allocator, whom slow code holds up, what the harness
+costs each contestant. A run copies them into its run.json, so that
 the paper shows what belongs to the revision that was measured.
 """
 
@@ -18,6 +19,7 @@ FILES = {
     "mutants": "maps/mutants/matrix.json",
     "memory": "maps/memory/figures.json",
     "harness_price": "experiments/harness_price.json",
+    "blocking": "maps/blocking/figures.json",
 }
 
 

@@ -21,6 +21,7 @@
 #include "experiments/worker/contestant.h"
 #include "experiments/worker/errors.h"
 #include "workloads/plain_loop.h"
+#include "workloads/values.h"
 
 namespace cmap::experiments {
 

@@ -96,7 +96,8 @@ std::string HugePages() {
   return "never";  // a kernel that has none
 }
 
-std::string OrNull(const std::optional<std::size_t>& value) {
+template <class T>
+std::string OrNull(const std::optional<T>& value) {
   return value ? std::to_string(*value) : "null";
 }
 
@@ -106,6 +107,7 @@ void Print(std::ostream& out, const Footprint& f) {
       << ", \"filled\": " << f.filled << ", \"fill_peak\": " << f.fill_peak
       << ", \"settled\": " << f.settled << ", \"memory_bytes\": " << OrNull(f.memory_bytes)
       << ", \"overwrite_peak\": " << f.overwrite_peak << ", \"overwritten\": " << f.overwritten
+      << ", \"cycled\": " << OrNull(f.cycled) << ", \"churned\": " << OrNull(f.churned)
       << ", \"deleted\": " << (f.in_batches ? "null" : std::to_string(f.deleted))
       << ", \"leaked\": " << f.leaked << "}";
 }

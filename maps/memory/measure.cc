@@ -56,6 +56,21 @@ Way Fill(AnyMap& map, Number entries, Number version, Way way = Way::kSingly) {
   return way;
 }
 
+// The map holds first .. first+entries-1, before and, with another first, afterwards.
+void Cycle(AnyMap& map, Number entries, Number& first) {
+  for (Number round = 0; round < kCycles; ++round) {
+    for (Number key = first; key < first + entries; ++key) map.Delete(key);
+    first += entries;
+    for (Number key = first; key < first + entries; ++key) map.Store(key, key);
+  }
+}
+void Churn(AnyMap& map, Number entries, Number& first) {
+  for (const Number end = first + kTurnover * entries; first < end; ++first) {
+    map.Delete(first);
+    map.Store(first + entries, first);
+  }
+}
+
 }  // namespace
 
 const std::vector<Subject>& Subjects() { return MutableSubjects(); }
@@ -106,7 +121,17 @@ std::optional<Footprint> Measure(const Subject& subject, Number entries) {
   bytes.overwritten = HeapBytes() - before;
   bytes.overwrite_peak = PeakHeapBytes() - before;
   if (!bytes.in_batches) {
-    for (Number key = 0; key < entries; ++key) map->Delete(key);
+    Number first = 0;
+    if (entries <= kMostChurned && !subject.traits.unsupported.contains(Op::kDelete)) {
+      map->Quiesce();
+      Cycle(*map, entries, first);
+      map->Quiesce();
+      bytes.cycled = HeapBytes() - before;
+      Churn(*map, entries, first);
+      map->Quiesce();
+      bytes.churned = HeapBytes() - before;
+    }
+    for (Number key = first; key < first + entries; ++key) map->Delete(key);
     map->Quiesce();
     bytes.deleted = HeapBytes() - before;
   }

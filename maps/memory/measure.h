@@ -24,6 +24,10 @@ struct Footprint {
   std::optional<std::size_t> memory_bytes;  // what the map says of itself then
   std::int64_t overwrite_peak = 0;          // at most, while all were overwritten
   std::int64_t overwritten = 0;             // before Quiesce
+  // With as many entries again, settled, after kCycles times all were deleted and as many
+  // others stored; and after kTurnover * entries times one was deleted and another stored.
+  // Nothing where that would take long (kMostChurned, in_batches) or nothing is deleted.
+  std::optional<std::int64_t> cycled, churned;
   std::int64_t deleted = 0;                 // after all were deleted, and Quiesce
   std::int64_t leaked = 0;                  // after the map was destroyed, and Quiesce
 };
@@ -33,6 +37,10 @@ std::string_view WhyNot(const Subject& subject);
 
 // Stores that take longer than this on average, in seconds of processor time, are not waited for.
 inline constexpr double kSlowStoreSeconds = 50e-6;
+
+inline constexpr Number kMostChurned = 10'000;  // entries
+inline constexpr Number kCycles = 50;
+inline constexpr Number kTurnover = 100;
 
 // Nothing where stores are too slow and the map has no batches: one with a fixed number of
 // buckets, and very many entries.

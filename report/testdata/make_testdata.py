@@ -495,10 +495,23 @@ def proof() -> dict:
                 {"entries": 1000, "size": 1000, "settled": 64000, "filled": 65000, "fill_peak": 90000,
                  "overwritten": 66000},
                 {"entries": 100000, "size": None, "settled": 5600000, "filled": 5600000, "fill_peak": 8000000,
-                 "overwritten": 5700000}]},
+                 "overwritten": 5700000, "cycled": 6000000, "churned": 11200000, "deleted": 800000}]},
             "fixed_buckets": {"peer": True, "footprints": [
                 {"entries": 1000, "size": 1000, "settled": 48000, "filled": 48000, "fill_peak": 48000,
                  "overwritten": 48000}]}}},
+        "blocking": {
+            "schema": 1, "cpus": 2, "slow_ms": 100, "wait_seconds": 5, "others": 3,
+            "machine": {"writer": {"longest_ms": 8.04, "operations": 9, "others": 27},
+                        "reader": {"longest_ms": 0.35, "operations": 9, "others": 27}},
+            "strategies": {
+                "null": {"excluded": "returns no results"},
+                "sync_map": {
+                    "keys_and_values": "of the user",
+                    "holds_up": {
+                        "compute": {"loads": "nobody", "loads_behind_store": "everybody", "stores": "everybody"},
+                        "visitor": {"loads": "nobody", "loads_behind_store": "nobody", "stores": "nobody"}},
+                    "waits": {"writer": {"longest_ms": 1234.5, "operations": 9, "others": 27},
+                              "reader": {"longest_ms": 12.6, "operations": 9, "others": 27}}}}},
         "mutants": {
             "schema": 1, "rungs": {"threads": "conformance kit: several threads", "tsan": "ThreadSanitizer"},
             "mutants": [
