@@ -46,11 +46,6 @@ _KIND = schema.record({
     "files": schema.record({META: _FILE, SAMPLES: _FILE})})
 
 
-def is_capsule(path: pathlib.Path) -> bool:
-    """Whether what a caller names is to be read as a capsule: any file that is no folder."""
-    return path.is_file()
-
-
 # Writing.
 
 

@@ -46,7 +46,7 @@ class Made(unittest.TestCase):
         """Equal runs as a comparison keeps them, read once."""
         for letter, path in zip("ABCDEFGH", self.equal(count)):
             if path not in self._taken:
-                self._taken[path] = compare.taken.take(load.load(path), letter, "")
+                self._taken[path] = compare.taken.take(load.load(path), letter)
         return list(self._taken.values())[:count]
 
     def moved(self):

@@ -189,6 +189,10 @@ class ConstraintTest(Made):
         larger = fitness.memory(self.full, "sync_map", described.parse("keys=1e6 value=64 key=string"))
         self.assertAlmostEqual(larger.settled, (56 + 56 + 24) * 1e6)
         point = "reads=97 keys=1e6 threads=2"
+        self.assertEqual([recommend.readable_bytes(b) for b in (0, 999, 1000, 1023 * 2**20, 2**50)],
+                         ["0 bytes", "999 bytes", "0.977 KiB", "0.999 GiB", "1.02e+03 TiB"])
+        tuned = fitness.memory(self.full, "sharded_map:shards=2", described.parse("keys=1e4"))
+        self.assertEqual(tuned.settled, fitness.memory(self.full, "sharded_map", described.parse("keys=1e4")).settled)
         tight, wide = ask(self.full, point, "memory=75MiB"), ask(self.full, point, "memory=80MiB")
         self.assertIn("it may take 76.3 MiB while it grows", tight.barred["sync_map"])
         self.assertNotIn("sync_map", wide.barred)

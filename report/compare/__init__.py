@@ -31,7 +31,7 @@ def read(paths: list[pathlib.Path]) -> compared.Comparison:
             if same is not path:
                 raise load.ResultsError(f"{same} and {path} are the same run, which can only agree with itself; name "
                                         "each run once.")
-            runs.append(taken.take(run, letter, path.resolve().name))
+            runs.append(taken.take(run, letter))
     return compared.compare(runs)
 
 

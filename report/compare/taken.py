@@ -55,7 +55,6 @@ class Taken:
     """One run of several, by its letter."""
 
     letter: str
-    source: str  # the name of its folder or capsule
     meta: dict[str, Any]
     arch: str
     worker: tuple[str, ...]  # hashes of its layouts
@@ -90,7 +89,7 @@ class Taken:
         return tuple((name, "not recorded" if value is None else str(value)) for name, value in facts.items())
 
 
-def take(run: load.Run, letter: str, source: str) -> Taken:
+def take(run: load.Run, letter: str) -> Taken:
     """Analyses a run and keeps what a comparison needs."""
     analysis = analyse(run)
     arch, worker = run.worker()
@@ -102,7 +101,7 @@ def take(run: load.Run, letter: str, source: str) -> Taken:
         if curve.question not in discrete:
             places.update(_of_curve(curve, analysis))
     conclusions = conclude.conclude(analysis)
-    return Taken(letter, source, run.meta, arch, tuple(worker.get("layouts") or ()), views.environment_rows(analysis),
+    return Taken(letter, run.meta, arch, tuple(worker.get("layouts") or ()), views.environment_rows(analysis),
                  sum(analysis.used(v) for v in run.visits), places,
                  {name: conclusions[name] for name in ("crossovers", "thresholds", "claims")})
 

@@ -136,19 +136,20 @@ def _too_large(analysis: Analysis, wanted: Wanted, asked: Constraints, barred: s
 
 
 def readable_bytes(size: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.3g} {unit}"
+    """Three digits and a unit: 625 KiB, 1.37 MiB."""
+    units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1000 and len(units) > 1:
         size /= 1024
-    return f"{size:.3g} TiB"
+        del units[0]
+    return f"{size:.3g} {units[0]}"
 
 
 # Where in a workload the axes that a description can name are: field of the axis -> value, None where it does not apply.
-_ON_AXIS: dict[str, Callable[[Features, int], float | None]] = {
-    "mix.load": lambda f, t: None if f.look_up_or_insert else f.reads,
-    "population": lambda f, t: f.keys if not f.growing else None,
-    "keys.reuse": lambda f, t: None if f.reuse is None else f.reuse,
-    "keys.theta": lambda f, t: f.theta,
+_ON_AXIS: dict[str, Callable[[Features], float | None]] = {
+    "mix.load": lambda f: None if f.look_up_or_insert else f.reads,
+    "population": lambda f: None if f.growing else f.keys,
+    "keys.reuse": lambda f: f.reuse,
+    "keys.theta": lambda f: f.theta,
 }
 
 
@@ -156,7 +157,7 @@ def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -
     """Places of the nearest number of threads by distance: those measured, and curves where the point lies on them."""
     places = standing.places_without(analysis, skip)
     for setting in analysis.settings:
-        value = _value_on(setting, wanted.features, threads)
+        value = _value_on(setting, wanted.features)
         if value is not None:
             places += standing.along(analysis, setting, skip, [value])
     usable = [p for p in places if not p.oversubscribed and p.standings]
@@ -165,12 +166,12 @@ def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -
     return sorted(near, key=lambda n: (not n.covers, n.distance, -n.place.best.visits, n.place.question, n.place.title))
 
 
-def _value_on(setting: Setting, features: Features, threads: int) -> float | None:
+def _value_on(setting: Setting, features: Features) -> float | None:
     """The value of a swept axis that is asked about, if the catalogue does not visit it anyway."""
     axis = make_axis(setting.question)
     if axis is None or axis.discrete or axis.field not in _ON_AXIS:
         return None
-    value = _ON_AXIS[axis.field](features, threads)
+    value = _ON_AXIS[axis.field](features)
     return value if value is not None and axis.lo <= value <= axis.hi and value not in axis.values else None
 
 

@@ -102,11 +102,13 @@ def _footprints(analysis: Analysis, strategy: str) -> list[tuple[float, float, f
 
 
 def _visits(analysis: Analysis, contestant: str) -> list[tuple[float, float, float]]:
-    """The same from what maps said of themselves at the end of visits; what growth takes is a guess."""
-    found = []
+    """The same from what maps said of themselves at the end of visits; what growth takes is a guess. Of a variant that
+    no visit had, what others of its strategy said."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
     for visit in analysis.run.visits:
-        if visit.ok and contestant in visit.contestants:
-            record = visit.memory.get(visit.contestants.index(contestant))
-            if record and record["entries"] and record["bytes"]:
-                found.append((record["entries"], record["bytes"], KNOWN_GROWTH * record["bytes"]))
-    return found
+        for c, record in visit.memory.items():
+            if visit.ok and record["entries"] and record["bytes"]:
+                found.setdefault(visit.contestants[c], []).append(
+                    (record["entries"], record["bytes"], KNOWN_GROWTH * record["bytes"]))
+    own = found.get(contestant)
+    return own or [p for name, points in found.items() if strategy_of(name) == strategy_of(contestant) for p in points]
