@@ -317,7 +317,7 @@ def realised_plate(analysis: Analysis, setting: Setting) -> Plate | None:
     svg = quality.realised(name, text, moving, axis.to_unit, ticks,
                            axis.format, axis.name)
     return Plate(name, svg, [text], rows=[{axis.name: digits(x, 6), "figure": m.title, "value": digits(y)}
-                                          for m in moving for x, y in zip(m.x, m.y)])
+                                          for m in moving for x, y in [(m.x[i], m.y[i]) for i in style.drawn(len(m.x))]])
 
 
 def winner_plate(analysis: Analysis, looks: style.Looks) -> Plate | None:
@@ -383,7 +383,8 @@ def aa_plate(analysis: Analysis) -> Plate | None:
     svg = quality.aa("fig-aa", text, {g.label: g.effects for g in analysis.aa},
                      {g.label: g.delta for g in analysis.aa})
     return Plate("fig-aa", svg, [text, words.capital(more)], tall=len(analysis.aa) > 8, rows=[
-        {"map": g.label, "delta": digits(g.delta), "effect": digits(e)} for g in analysis.aa for e in g.effects])
+        {"map": g.label, "delta": digits(g.delta), "effect": digits(e)} for g in analysis.aa
+        for e in [sorted(g.effects)[i] for i in style.drawn(len(g.effects))]])
 
 
 LAYOUT_ROWS = 8  # cells in the figure of layouts

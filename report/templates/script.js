@@ -48,6 +48,16 @@ addEventListener("afterprint", function () {
   document.querySelectorAll("details[data-printed]").forEach(function (d) { d.open = false; delete d.dataset.printed; });
 });
 
+// What scrolls sideways can be reached by the keyboard; what does not is no stop on the way.
+function stops() {
+  document.querySelectorAll(".art, .scroll").forEach(function (e) {
+    if (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1) e.tabIndex = 0;
+    else e.removeAttribute("tabindex");
+  });
+}
+addEventListener("resize", stops);
+document.addEventListener("toggle", stops, true);
+
 const shows = [];  // what to do after a selection was restored
 
 (function () {  // the ledger of claims
@@ -146,5 +156,6 @@ const shows = [];  // what to do after a selection was restored
     }
   }
   restore();
+  stops();
   addEventListener("hashchange", function () { if (location.hash.startsWith("#s=")) restore(); });
 })();
