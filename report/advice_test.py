@@ -169,6 +169,18 @@ class OfARun(unittest.TestCase):
         self.assertNotIn("sync_map", names)
         self.assertIn("mutex_map", names)
 
+    def test_cells_behind_a_call_advise_nobody(self):
+        question = next(q for q in self.analysis.run.questions if q["name"] == "standard_cells")
+        cell = next(c for c in question["cells"] if c["name"] == "hot_mix")
+        cell["call"] = "called"
+        try:
+            names = {p.cell for p in standing.places(dataclasses.replace(self.analysis, placed=None))
+                     if p.question == "standard_cells"}
+        finally:
+            del cell["call"]
+        self.assertEqual(names, {p.cell for p in self.places if p.question == "standard_cells"} - {"hot_mix"})
+        self.assertIn("hot_mix", {p.cell for p in self.places})
+
     def test_rows_give_the_same_answers(self):
         again = advice.from_rows(json.loads(json.dumps(advice.to_rows(self.places))))
         for (s, groups), (t, others) in zip(advice.by_situation(self.places), advice.by_situation(again)):

@@ -154,7 +154,7 @@ def _fitted(curve: Curve, axis: Any, at: float) -> cells.Estimate | None:
 
 def places(analysis: Analysis) -> list[Place]:
     """All places of the run in the order of its questions, oversubscribed ones included; worked out once. Questions about
-    a tunable of one map have none."""
+    a tunable of one map have none, and neither have cells whose operations are calls: their workload stands elsewhere."""
     if analysis.placed is None:
         analysis.placed = places_without(analysis, set(unfit(analysis)))
     return analysis.placed
@@ -175,9 +175,12 @@ def places_without(analysis: Analysis, skip: set[str]) -> list[Place]:
             if axis is None or v.axis is not None:
                 groups[(v.name, None) if axis is None else (None, float(v.axis)), v.threads].append(v)
         titles = {c["name"]: c.get("title") or c["name"] for c in setting.question.get("cells") or []}
+        called = {c["name"] for c in setting.question.get("cells") or [] if c.get("call") == "called"}
         order = {name: i for i, name in enumerate(titles)}
         for ((cell, value), _), visits in sorted(groups.items(), key=lambda g: (
                 order.get(g[0][0][0], len(order)), g[0][0][1] or 0.0, g[0][1])):
+            if cell in called:
+                continue
             title = titles.get(cell, cell or "") if axis is None else f"{axis.name} {axis.format(value)}"
             place = _by_visits(analysis, setting, visits, skip, title, cell=cell, value=value)
             if place is not None:

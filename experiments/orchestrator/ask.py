@@ -22,7 +22,7 @@ from experiments.orchestrator.errors import UserError, unknown
 PROFILE = "ask"  # of runs that are not given another
 NAME = "asked"  # the first question; others are asked_2, asked_3, ...
 OTHERS = "*"  # as `rest` of an axis: all other operations of the mix, in proportion
-_CELL = ("name", "title", "workload", "ask", "threads", "only", "regimes")  # the last two as the catalogue has them: see _cell
+_CELL = ("name", "title", "workload", "ask", "threads", "call", "only", "regimes")  # the last two as the catalogue has them: see _cell
 _FILE = ("title", "threads", "cells")
 _POINTS = 7  # of a sweep's screen
 SMALL = 1000  # keys, or operations, under an emulator
@@ -162,6 +162,11 @@ def _cell(cell: Any, name: str, where: str) -> fields.Cell:
     made.name = fields.check_name(str(cell.get("name", made.name)))
     made.title = str(cell.get("title", made.title))
     made.threads = _words(cell.get("threads"), where) or made.threads
+    if "call" in cell:
+        if cell["call"] not in catalogue.CALLS or made.workload.get("key_type", "u64") != "u64":
+            raise UserError(f"{where} has the call {cell['call']!r}; operations on integer keys may be "
+                            f"{' or '.join(catalogue.CALLS)}.")
+        made.call = cell["call"]
     return made
 
 
@@ -182,7 +187,7 @@ def _ranked(cells: list[fields.Cell], title: str, strategies: list[str] | None, 
             f"Which map for {own[0].title}?" if len(own) == 1 else "Which map for these cells?"),
                    "Cells that were asked for this run.", regime, threads)
         q.update(kind="cells", ranked=True, aa_visits=known.ask["aa_visits"], cells=[
-            {"name": c.name, "title": c.title, "workload": c.workload} for c in own])
+            {"name": c.name, "title": c.title, "workload": c.workload, **({"call": c.call} if c.call else {})} for c in own])
         _enter(q, strategies, known.ask["contestants"], known, described, [c.workload for c in own])
         out.append(q)
     return out

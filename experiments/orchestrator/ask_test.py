@@ -101,6 +101,13 @@ class SameAsTheCatalogue(unittest.TestCase):
                 self.assertEqual({f: read[f] for f in workload}, workload)
                 self.assertEqual(fields.parse(fields.write(read), "x").workload, read)
 
+    def test_calls_are_those_of_the_catalogue(self):
+        found, = self.asked([{"ask": "mix=load:100", "call": "called"}, {"ask": "mix=store:100"}])
+        self.assertEqual([catalogue.call_of(found, c["name"]) for c in found["cells"]], ["called", "inlined"])
+        for cell in ({"ask": "mix=load:100", "call": "shouted"}, {"ask": "mix=load:100 key=string", "call": "called"}):
+            with self.assertRaisesRegex(UserError, "inlined or called"):
+                self.asked([cell])
+
     def test_cells_of_other_regimes_are_questions_of_their_own(self):
         found = self.asked([{"ask": "mix=load:100"}, {"ask": "mix=store:100 regime=growth"}, {"ask": "mix=store:100"},
                             {"ask": "mix=store:100 threads=1"}])

@@ -50,6 +50,7 @@ class Cell:
     title: str
     workload: dict[str, Any]
     threads: list[str]
+    call: str = ""  # how its operations are called, if it says so
 
 
 def number(what: str, text: str, low: float, high: float, whole: bool = False) -> float | int:
