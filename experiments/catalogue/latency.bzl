@@ -85,7 +85,12 @@ LATENCY = [
                 "contestants": ["sync_map"],
                 "arrivals": {"course": "rungs", "loads": [0.1, 0.5, 0.95], "least_ms": 5, "most_ms": 20},
             },
-            "default": {"threads": ["all"], "contestants": ["sync_map", "sharded_map:shards=64"], "most_visits": 8},
+            "default": {
+                "threads": ["all"],
+                "contestants": ["sync_map", "sharded_map:shards=64"],
+                "arrivals": dict(_RUNGS, least_ms = 30, most_ms = 120),
+                "most_visits": 8,
+            },
             "hour": {"threads": ["all"], "most_visits": 16},
             "full": {"contestants": _MORE},
         },
@@ -119,7 +124,7 @@ LATENCY = [
             "default": {
                 "cells": ["fill_1m"],
                 "threads": ["1"],
-                "contestants": ["mutex_map@reserve", "hash_trie_map", "sharded_map:shards=64"],
+                "contestants": ["mutex_map@reserve", "sharded_map:shards=64"],
                 "most_visits": 4,
             },
             "hour": {"cells": ["fill_1m", "fill_1m_strings", "fill_4m"], "threads": ["1"], "most_visits": 6},
