@@ -7,7 +7,7 @@ import dataclasses
 import math
 from typing import Any
 
-from report import latency, words
+from report import conclude, latency, words
 from report.analyse import Analysis
 from report.figures import latency as figures
 from report.figures import style
@@ -125,8 +125,25 @@ def _percentiles(analysis: Analysis, place: Place, looks: style.Looks) -> Plate 
     caption += [f"Response times when all meet the same Poisson arrivals, at half of what {baseline} can do{at}.",
                 _floor(place), _conditions(place)]
     name = _name(place, "percentiles")
+    panel = figures.Panel("percentile", lines, floor)
     svg = figures.percentiles(name, " ".join(caption), figures.Panel("", lines, floor), stats.PERCENTILES, looks)
-    return Plate(name, svg, [words.capital(s) for s in caption if s])
+    return Plate(name, svg, [words.capital(s) for s in caption if s],
+                 rows=_rows([panel], "percentile", lambda x: round(100 * (1 - 10**-x), 2)))
+
+
+def _rows(panels: list[figures.Panel], x_name: str, x: Any = lambda v: v) -> list[dict[str, Any]]:
+    """The values of a figure, for download: times in ns."""
+    out = []
+    for panel in panels:
+        for line in [*panel.lines, *panel.floor]:
+            for i, (at, value) in enumerate(zip(line.x, line.y)):
+                if math.isfinite(value):
+                    bounds = [conclude.rounded(b[i]) if len(b) > i else None for b in (line.low, line.high)]
+                    out.append({"panel": panel.title, "contestant": line.label, x_name: x(at),
+                                "ns": conclude.rounded(value), "low": bounds[0], "high": bounds[1]})
+            out += [{"panel": panel.title, "contestant": line.label, x_name: x(at), "ns": "saturated", "low": None,
+                     "high": None} for at in line.saturated]
+    return out
 
 
 def tail_sentence(t: latency.Tail) -> str:
@@ -177,7 +194,8 @@ def _loads(place: Place, looks: style.Looks) -> Plate | None:
                "A cross is a load of which less than 99 % was achieved in most visits; it has no percentiles. p99.9 only "
                "where a visit has at least 100 operations beyond it.", _conditions(place)]
     name = _name(place, "loads")
-    return Plate(name, figures.loads(name, " ".join(caption), panels, looks), caption)
+    return Plate(name, figures.loads(name, " ".join(caption), panels, looks), caption,
+                 rows=_rows(panels, "offered_per_second", conclude.rounded))
 
 
 def span_short(f: Figure) -> str:
@@ -252,7 +270,8 @@ def _growth(analysis: Analysis, place: Place, looks: style.Looks) -> Plate | Non
                 and t.verdict in ("faster", "slower") and "@reserve" in t.a]
     caption += [_floor(place), _conditions(place)]
     name = _name(place, "growth")
-    return Plate(name, figures.growth(name, " ".join(caption), panels, looks), [s for s in caption if s])
+    return Plate(name, figures.growth(name, " ".join(caption), panels, looks), [s for s in caption if s],
+                 rows=_rows(panels, "entries_from", int))
 
 
 def _fill_table(place: Place, where: str) -> Table:
@@ -287,9 +306,11 @@ def _over_time(place: Place, looks: style.Looks) -> Plate | None:
                "No window had enough operations for a 99th percentile before the disturbances.",
                "The 99th percentile of responses, by windows of when they were due; shaded are bursts and the step. As before "
                f"is no more than {latency.AS_BEFORE:g} times the median of the windows before.", _floor(place),
-               _conditions(place)]
+               f"Medians of at most {words.plural(place.visits, 'visit')} a map, "
+               f"{words.plural(place.threads, 'thread')}."]
     name = _name(place, "shapes")
-    return Plate(name, figures.over_time(name, " ".join(caption), panels, looks), [s for s in caption if s])
+    return Plate(name, figures.over_time(name, " ".join(caption), panels, looks), [s for s in caption if s],
+                 rows=_rows(panels, "milliseconds", conclude.rounded))
 
 
 def decay_words(s: Shaped) -> str:

@@ -174,6 +174,7 @@ class Paper(unittest.TestCase):
         shown = main.figures(self.path)
         for name in ("fig-orders-o-2-percentiles", "fig-orders-o-2-loads", "fig-stalls-f-1-growth", "fig-shapes-o-2-shapes"):
             self.assertIn('role="img" aria-label="', shown[name])
+            self.assertIn(f'download="{name}.csv"', page)
         self.assertEqual(render.render(render.compose(self.analysis)).html, page)
 
     def test_verdicts_json_has_loads_fills_and_shapes(self):

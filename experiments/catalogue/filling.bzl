@@ -53,7 +53,7 @@ FILLING = [
                     "cache_line_map",
                     "boost_concurrent_flat_map",
                 ],
-                "aa_visits": 4,
+                "aa_visits": 2,
             },
             "hour": {
                 "regimes": ["growth"],

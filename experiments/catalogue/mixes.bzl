@@ -38,7 +38,7 @@ MIXES = [
                 "threads": ["all"],
                 "baselines": ["mutex_map", "sharded_map:shards=64"],
                 "contestants": LOCK_FREE_READS + LIBRARIES[:1],
-                "aa_visits": 4,
+                "aa_visits": 3,
             },
             "hour": {
                 "threads": ["all"],

@@ -47,7 +47,7 @@ REUSE = [
                 "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
                 # Five points find the crossing that seven find, for two thirds of the time.
                 "values": [0.0, 0.25, 0.5, 0.75, 0.99],
-                "aa_visits": 4,
+                "aa_visits": 3,
             },
             "hour": {
                 "regimes": ["growth"],

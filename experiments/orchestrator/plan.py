@@ -27,6 +27,8 @@ from report.stats import latency
 # find the culprit; a pair is tried once and retried twice.
 TEAM_ATTEMPTS = 2
 PAIR_ATTEMPTS = 3
+MOST_UNDER_ARRIVALS = 4  # rivals in a visit with arrivals
+LONG_SCREEN = 1  # such visits are long: one screens a pair, and the rest is for what is left of the budget
 NULL = "null"  # the map that does nothing
 HARNESS_CELL = "session_cache"  # the named cell on which it is measured
 
@@ -107,6 +109,8 @@ class Planner:
             for name, q in self.questions.items():
                 purpose = "cell" if at_one_place(q) else "screen"
                 cap = self._cell_visits(q) if at_one_place(q) else rounds
+                if q.get("arrivals"):
+                    cap = min(cap, LONG_SCREEN)
                 lane = [(purpose, place, repeat + 1) for place in self._places(q) if repeat < cap]
                 self._rng(name, repeat).shuffle(lane)
                 # A/A visits are spread over the places, after each was seen once.
@@ -276,9 +280,12 @@ class Planner:
         rivals = [c for c in rivals if self._usable(place, c)]
         if not rivals:
             return None
-        size = 1 if place.question in self._split else _even(len(rivals), self.rivals_at_once(place.threads))
-        # Where single operations are timed the map that does nothing shows what of it is not the maps'.
-        control = [NULL] * bool(self.questions[place.question].get("arrivals"))
+        # Where single operations are timed no block need be short, and the map that does nothing shows what of it is
+        # not the maps'.
+        arrivals = bool(self.questions[place.question].get("arrivals"))
+        most = MOST_UNDER_ARRIVALS if arrivals else self.rivals_at_once(place.threads)
+        size = 1 if place.question in self._split else _even(len(rivals), most)
+        control = [NULL] * arrivals
         return VisitPlan(place, (place.baseline, *rivals[:size], *control), purpose)
 
     def rivals_at_once(self, count: int) -> int:

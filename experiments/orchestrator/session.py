@@ -246,7 +246,9 @@ class Session:
             "timed": True,
             "max_blocks": 0,
             **({"call": call} if call != catalogue.CALLS[0] else {}),
-            **({"arrivals": question["arrivals"]} if question.get("arrivals") and planned.purpose != HARNESS else {}),
+            # Throughput is the lesser part of such a visit: two blocks show it.
+            **({"arrivals": question["arrivals"], "max_blocks": 2}
+               if question.get("arrivals") and planned.purpose != HARNESS else {}),
         }
         passage = self._gate.wait()
         if self._stop():

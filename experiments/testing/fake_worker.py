@@ -148,7 +148,7 @@ def course(request: dict) -> tuple[list[dict], float]:
     measured, accepted, block = 0.0, 0, 0
     while request.get("arrivals", {}).get("course") != "fill":
         if request["max_blocks"]:
-            if block >= request["max_blocks"]:
+            if block - warm_up >= request["max_blocks"]:
                 break
         elif measured >= request["seconds"] and accepted >= LEAST_BLOCKS or (
                 measured >= 3 * max(request["seconds"], 0.1) and block - warm_up >= LEAST_BLOCKS):

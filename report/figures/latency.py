@@ -14,6 +14,9 @@ from typing import Sequence
 from report.figures import style
 
 
+MOST_MARKED = 20  # points of a line that has a mark at each
+
+
 def duration(ns: float) -> str:
     """Two significant digits and a unit: 87 ns, 1.5 µs, 340 µs, 24 ms."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
@@ -77,7 +80,7 @@ def _draw(ax, line: Line, look: style.Look, top: float, floor: bool = False) -> 
     if points:
         ax.plot(*zip(*points), color=colour, linestyle=(0, (1.5, 1.5)) if floor else look.dash,
                 linewidth=1.1 if floor else 1.5, zorder=2 if floor else 3,
-                marker="none" if floor else look.marker, markersize=4.2,
+                marker="none" if floor or len(points) > MOST_MARKED else look.marker, markersize=4.2,
                 markerfacecolor=look.colour if look.filled else style.PAPER, markeredgecolor=colour)
     for x, y, low, high in zip(line.x, line.y, line.low, line.high):
         if math.isfinite(y) and low > 0 and math.isfinite(high):
