@@ -47,7 +47,7 @@ std::string Asked(const Types& types) {
 }
 
 std::string WrongTypes(const StrategyInfo& info, const Types& types) {
-  return info.name + " takes no " + Asked(types) +
+  return info.name + " is not compiled for " + Asked(types) +
          " in this worker; leave it out or use other types";
 }
 

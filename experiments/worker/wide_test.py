@@ -68,9 +68,9 @@ class Types(unittest.TestCase):
 
     def test_what_is_not_compiled_is_refused_in_a_sentence(self):
         for workload, says in (({"value_type": "inline", "value_bytes": 64, "key_type": "string"},
-                                "takes no values of 64 bytes, keys of type string in this worker"),
-                               ({"hash": "fnv1a", "value_type": "string"}, "takes no values of type string, the hash fnv1a"),
-                               ({}, "takes no keys of type u64 in this worker")):
+                                "is not compiled for values of 64 bytes, keys of type string in this worker"),
+                               ({"hash": "fnv1a", "value_type": "string"}, "is not compiled for values of type string, the hash fnv1a"),
+                               ({}, "is not compiled for keys of type u64 in this worker")):
             request = {"contestants": ["mutex_map"],
                        "workload": {"keys": {"stream": "uniform"}, "mix": {"load": 100}, **workload}}
             done = subprocess.run([WORKER, "--visit=-"], input=json.dumps(request), capture_output=True, text=True,
