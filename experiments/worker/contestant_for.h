@@ -41,7 +41,8 @@ typename Map::Options OptionsOf(const ContestantSpec& spec) {
   return options;
 }
 
-template <ConcurrentMap Map>
+// `studys_hash`: with the study's own hash; with others less is compiled.
+template <ConcurrentMap Map, bool studys_hash>
 class ContestantFor final : public Contestant {
  public:
   using K = typename Map::key_type;
@@ -128,7 +129,8 @@ class ContestantFor final : public Contestant {
       }
     }
     // For one pair of types: it is the largest part of compiling a contestant.
-    if constexpr (std::is_same_v<K, std::uint64_t> && std::is_same_v<V, std::uint64_t>) {
+    if constexpr (std::is_same_v<K, std::uint64_t> && std::is_same_v<V, std::uint64_t> &&
+                  studys_hash) {
       if (called_) {
         return workloads::PlaySlice<workloads::Boundary::kCalled>(
             *map_, material_->tape, sequence, position, n, keys, values_);
@@ -255,7 +257,8 @@ bool Register() {
           throw InputError("contestant \"" + spec.text + "\": the loop by hand has 64-bit values "
                            "and the study's hash only; leave @direct out");
         }
-        return std::make_unique<ContestantFor<Map>>(spec);
+        constexpr bool kStudysHash = std::is_same_v<Hash, DefaultHash<K>>;
+        return std::make_unique<ContestantFor<Map, kStudysHash>>(spec);
       });
 }
 

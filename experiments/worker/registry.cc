@@ -47,7 +47,7 @@ std::string Asked(const Types& types) {
 }
 
 std::string WrongTypes(const StrategyInfo& info, const Types& types) {
-  return info.name + " takes no " + Asked(types) +
+  return info.name + " is not compiled for " + Asked(types) +
          " in this worker; leave it out or use other types";
 }
 
@@ -185,10 +185,10 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
              "\" asks for batches and the mix has no store; leave @batch out";
     }
   }
-  if (spec.called && (workload.key_type != workloads::KeyType::kU64 ||
-                      workload.value_type != workloads::ValueType::kU64)) {
-    return "\"call\": \"called\" measures integer keys only, with 64-bit values; leave it out or "
-           "set \"key_type\" and \"value_type\" to \"u64\"";
+  if (spec.called && TypesOf(workload) != Types{}) {
+    return "\"call\": \"called\" measures integer keys only, with 64-bit values, under the study's "
+           "hash; leave it out or set \"key_type\" and \"value_type\" to \"u64\" and leave "
+           "\"hash\" out";
   }
   if (spec.called && (spec.batch || spec.direct)) {
     return "\"" + spec.text + "\" has a loop of its own, in which operations cannot be "

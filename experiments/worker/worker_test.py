@@ -435,7 +435,8 @@ class WorkerTest(unittest.TestCase):
             ({"contestants": ["libcuckoo_map:initial_capacity=9@direct"]}, "leave the tunables out"),
             ({"workload": {**STATIONARY, "mix": {"load": 90}}}, "mix"),
             ({"workload": {**STATIONARY, "keys": {"stream": "unifrom"}}}, "unifrom"),
-            ({"workload": {**STATIONARY, "value_type": "string"}}, "value_type"),
+            ({"workload": {**STATIONARY, "value_type": "string"}}, "is not compiled for values of type string in this worker"),
+            ({"workload": {**STATIONARY, "hash": "fnv1a"}}, "is not compiled for the hash fnv1a in this worker"),
             ({"threads": 0}, "\"threads\""),
             ({"slice_ms": 0}, "\"slice_ms\""),
             ({"seed": -1}, "\"seed\""),
@@ -489,7 +490,7 @@ class WorkerTest(unittest.TestCase):
         fields = {"name", "family", "summary", "source", "read_progress", "write_progress", "reclamation", "growth",
                   "range", "batch_is_atomic", "clear_is_atomic", "after_deletion", "keeps_every_key", "returns_results",
                   "linearizable", "size", "max_threads",
-                  "unsupported", "key_types",
+                  "unsupported", "key_types", "types",
                   "unsupported_reason", "caveat", "object_bytes", "tunables"}
         for strategy in strategies.values():
             self.assertLessEqual(fields, set(strategy))
