@@ -235,8 +235,9 @@ def summary(paper: Paper) -> dict[str, Any]:
         **conclude.tally(paper.conclusions)}
 
 
-def environment(names: set[str] = frozenset()) -> jinja2.Environment:
-    """Of all pages, with what their style sheet and their figures need; `names` are those of maps in their sentences."""
+def environment() -> jinja2.Environment:
+    """Of all pages, with what their style sheet and their figures need. What turns sentences into HTML, `prose`, knows
+    the names of the page's maps: prose_filter makes it."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True,
@@ -245,7 +246,7 @@ def environment(names: set[str] = frozenset()) -> jinja2.Environment:
     env.globals["dark"] = palette.style_sheet(dark=True)
     env.filters["themed"] = lambda svg: markupsafe.Markup(palette.themed(svg))
     env.filters["csv"] = lambda rows: data_uri("text/csv", _csv(rows))
-    env.filters |= {"prose": prose_filter(names), "pretty": words.pretty, "sentence": words.sentence}
+    env.filters |= {"pretty": words.pretty, "sentence": words.sentence}
     env.globals |= {"plural": words.plural, "count": words.count}
     return env
 
@@ -266,7 +267,8 @@ class Page:
 def render(paper: Paper) -> Page:
     """The page. Deterministic: the same run gives the same bytes."""
     analysis, run = paper.analysis, paper.analysis.run
-    env = environment(names_of(analysis))
+    env = environment()
+    env.filters["prose"] = prose_filter(names_of(analysis))
     looks = looks_of(analysis)
     claims = paper.conclusions["claims"]
     verdicts = json.dumps(paper.conclusions, indent=1, sort_keys=True)

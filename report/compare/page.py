@@ -23,7 +23,8 @@ def data(c: Comparison) -> str:
 
 def render_page(c: Comparison) -> str:
     """The page. Deterministic: the same runs in the same order give the same bytes."""
-    env = render.environment(
+    env = render.environment()
+    env.filters["prose"] = render.prose_filter(
         {s["name"] for r in c.runs for w in r.meta["workers"].values()
          for s in (w.get("describe") or {}).get("strategies", [])}
         | {n for p in c.places for n in (words.pretty(p.key.a), words.pretty(p.key.b))})

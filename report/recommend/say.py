@@ -217,7 +217,8 @@ def as_page(r: Recommendation, said: Said, analysis: Analysis) -> str:
         plate = plates.Plate("fig-ranking", forest.draw(
             "fig-ranking", said.headline, [forest.Group(_where(r.nearest), rows, place.delta)], looks,
             words.pretty(r.picks[0].standing.name)), [f"Speed relative to {_name(r.picks[0])}, with 95 % intervals."])
-    env = render.environment(render.names_of(analysis))
+    env = render.environment()
+    env.filters["prose"] = render.prose_filter(render.names_of(analysis))
     return env.get_template("advice.html.j2").render({
         "r": r, "said": said, "plate": plate, "meta": analysis.run.meta,
         "asked": " ".join(r.wanted.given)})
