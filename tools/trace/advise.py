@@ -220,7 +220,7 @@ examples:
 def _arguments(argv):
     parser = argparse.ArgumentParser(
         prog="advise", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=_EXAMPLES + answer.fields_help())
+        epilog=_EXAMPLES + (answer.fields_help() if {"-h", "--help"} & set(argv) else ""))  # which takes a second
     parser.add_argument("traces", metavar="TRACE", nargs="*",
                         help="trace file, or several that follow each other; - is standard input. Formats, gzip and "
                         "zstandard included, are recognised by content; tools/trace/README.md lists them")

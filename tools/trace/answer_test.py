@@ -15,6 +15,7 @@ import unittest
 from unittest import mock
 
 from report import capsule
+from report.recommend import say  # noqa: F401  pylint: disable=unused-import  # here, as matplotlib may say where its cache is
 from report.testdata import make_testdata
 from tools.trace import advise, answer
 
@@ -131,6 +132,13 @@ class DescribedTest(Made):
                 self.assertIn(code, (1, 2))
                 self.assertIn(sentence, said + err.getvalue())
                 self.assertEqual(said.rstrip("\n").count("\n"), 0, said)
+
+    def test_help_teaches(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), self.assertRaises(SystemExit):
+            advise.main(["--help"])
+        for word in ("--describe 'reads=95", "staleness", "constraints:", "real_time_order", "--measure"):
+            self.assertIn(word, out.getvalue())
 
     def test_without_a_workspace_nothing_is_measured(self):
         with mock.patch.dict("os.environ", {"BUILD_WORKSPACE_DIRECTORY": ""}):
