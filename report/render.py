@@ -161,6 +161,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
              for s in meta["skipped"] if s.get("question") == name]
     named = {s.get("contestant") for s in meta["skipped"]
              if s.get("question") == name}
+    alike: dict[str, list[str]] = {}  # left out for one reason
     for e in question["excludes"]:
         variants = [c for c in question["contestants"]
                     if re.split("[:@]", c)[0] == e.get("strategy")]
@@ -168,7 +169,8 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
             notes.append(f"{e.get('strategy')} takes part only as "
                          f"{words.join(variants)}: {e.get('why')}")
         elif e.get("strategy") not in named:
-            notes.append(f"{e.get('strategy')} was left out: {e.get('why')}")
+            alike.setdefault(e.get("why"), []).append(e.get("strategy"))
+    notes += [f"{words.join(names)} {'was' if len(names) == 1 else 'were'} left out: {why}" for why, names in alike.items()]
     notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
               for w in meta["withheld"]]
     return [words.capital(n) for n in notes]
