@@ -9,6 +9,7 @@ import dataclasses
 import html
 import io
 import json
+import math
 import pathlib
 import re
 from collections.abc import Callable
@@ -252,6 +253,7 @@ def environment(names: set[str] = frozenset()) -> jinja2.Environment:
     return env
 
 
+FINDINGS = 5  # on the first page
 BESIDE = ("effects.json", "effects.csv")
 # Characters of the tables of effects up to which they are inside the page.
 EMBEDDED = 2_000_000
@@ -282,7 +284,8 @@ def render(paper: Paper) -> Page:
         "ledger": ledger.ledger(claims, paper.anchors,
                                 {q["name"] for q in run.questions}, analysis.thread_names),
         "summary": summary(paper),
-        "findings": words.findings(analysis, paper.anchors, claims),
+        "findings": [*(words.Finding(p.caption[0], p.name, math.inf) for p in paper.heat[:1]),
+                     *words.findings(analysis, paper.anchors, claims)][:FINDINGS],
         "matrices": views.matrices(analysis, paper.anchors),
         "levels": views.level_rows(analysis),
         "bad": views.bad_visits(analysis),
