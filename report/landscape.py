@@ -91,10 +91,12 @@ def _heat(analysis: Analysis, here: list[Place], threads: int, looks: style.Look
                           "high": speed(s.high), "state": state, "visits": s.visits})
     near = {n: sum((n, c) in tiles and tiles[n, c].lead <= NEAR for c in range(len(shown))) for n in drawn}
     top = max(near, key=lambda n: (near[n], -drawn.index(n)))
+    equals = sorted(n for n in near if near[n] == near[top] and n != top)
+    rank = f"as often as {words.join(equals[:3])}" if equals else "more often than any other map"
     undecided = sum(p.verdict == advice.UNDECIDED for p in shown)
-    caption = [f"{top} is the fastest or within 5 % of it at {near[top]} of {words.plural(len(shown), 'place')}, more than "
-               f"any other map." if near[top] else "No map is near the fastest at more than one place.",
-               f"Time per operation against the fastest map of each place, {_title(analysis, threads)}; {_visits(shown)} a place. "
+    caption = [f"With {_title(analysis, threads)}, {top} is the fastest or within 5 % of it at {near[top]} of "
+               f"{words.plural(len(shown), 'place')}, {rank}.",
+               f"Time per operation against the fastest map of each place; {_visits(shown)} a place. "
                "Hatched: equivalent to the fastest within delta; “?”: these visits do not tell; empty: did not take part.",
                f"Who is fastest is open at {undecided} of {len(shown)}." if undecided else "Who is fastest is decided everywhere.",
                "Of every strategy the best variant; of sweeps the ends and the middle."]

@@ -9,6 +9,7 @@ import dataclasses
 import html
 import io
 import json
+import math
 import pathlib
 import re
 from collections.abc import Callable
@@ -161,6 +162,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
              for s in meta["skipped"] if s.get("question") == name]
     named = {s.get("contestant") for s in meta["skipped"]
              if s.get("question") == name}
+    alike: dict[str, list[str]] = {}  # left out for one reason
     for e in question["excludes"]:
         variants = [c for c in question["contestants"]
                     if re.split("[:@]", c)[0] == e.get("strategy")]
@@ -168,7 +170,8 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
             notes.append(f"{e.get('strategy')} takes part only as "
                          f"{words.join(variants)}: {e.get('why')}")
         elif e.get("strategy") not in named:
-            notes.append(f"{e.get('strategy')} was left out: {e.get('why')}")
+            alike.setdefault(e.get("why"), []).append(e.get("strategy"))
+    notes += [f"{words.join(names)} {'was' if len(names) == 1 else 'were'} left out: {why}" for why, names in alike.items()]
     notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
               for w in meta["withheld"]]
     return [words.capital(n) for n in notes]
@@ -251,6 +254,7 @@ def environment() -> jinja2.Environment:
     return env
 
 
+FINDINGS = 5  # on the first page
 BESIDE = ("effects.json", "effects.csv")
 # Characters of the tables of effects up to which they are inside the page.
 EMBEDDED = 2_000_000
@@ -282,7 +286,8 @@ def render(paper: Paper) -> Page:
         "ledger": ledger.ledger(claims, paper.anchors,
                                 {q["name"] for q in run.questions}, analysis.thread_names),
         "summary": summary(paper),
-        "findings": words.findings(analysis, paper.anchors, claims),
+        "findings": [*(words.Finding(p.caption[0], p.name, math.inf) for p in paper.heat[:1]),
+                     *words.findings(analysis, paper.anchors, claims)][:FINDINGS],
         "matrices": views.matrices(analysis, paper.anchors),
         "levels": views.level_rows(analysis),
         "bad": views.bad_visits(analysis),
