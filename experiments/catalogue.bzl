@@ -21,7 +21,8 @@ question's regimes. It may say how its operations are called (`call`): "inlined"
 compilers see fit, or "called", behind a boundary.
 
 Instead of having `baselines` a question may be `against` "by_hand": every contestant
-meets itself in a loop written by hand (@direct).
+meets itself in a loop written by hand (@direct). Its `reasons` say, by contestant, why the
+harness costs one more than the bound where it does.
 
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 

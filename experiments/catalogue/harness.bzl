@@ -20,11 +20,11 @@ def _called_cells(cells):
         for call in ["inlined", "called"]
     ]
 
-def _price_cell(name, title, keys, population, mix, prefill = 1.0, stream = {"stream": "uniform"}):
+def _price_cell(name, title, keys, population, mix, prefill = 1.0, stream = {"stream": "uniform"}, **more):
     return {
         "name": "%s_%s" % (name, keys.lower()),
         "title": "%s keys, %s" % (keys, title),
-        "workload": {
+        "workload": dict({
             "keys": stream,
             "mix": mix,
             "population": population,
@@ -33,14 +33,14 @@ def _price_cell(name, title, keys, population, mix, prefill = 1.0, stream = {"st
             "ops": 0,
             "key_type": "u64",
             "value_type": "u64",
-        },
+        }, **more),
     }
 
 # What an operation costs in the study's loop and in one by hand, kind by kind, at one size.
 def _price_cells(keys, population):
     return [
         _price_cell("hit", "loads that hit", keys, population, {"load": 100}),
-        _price_cell("half", "loads of which half miss", keys, population, {"load": 100}, prefill = 0.5),
+        _price_cell("miss", "loads that miss", keys, population, {"load": 100}, miss = 100),
         _price_cell("found", "LoadOrStore of keys that are present", keys, population, {"load_or_store": 100}),
         _price_cell("overwrite", "stores to keys that are present", keys, population, {"store": 100}),
         _price_cell("turnover", "every key new, inserted after another was erased", keys, population, {"load_or_store": 100}, prefill = "auto", stream = {
