@@ -180,8 +180,9 @@ def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:
     for setting in settings:
         if not setting.question.get("arrivals"):
             continue
-        metric = stats.metric_of(setting.question)
-        for cell in setting.question.get("cells") or []:
+        first = stats.metric_of(setting.question)
+        metrics = [first, *stats.ALSO.get(setting.question["arrivals"]["course"], ())]
+        for cell, metric in ((c, m) for c in setting.question.get("cells") or [] for m in metrics):
             here = [v for v in setting.visits if v.name == cell["name"] and v.latency]
             for a, b in pairs(setting.question, here):
                 effects = [v.latency.effect(v.contestants.index(a), v.contestants.index(b), metric)

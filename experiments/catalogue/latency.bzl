@@ -77,7 +77,7 @@ LATENCY = [
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
         "excludes": [],
         "levels": [],
-        "claims": ["001-C27", "003-C35"],
+        "claims": [],
         "aa_visits": 0,
         "profiles": {
             "smoke": {
@@ -103,7 +103,8 @@ LATENCY = [
                  "@reserve stands for a map whose space was reserved first, which is the usual remedy. Memory comes " +
                  "from the system, as in a program whose map grows.",
         "kind": "cells",
-        "cells": _grow_cells([("1M", 1000000), ("4M", 4000000), ("16M", 16000000)]),
+        "cells": [{"name": "integers_10k", "title": "Fill 10K integer keys", "workload": _grow(10000, "u64")}] +
+                 _grow_cells([("1M", 1000000), ("4M", 4000000), ("16M", 16000000)]),
         "arrivals": _FILL,
         "most_visits": 20,
         "regimes": ["fixed_distinct"],
@@ -127,7 +128,7 @@ LATENCY = [
                 "contestants": ["mutex_map@reserve", "sharded_map:shards=64"],
                 "most_visits": 4,
             },
-            "hour": {"cells": ["fill_1m", "fill_1m_strings", "fill_4m"], "threads": ["1"], "most_visits": 6},
+            "hour": {"cells": ["integers_10k", "fill_1m", "fill_1m_strings", "fill_4m"], "threads": ["1"], "most_visits": 6},
             "full": {"contestants": ["mutex_map@reserve"] + _MORE},
         },
     },
@@ -151,7 +152,7 @@ LATENCY = [
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
         "excludes": [],
         "levels": [],
-        "claims": ["004-C18"],
+        "claims": [],
         "aa_visits": 0,
         "profiles": {
             "smoke": {

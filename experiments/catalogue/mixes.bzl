@@ -102,7 +102,7 @@ MIXES = [
                 "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
                 "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
-                "aa_visits": 4,
+                "aa_visits": 3,
             },
             "hour": {
                 "threads": ["all"],

@@ -30,10 +30,8 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
     """
     asked = {q["name"]: q for q in questions}
     out = []
-    # Untimed, a question with arrivals is a workload like others', which are checked instead where there are any.
-    others = any(not q.get("arrivals") for q in asked.values())
     for q in smoke.questions:
-        if q["name"] not in asked or (others and q.get("arrivals")):
+        if q["name"] not in asked:
             continue
         specs = [*q["baselines"], *asked[q["name"]]["contestants"], *q["contestants"]]
         axis = None if q["kind"] == "cells" else q["axis"]["values"][len(q["axis"]["values"]) // 2]

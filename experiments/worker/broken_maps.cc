@@ -23,7 +23,7 @@ constexpr std::uint64_t kEvery = 1000;
 // mutex_map, which is final, without its name.
 template <class K, class V>
 using Correct =
-    internal::LockedMap<K, V, DefaultHash<K>, internal::MutexLock<NativeAtomics>>;
+    cmap::internal::LockedMap<K, V, DefaultHash<K>, cmap::internal::MutexLock<NativeAtomics>>;
 
 // What the broken maps share: all of a correct map, and a count of calls.
 template <class K, class V>
@@ -142,7 +142,8 @@ class Stuck : public AlmostCorrect<K, V> {
 #define BROKEN(name, type)                                        \
   struct name {                                                   \
     static constexpr std::string_view kName = #name;              \
-    template <class K, class V>                                   \
+    static constexpr bool kPeer = false;                          \
+    template <class K, class V, class = DefaultHash<K>>           \
     using Map = type<K, V>;                                       \
   };                                                              \
   [[maybe_unused]] const bool name##_registered =                 \

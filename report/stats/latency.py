@@ -6,8 +6,8 @@ taken of the visit's histogram, which has the operations of all threads, and nev
 fewer than LEAST_BEYOND operations beyond it is none.
 
 A visit's effects are log ratios as everywhere, positive when a is better: of the 99th percentiles of response when both
-meet the same arrivals, at half of the baseline's capacity ("p99"), and of the longest stores while maps are filled
-("longest_store").
+meet the same arrivals, at half of the baseline's capacity or while maps are filled ("p99"), and of the longest stores
+of a fill ("longest_store").
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ COMMON_LOAD = 0.5  # of the baseline's capacity: where contestants meet the same
 DELTA = math.log(1.1)
 PERCENTILES = (0.5, 0.9, 0.99, 0.999, 0.9999)
 METRICS = {"rungs": "p99", "shapes": "p99", "fill": "longest_store"}  # by the course of a question's arrivals
+ALSO = {"fill": ("p99",)}  # told as well, and asked for by nobody's stopping rule
 
 
 def metric_of(question):
@@ -159,10 +160,13 @@ class Latencies:
         if metric == "longest_store":
             fill = next((f for f in self.fills if f.contestant == contestant and f.state == "ok"), None)
             return fill.service.maximum if fill else math.nan
+        fill = next((f for f in self.fills if f.contestant == contestant), None)
+        if fill is not None:
+            return fill.response.at[0.99] if fill.state == "ok" else math.nan
         rung = self.rung(contestant, 0, COMMON_LOAD)
         if rung is not None:
             return rung.response.at[0.99] if rung.state == "ok" else math.nan
-        # Of shapes: the median over the windows of the step.
+        # Of shapes: the worst window of the step.
         step = next((s for s in self.shapes if (s.contestant, s.shape) == (contestant, "step") and s.state == "ok"), None)
         values = [v for v in step.windows["p99"] if v is not None] if step else []
         return float(np.max(values)) if values else math.nan
