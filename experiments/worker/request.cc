@@ -176,6 +176,9 @@ VisitRequest VisitRequest::FromJson(const json& object) {
   }
   if (object.contains("arrivals")) {
     request.arrivals = ArrivalsSpec::FromJson(object["arrivals"]);
+    if (!request.scenario.name.empty()) {
+      throw InputError("\"arrivals\" are of tapes and the workload is a scenario; leave one of them out");
+    }
     CheckArrivals(request);
   }
   CheckContestants(request);

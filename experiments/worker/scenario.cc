@@ -47,8 +47,9 @@ workloads::ScenarioRequest Completed(const Entry& entry, const workloads::Scenar
 
 ScenarioFactory Factory(const Entry& entry, const ContestantSpec& spec) {
   FindStrategy(spec);
-  if (spec.batch || spec.reserve) {
-    throw InputError("\"" + spec.text + "\" asks for @batch or @reserve, which a scenario has not; leave it out");
+  if (spec.batch || spec.reserve || spec.direct || spec.called) {
+    throw InputError("\"" + spec.text + "\" asks for another way to play a tape, which a scenario has not; leave "
+                     "@batch, @reserve, @direct and \"call\" out");
   }
   const auto at = entry.strategies.find(spec.name);
   if (at == entry.strategies.end()) {

@@ -357,7 +357,7 @@ class WorkerTest(unittest.TestCase):
         self.assertIn("takes no 'kees'", refused({"name": "iteration", "kees": 10}))
         self.assertIn("needs 2 threads", refused({"name": "publication"}))
         self.assertIn("segment_map is not compiled for the scenario iteration", refused({"name": "iteration"}, ["segment_map"]))
-        self.assertIn("leave it out", refused({"name": "iteration"}, ["mutex_map@batch"]))
+        self.assertIn("leave @batch", refused({"name": "iteration"}, ["mutex_map@batch"]))
         self.assertIn("no object with a name", refused(3))
 
     def test_what_the_harness_costs(self):
