@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ class ScenarioCourse final : public Course {
       sum.of += amount.of;
     }
     return slice;
+  }
+
+  Slice Perform(int, const Session::Part&) override {
+    throw std::logic_error("arrivals are of tapes");  // refused with the request
   }
 
   void EndBlock() override {}
