@@ -40,10 +40,12 @@ load("//experiments:catalogue/mixes.bzl", "MIXES")
 load("//experiments:catalogue/peers.bzl", "PEERS_IN_USE")
 load("//experiments:catalogue/profiles.bzl", "PROFILES")
 load("//experiments:catalogue/reuse.bzl", "REUSE")
+load("//experiments:catalogue/scenarios.bzl", "SCENARIOS")
 load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES + HARNESS
+QUESTIONS = (REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES + SCENARIOS +
+             HARNESS)
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

@@ -18,7 +18,7 @@ from typing import Any, Iterable
 
 import numpy as np
 
-from report import fairness, latency, load, price
+from report import fairness, latency, load, price, quantities
 from report.stats import axis as axis_lib
 from report.stats import cells as cell_stats
 from report.stats import crossover, layouts, rankings, thresholds
@@ -174,6 +174,11 @@ class Analysis:
     def fairness(self) -> list[fairness.Fairness]:
         """How equally threads advanced, in every place."""
         return fairness.summarise(v for v in self.run.visits if self.used(v))
+
+    @functools.cached_property
+    def quantities(self) -> list[quantities.Quantity]:
+        """What scenarios told, in every place; of a map against itself nothing."""
+        return quantities.summarise(v for v in self.run.visits if self.used(v) and v.purpose != "aa")
 
     @functools.cached_property
     def thread_names(self) -> dict[int, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from report import advice, claims, latency, price, standing
+from report import advice, claims, latency, price, quantities, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
                             pairwise)
 from report.stats import aa as aa_stats
@@ -341,6 +341,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             "contestant": f.contestant, "least": rounded(f.least), "most": rounded(f.most),
             "jain": rounded(f.jain), "gap_ns": rounded(f.gap), "visits": f.visits}
             for f in analysis.fairness],
+        "quantities": quantities.rows(analysis.quantities, rounded),
     }
     result["advice"] = advice.to_rows(standing.places(analysis))
     summary = aa_summary(analysis)

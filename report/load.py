@@ -59,6 +59,8 @@ class Visit:
     fairness: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)  # how equally threads advanced, by contestant
     latency: latency_stats.Latencies | None = None  # of visits with arrivals
+    amounts: dict[int, dict[str, float]] = dataclasses.field(
+        default_factory=dict)  # shares and rates that a scenario told, by contestant
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     memory: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)
@@ -88,6 +90,8 @@ class Visit:
                 self.realised = line["figures"]
             elif kind == "reject":
                 self.rejects.append(line)
+            elif kind == "amounts":
+                self.amounts[line["c"]] = line["amounts"]
             elif kind == "memory":
                 self.memory[line["c"]] = line
             elif kind == "invalid":

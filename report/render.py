@@ -43,6 +43,7 @@ class Section:
     claims: list[str]
     ranked: list[leading.Table]
     latency: list[latency_plates.Table]
+    told: list[views.Told]
 
 
 @dataclasses.dataclass
@@ -133,7 +134,7 @@ def compose(analysis: Analysis) -> Paper:
             [c["id"] for c in conclusions["claims"]
              if c["id"] in question["claims"]
              or question["name"] in c["questions"]],
-            [t for s in own for t in leading.tables(analysis, s)], latency_tables))
+            [t for s in own for t in leading.tables(analysis, s)], latency_tables, views.told(analysis, question)))
     places = standing.places(analysis)
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),

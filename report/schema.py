@@ -266,6 +266,7 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
         "least?": _SHARE, "most?": _SHARE, "jain?": number(0, 1.001), "gap?": number(0)},
     "reject": {"b": _BLOCK, "why": _NAME, "value?": _NUMBER},
     "counters": {"c": _INDEX, "counters": Table(_NUMBER)},
+    "amounts": {"c": _INDEX, "amounts": Table(_NUMBER)},
     "memory": {"c": _INDEX, "bytes": _COUNT, "entries": _COUNT},
     "invalid": {"c": _INDEX, "what": _TEXT},
     "refused": {"why": _TEXT},
@@ -326,6 +327,7 @@ _STRATEGY = record({
     **{f"{flag}?": _FLAG for flag in (
         "batch_is_atomic", "clear_is_atomic", "keeps_every_key", "returns_results", "linearizable")},
     "max_threads?": _COUNT, "object_bytes?": _COUNT, "unsupported?": List(_NAME), "key_types?": List(_NAME), "types?": List(_NAME),
+    "scenarios?": List(_NAME),
     "tunables?": List(record({"name": _NAME, "default?": whole(-1 << 63, 1 << 64), "min?": whole(-1 << 63, 1 << 64),
                               "max?": whole(-1 << 63, 1 << 64), "doc?": _TEXT}))})
 _WORKER = record({

@@ -217,6 +217,44 @@ def fairness_rows(analysis: Analysis) -> list[dict[str, str]]:
              "visits": str(f.visits)} for f in fairness.widest(analysis.fairness)]
 
 
+@dataclasses.dataclass
+class Told:
+    """What a question's contestants told beside their rate, in one place: a column for each metric."""
+
+    where: str
+    metrics: list[str]
+    rows: list[tuple[str, list[str]]]  # contestant, one text for each metric
+
+
+def told(analysis: Analysis, question: dict[str, Any]) -> list[Told]:
+    titles = {c["name"]: c.get("title") or c["name"] for c in question["cells"]}
+    places: dict[tuple, list[Any]] = {}
+    for q in analysis.quantities:
+        if q.question == question["name"]:
+            places.setdefault((q.cell, q.axis, q.regime, q.threads), []).append(q)
+    tables = []
+    for (cell, axis, regime, threads), found in places.items():
+        metrics = list(dict.fromkeys(q.metric for q in found))
+        by = {(q.contestant, q.metric): q for q in found}
+        place = titles.get(cell, cell) if cell is not None else f"{question['axis']['name']} {number(axis)}"
+        tables.append(Told(f"{place}, {words.where(regime, threads, analysis.thread_names)}", [words.metric(m) for m in metrics], [
+            (contestant, [_told(by.get((contestant, m))) for m in metrics])
+            for contestant in dict.fromkeys(q.contestant for q in found)]))
+    return tables
+
+
+def _told(q: Any) -> str:
+    if q is None:
+        return "–"
+    e, show = q.estimate, _share if q.is_share else number
+    half = (e.high - e.low) / 2
+    return show(e.effect) + (f" ± {show(half)}" if math.isfinite(half) else "")
+
+
+def _share(value: float) -> str:
+    return f"{number(100 * value) if value else 0} %"
+
+
 def level_rows(analysis: Analysis) -> list[dict[str, str]]:
     """Level crossings: the required gain, where it is, what was claimed."""
     questions = {q["name"]: q for q in analysis.run.questions}

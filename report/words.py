@@ -86,6 +86,14 @@ def capital_word(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def metric(name: str) -> str:
+    """The name of a quantity for a heading: units are at its end."""
+    for tail, unit in (("_per_s", " a second"), ("_us", ", µs"), ("_mib", ", MiB")):
+        if name.endswith(tail):
+            return name.removesuffix(tail).replace("_", " ") + unit
+    return name.replace("_", " ")
+
+
 def question_name(name: str) -> str:
     """A question as a label: "read share"."""
     return name.replace("_", " ")

@@ -34,7 +34,7 @@ MIXES = [
         "profiles": {
             "smoke": {"values": [50, 90, 100], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
             "default": {
-                "values": [50, 65, 80, 95, 100],
+                "values": [50, 75, 95, 100],
                 "threads": ["all"],
                 "baselines": ["mutex_map", "sharded_map:shards=64"],
                 "contestants": LOCK_FREE_READS + LIBRARIES[:1],

@@ -142,6 +142,9 @@ def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str
         return None
     if not traits.get("keeps_every_key", True):
         return "it may evict keys, so its results cannot be held against a complete map's"
+    scenario = workload.get("scenario", {}).get("name")
+    if scenario and scenario not in traits.get("scenarios", ()):
+        return f"it is not compiled for the scenario {scenario.replace('_', ' ')}, or lacks an operation of it"
     key_type, types = workload.get("key_type", "u64"), types_of(workload)
     if is_wide(workload) and types not in traits.get("types", (types,)):
         return _not_compiled(traits, workload)

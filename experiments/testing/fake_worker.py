@@ -29,8 +29,10 @@ NAMED = {
     "sync_map_split": 0.04, "sync_map_acq_rel": 0.02, "sync_map_seq_cst": -0.1, "sync_map_qsbr": -0.2,
     "sync_map_memb": 0.1, "hash_trie_map_qsbr": 0.15, "hash_trie_map_memb": 0.32, "snapshot_map_acq_rel": 0.5,
     "snapshot_map_seq_cst": 0.44, "snapshot_map_hazard": 0.3, "snapshot_map_qsbr": 0.4, "snapshot_map_shared_ptr": -1.0,
-    "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3}
+    "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3}
 STRATEGIES = tuple(NAMED)
+SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values")
+WITHOUT_SCENARIOS = ("null", "line_touch", "unsynchronised_map")
 FAMILIES = {"null": "harness", "line": "harness", "sync": "lock-free reads", "hash": "lock-free reads",
             "cache": "lock-free reads", "sharded": "sharded lock", "snapshot": "copy on write", "boost": "peer",
             "tbb": "peer", "absl": "peer", "libcuckoo": "peer"}  # by the first word of the name
@@ -76,7 +78,7 @@ def describe(arch: str, wide: bool = False) -> dict:
 def _traits(name: str) -> dict:
     tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring"]}
     return {
-        "name": name, "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
+        "name": name, "scenarios": [] if name in WITHOUT_SCENARIOS else list(SCENARIOS), "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
         "read_progress": "blocking", "write_progress": "blocking", "reclamation": "none", "growth": "none",
         "range": "weak", "batch_is_atomic": False, "keeps_every_key": True, "returns_results": name not in ("null", "line_touch"),
         "max_threads": 1 if name == "unsynchronised_map" else 0,
@@ -175,6 +177,9 @@ def course(request: dict) -> tuple[list[dict], float]:
     if "arrivals" in request:
         waits, seconds = arrivals(request, rng)
         lines, took = lines + waits, took + seconds
+    if "scenario" in request["workload"]:
+        lines += [{"t": "amounts", "c": c, "amounts": {"sold_twice": 0.02 * c, "operations_per_s": 1e9 / 40}}
+                  for c in range(len(team))]
     lines.append({"t": "end", "visit": request["visit"], "blocks": accepted, "rejected": max(0, block - warm_up - accepted),
                   "changepoint": False})
     return lines, took

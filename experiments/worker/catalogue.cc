@@ -167,6 +167,7 @@ class Question {
 
   void Add(std::vector<Cell>& cells, const std::string& label, json workload,
            const std::vector<int>& threads, const double* tunable, const json* named = nullptr) const {
+    if (workload.contains("scenario")) return;  // these are for visits alone
     for (const std::string& regime : regimes_) {
       if (!Listed(named, "regimes", regime)) continue;
       workload["regime"] = regime;

@@ -25,7 +25,10 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "experiments/worker/session.h"
 #include "workloads/expectation.h"
@@ -35,6 +38,9 @@ namespace cmap::experiments {
 
 class Course {
  public:
+  // Shares and rates by name, over all slices of a visit.
+  using Amounts = std::vector<std::pair<std::string, double>>;
+
   // Told of each discarded slice: contestant and slice.
   using Discarded = std::function<void(int, const Slice&)>;
 
@@ -55,6 +61,9 @@ class Course {
   // sizes it may have.
   virtual workloads::Bounds Settle(int c) = 0;
 
+  // What a scenario tells of contestant c beside its rate.
+  virtual Amounts amounts(int) const { return {}; }
+
   // What the tape really is, over a typical slice or its whole cycle.
   virtual workloads::Figures figures() const = 0;
   // "block", "visit", or "slice".
@@ -65,6 +74,7 @@ class Course {
 std::unique_ptr<Course> MakeCourse(Session& session);
 std::unique_ptr<Course> MakeStationaryCourse(Session& session);
 std::unique_ptr<Course> MakeEmptyStartCourse(Session& session);
+std::unique_ptr<Course> MakeScenarioCourse(Session& session);
 
 // Entries of a stationary tape's sequences (limits.h). The workload's `ops`, over all
 // threads, when it has them.

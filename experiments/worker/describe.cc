@@ -9,6 +9,7 @@
 #include <string>
 
 #include "experiments/worker/registry.h"
+#include "experiments/worker/scenario.h"
 #include "experiments/worker/threads.h"
 
 // -O2 and -O3 look alike from inside; the build tells.
@@ -133,6 +134,7 @@ Json Strategy(const StrategyInfo& info) {
           {"caveat", t.caveat},
           {"key_types", key_types},
           {"types", types},
+          {"scenarios", ScenariosOf(info.name)},
           {"object_bytes", info.object_bytes},
           {"tunables", tunables}};
 }

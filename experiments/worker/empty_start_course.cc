@@ -161,6 +161,7 @@ std::unique_ptr<Course> MakeEmptyStartCourse(Session& session) {
 }
 
 std::unique_ptr<Course> MakeCourse(Session& session) {
+  if (!session.request().scenario.name.empty()) return MakeScenarioCourse(session);
   return session.request().workload.StartsEmpty()
              ? MakeEmptyStartCourse(session)
              : MakeStationaryCourse(session);

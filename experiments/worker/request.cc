@@ -7,6 +7,7 @@
 
 #include "experiments/worker/errors.h"
 #include "experiments/worker/registry.h"
+#include "experiments/worker/scenario.h"
 #include "workloads/tape.h"
 
 namespace cmap::experiments {
@@ -133,7 +134,16 @@ VisitRequest VisitRequest::FromJson(const json& object) {
                      "\"prefill\": 1.0, \"regime\": \"stationary\"}");
   }
   try {
-    request.workload = workloads::Spec::FromJson(object["workload"]);
+    const json& workload = object["workload"];
+    if (workload.is_object() && workload.contains("scenario")) {
+      // The other fields say to others what operations a map must have.
+      request.scenario = workloads::ScenarioRequest::FromJson(workload["scenario"]);
+      for (const auto& [field, value] : request.scenario.numbers) {
+        if (field == "keys") request.workload.population = static_cast<std::uint64_t>(std::max(1.0, value));
+      }
+    } else {
+      request.workload = workloads::Spec::FromJson(workload);
+    }
   } catch (const workloads::SpecError& error) {
     throw InputError(error.what());
   }
@@ -166,6 +176,9 @@ VisitRequest VisitRequest::FromJson(const json& object) {
   }
   if (object.contains("arrivals")) {
     request.arrivals = ArrivalsSpec::FromJson(object["arrivals"]);
+    if (!request.scenario.name.empty()) {
+      throw InputError("\"arrivals\" are of tapes and the workload is a scenario; leave one of them out");
+    }
     CheckArrivals(request);
   }
   CheckContestants(request);
@@ -186,6 +199,10 @@ VisitRequest VisitRequest::Parse(std::string_view text) {
 
 void CheckContestants(const VisitRequest& request) {
   for (const ContestantSpec& spec : request.contestants) {
+    if (!request.scenario.name.empty()) {
+      CheckScenario(spec, request.scenario, request.threads);
+      continue;
+    }
     const std::string why = Unfit(spec, request.workload, request.threads);
     if (!why.empty()) throw InputError(why);
   }

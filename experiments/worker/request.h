@@ -10,8 +10,9 @@
 // "call": "called" makes every operation a call that compilers cannot look through, as
 // of a map in a library of its own; integer keys only.
 //
-// `contestants` and `workload` (workloads/spec.h) are required. An unknown field is an
-// error: a misspelt one would silently measure something else.
+// `contestants` and `workload` (workloads/spec.h, or a scenario: scenarios/scenario.h) are
+// required. An unknown field is an error: a misspelt one would silently measure something
+// else.
 #ifndef CMAP_EXPERIMENTS_WORKER_REQUEST_H_
 #define CMAP_EXPERIMENTS_WORKER_REQUEST_H_
 
@@ -23,6 +24,7 @@
 
 #include "experiments/worker/arrivals_spec.h"
 #include "experiments/worker/contestant_spec.h"
+#include "workloads/scenarios/scenario.h"
 #include "workloads/spec.h"
 
 namespace cmap::experiments {
@@ -31,7 +33,8 @@ struct VisitRequest {
   std::int64_t visit = 0;
   std::uint64_t seed = 1;
   std::vector<ContestantSpec> contestants;
-  workloads::Spec workload;
+  workloads::Spec workload;    // of a scenario: its number of keys and nothing else
+  workloads::ScenarioRequest scenario;  // without a name: the workload is a tape
   int threads = 1;
   double slice_ms = 10;        // wall time aimed at
   double seconds = 0.6;        // of measured blocks

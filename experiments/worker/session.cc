@@ -41,6 +41,10 @@ Session::Session(const VisitRequest& request)
       team_(request.threads, request.pin, request.oversubscribed),
       results_(static_cast<std::size_t>(request.threads)) {
   for (const ContestantSpec& spec : request_.contestants) {
+    if (!request_.scenario.name.empty()) {
+      contestants_.push_back(MakeScenario(spec, request_.scenario, request_.threads, Seed(6)));
+      continue;
+    }
     contestants_.push_back(
         MakeContestant(spec, TypesOf(request_.workload)));
   }
@@ -138,6 +142,41 @@ Slice Session::PlayWindow(int c, std::span<std::uint64_t> positions, std::uint64
   }
   slice.ops = slice.result.ops;
   if (request_.timed) slice.time.wall = static_cast<double>(slice.ops) / rate;
+  return slice;
+}
+
+Slice Session::PlayRoles(int c, ScenarioContestant& it, std::uint64_t quota) {
+  const Timed timed(timing_.slices);
+  const Window window{
+      request_.timed ? static_cast<std::int64_t>(request_.slice_ms * 1e6) : 0, quota};
+  Slice slice;
+  slice.time = Run([&](std::size_t t, std::int64_t agreed) {
+    std::uint64_t ops = 0;
+    results_[t].part = experiments::PlayWindow(window, agreed, NowNs, [&](std::size_t n) {
+      ops += it.Step(static_cast<std::uint32_t>(t), n);
+      return n;
+    });
+    it.Rest();
+    results_[t].part.ops = ops;
+    if (request_.oversubscribed) results_[t].part.start = agreed;
+  });
+  double rate = 0;  // operations per nanosecond
+  double ns = 0;
+  for (std::size_t t = 0; t < results_.size(); ++t) {
+    const WindowPart& part = results_[t].part;
+    const auto took = static_cast<double>(std::max<std::int64_t>(1, part.end - part.start));
+    ns += took / static_cast<double>(results_.size());
+    if (!it.Counted(static_cast<std::uint32_t>(t))) continue;
+    slice.ops += part.ops;
+    slice.thread_ops.push_back(part.ops);
+    slice.gap = std::max(slice.gap, part.gap);
+    rate += static_cast<double>(part.ops) / took;
+  }
+  if (slice.ops == 0) throw InputError(name(c) + " did nothing that counts in a slice; make slices longer");
+  if (request_.timed) {
+    slice.time.wall = static_cast<double>(slice.ops) / rate;
+    slice.seconds = ns * 1e-9;
+  }
   return slice;
 }
 

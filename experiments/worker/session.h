@@ -17,6 +17,7 @@
 #include "experiments/worker/arena.h"
 #include "experiments/worker/contestant.h"
 #include "experiments/worker/request.h"
+#include "experiments/worker/scenario.h"
 #include "experiments/worker/threads.h"
 #include "experiments/worker/timing.h"
 #include "experiments/worker/window.h"
@@ -43,6 +44,7 @@ struct Slice {
   workloads::SliceResult result;
   std::vector<std::uint64_t> thread_ops;  // by thread
   std::int64_t gap = 0;  // ns: the longest time in which some thread completed nothing
+  double seconds = 0;    // of a scenario's window: how long its threads took, on average
 
   Slice& operator+=(const Slice& other);
 };
@@ -97,6 +99,10 @@ class Session {
 
   // Calls f(t, agreed) on every thread t from an agreed instant on, without a map.
   RunTime RunTogether(const std::function<void(std::size_t, std::int64_t)>& f);
+
+  // A slice of a scenario, which is contestant c. Its operations and its wall time are
+  // those of the threads that count; an untimed one ends after `quota` steps a thread.
+  Slice PlayRoles(int c, ScenarioContestant& it, std::uint64_t quota);
 
   // Fills contestant c's new map, all threads together.
   void Prefill(int c);

@@ -47,8 +47,10 @@ class Visit {
   void Run() {
     const std::int64_t start = NowNs();
     course_->Prepare();
-    Write({{"t", "realised"},
-           {"figures", Json(course_->figures().ToJson())}});
+    if (request_.scenario.name.empty()) {
+      Write({{"t", "realised"},
+             {"figures", Json(course_->figures().ToJson())}});
+    }
     const bool blocks = request_.arrivals.course != ArrivalsSpec::Course::kFill;
     if (request_.timed && blocks) {
       for (int i = 0; i < kLeastWarmUpBlocks ||
@@ -210,6 +212,11 @@ class Visit {
         values[std::string(counter.name)] = counter.value;
       }
       Write({{"t", "counters"}, {"c", c}, {"counters", values}});
+    }
+    if (const Course::Amounts amounts = course_->amounts(c); !amounts.empty()) {
+      Json values = Json::object();
+      for (const auto& [name, value] : amounts) values[name] = Rounded(value);
+      Write({{"t", "amounts"}, {"c", c}, {"amounts", values}});
     }
     const Audit audit = session_.VerifyContent(c, size);
     if (const auto bytes = it.MemoryBytes()) {

@@ -25,6 +25,8 @@
 //                                           thread completed nothing
 //   {"t":"reject","b":3,"why":"run_delay","value":0.04}
 //   {"t":"counters","c":1,"counters":{"promotions":3}}
+//   {"t":"amounts","c":1,"amounts":{"oversold":0.01}}  of a scenario: shares, and rates per
+//                                           second, over all its slices
 //   {"t":"memory","c":1,"bytes":123,"entries":1000}
 //   {"t":"invalid","c":1,"what":"..."}      a wrong answer; the visit ends here
 //   {"t":"end","visit":12,"blocks":14,"rejected":1,"changepoint":false,

@@ -324,6 +324,42 @@ class WorkerTest(unittest.TestCase):
             self.assertEqual((inlined.code, called.code), (0, 0), called.stderr + called.text[-300:])
             self.assertEqual(called.of("slice"), inlined.of("slice"))
 
+    def test_scenarios_are_visits_like_others_and_tell_more(self):
+        told = {"iteration": {"whole_map_operations_per_s", "writes_per_s"}, "stock_reservation": {"failed_exchanges"},
+                "publication": {"publications_per_s", "reads_per_s", "mixed", "longest_read_us"},
+                "expensive_values": {"requests_per_s", "made_in_vain"}}
+        for name, amounts in told.items():
+            with self.subTest(name):
+                done = self.visit({"contestants": ["mutex_map", "sync_map"], "workload": {"scenario": {"name": name}}},
+                                  threads=2, oversubscribed=True)
+                self.assertEqual(done.code, 0, done.stderr + done.text)
+                self.assertFalse(done.of("realised"))
+                self.assertEqual([set(a["amounts"]) for a in done.of("amounts")], [amounts] * 2)
+                measured = [s for s in done.of("slice") if not s.get("w")]
+                self.assertTrue(measured)
+                self.assertTrue(all(s["n"] > 0 and s["ns"] > 0 for s in measured))
+                self.assertEqual(done.of("end")[0]["placement"], "slice")
+        request = {"contestants": ["sync_map", "sharded_map"], "timed": False, "max_blocks": 1, "threads": 2,
+                   "oversubscribed": True, "workload": {"scenario": {"name": "stock_reservation", "way": "load_or_store"}}}
+        done = self.visit(request)
+        self.assertEqual((done.code, done.of("amounts")[0]["amounts"]), (0, {"oversold": 0}))
+        self.assertFalse([s for s in done.of("slice") if "ns" in s])
+
+    def test_bad_scenarios_get_one_sentence(self):
+        def refused(scenario, contestants=("mutex_map",), threads=1):
+            done = self.visit({"contestants": list(contestants), "workload": {"scenario": scenario}}, threads=threads)
+            self.assertEqual((done.code, done.text), (2, ""))
+            self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+            return done.stderr
+
+        self.assertIn("did you mean iteration", refused({"name": "iterations"}))
+        self.assertIn("use one of range, size", refused({"name": "iteration", "way": "rage"}))
+        self.assertIn("takes no 'kees'", refused({"name": "iteration", "kees": 10}))
+        self.assertIn("needs 2 threads", refused({"name": "publication"}))
+        self.assertIn("segment_map is not compiled for the scenario iteration", refused({"name": "iteration"}, ["segment_map"]))
+        self.assertIn("leave @batch", refused({"name": "iteration"}, ["mutex_map@batch"]))
+        self.assertIn("no object with a name", refused(3))
+
     def test_what_the_harness_costs(self):
         out = self.visit({"contestants": ["null"], "workload": STATIONARY}, slice_ms=2)
         self.assertEqual(out.code, 0, out.stderr)
@@ -498,6 +534,9 @@ class WorkerTest(unittest.TestCase):
     def test_the_other_architecture_gives_the_same_answers(self):
         cross = ["tools/run_cross.sh", self.cross_arch, self.cross]
         self.assertEqual(self.describe(cross)["arch"], self.cross_arch)
+        scenario = self.visit({"contestants": ["mutex_map", "hash_trie_map"], "timed": False, "threads": 1,
+                               "workload": {"scenario": {"name": "iteration", "keys": 100}}}, cross)
+        self.assertEqual((scenario.code, len(scenario.of("end"))), (0, 1), scenario.stderr)
         for workload in (STATIONARY, GROWTH):
             request = {"contestants": ["mutex_map", "sync_map", "hash_trie_map"], "workload": workload,
                        "timed": False}

@@ -29,12 +29,9 @@ JAVA_MAP = "java.base/java/util/concurrent/ConcurrentHashMap.java"
 # "not asked in this run" until a run has rows of it. Quantities and metrics that rules expect are in METHODOLOGY.md.
 PLANNED = {
     "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
-    "config_reload": "publishing a whole map under readers: pointer exchange against copying",
-    "expensive_values": "LoadOrStore against LoadOrCompute when values are dear",
     "false_sharing": "two words on one line, 64 and 128 bytes apart: readers, a writer and readers, writers",
     "growth_stall": "filling at a fixed arrival rate: tails and the longest store of every doubling",
     "hashes": "what identity, spread and mixing hashes cost on keys of little entropy",
-    "iteration": "Range and Size, alone and beside writers",
     "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
     "loadorstore_cost": "lock, log and replicas: what each adds to LoadOrStore",
     "million_strings": "strings of 32 bytes, many readers and few writers, by number of keys",
@@ -44,7 +41,6 @@ PLANNED = {
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
     "reclamation_pause": "tails against the events of reclamation",
     "ring_fence": "the ring of the write-batching map with a full fence and without",
-    "stock_reservation": "one winner for every unit of stock",
     "tasks": "a hundred thousand short tasks on a bounded pool: memory and what is left over",
     "trace_sampling": "key reuse estimated from one operation in a hundred",
     "value_sizes": "values boxed, inline and pooled, 8 bytes to 4 KiB",

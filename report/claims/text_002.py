@@ -71,7 +71,8 @@ ROWS = (
           fails("LoadOrStore admits exactly one winner; a split check-then-store is a mistake that the kit catches.",
                 kit("reservation"), caught("SplitLoadOrStore")),
           others=[reading("Load then Store never sells twice",
-                          Amount("stock_reservation", "load_then_store", SYNC, 0, 0, metric="oversold"))]),
+                          Amount("stock_reservation", "load_then_store", SYNC, 0, 0, metric="oversold",
+                                 threads=2))]),
     claim("002-C13", "2.3", "Ranging over a slice fixes its length beforehand, and taking an element's address "
                             "escapes.", "",
           OutOfScope("It is about slices.")),

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions that are no tapes (workloads/scenarios): what a thread does depends on what it found, or threads have roles.
+
+Only the strategies of experiments/worker/scenarios.bzl are compiled for them.
+"""
+
+load("//experiments:catalogue/common.bzl", "NEEDS_AN_HOUR")
+load("//experiments:catalogue/workloads.bzl", "present")
+
+# `needs` are operations that a map must have, in shares without meaning; `numbers` the scenario's own.
+def _scenario(name, way, needs, **numbers):
+    return {
+        "scenario": dict(numbers, name = name, way = way),
+        "keys": {"stream": "uniform"},
+        "mix": {op: 100.0 / len(needs) for op in needs},
+        "regime": "stationary",
+        "key_type": "u64",
+        "value_type": "u64",
+    }
+
+_AT_LEAST_TWO = ["2", "half", "all"]
+_FIELD = ["sync_map", "hash_trie_map", "sharded_map", "cache_line_map", "boost_concurrent_flat_map", "tbb_concurrent_hash_map", "absl_sharded_map"]
+
+def _iteration(name, title, way, **numbers):
+    return {
+        "name": name,
+        "title": title,
+        "workload": _scenario("iteration", way, ["load", "store", "delete", "range", "size", "clear"], **numbers),
+    }
+
+def _making(way, us):
+    return {
+        "name": "%s_%d_us" % (way, us),
+        "title": "%s, a value takes %d µs" % ({
+            "load_or_store": "Make, then LoadOrStore",
+            "load_then_store": "Load, then make and LoadOrStore",
+            "load_or_compute": "LoadOrCompute",
+        }[way], us),
+        "workload": _scenario("expensive_values", way, ["load", "load_or_store", "load_or_compute"], make_us = us),
+    }
+
+_PUBLISHING = ["published_map_copy", "published_map", "snapshot_map", "rw_mutex_map", "sync_map"]
+
+SCENARIOS = [
+    {
+        "name": "iteration",
+        "title": "What do Range and Size take, and what do they cost the writers?",
+        "prose": "Thread 0 calls Range, or Size, in a loop over 10 000 keys, of which half are there throughout and half " +
+                 "come and go; all other threads store and delete, or rest. Either side is counted in cells of its own, " +
+                 "and the tables give both rates. For comparison thread 0 writes too. Every Range is checked: no key " +
+                 "twice, none missing that is there throughout, none with another one's value.",
+        "kind": "cells",
+        "cells": [
+            _iteration("range_alone", "Range, nobody writes", "range", writers = 0),
+            _iteration("range_beside_writers", "Range beside writers", "range"),
+            _iteration("writers_beside_range", "Writers beside Range", "range", count = 1),
+            _iteration("size_beside_writers", "Size beside writers", "size"),
+            _iteration("writers_beside_size", "Writers beside Size", "size", count = 1),
+            _iteration("writers_alone", "Writers beside one more writer", "none", count = 1),
+            _iteration("clear_alone", "Clear and one Store, nobody else writes", "clear", writers = 0),
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map"],
+        "contestants": _FIELD,
+        "excludes": [],
+        "levels": [],
+        "claims": [],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["range_beside_writers"], "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "iteration",
+            "hour": {
+                "cells": ["range_alone", "range_beside_writers", "writers_beside_range", "writers_alone"],
+                "threads": ["all"],
+                "contestants": ["sync_map", "hash_trie_map", "boost_concurrent_flat_map"],
+                "aa_visits": 2,
+            },
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "stock_reservation",
+        "title": "How is stock reserved so that nothing is sold twice?",
+        "prose": "Threads reserve units of stock. By CompareAndSwap on what is left of an article; by LoadOrStore of the " +
+                 "buyer under the unit, where the first wins; and as an article has it, by Load and then Store, between " +
+                 "which anybody may do the same. The first two are checked in every slice: no unit has two buyers. Of the " +
+                 "third the share of sales of what was sold already is counted.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "compare_and_swap",
+                "title": "CompareAndSwap, 16 articles",
+                "workload": _scenario("stock_reservation", "compare_and_swap", ["load", "store", "compare_and_swap", "load_or_store"], keys = 16),
+            },
+            {
+                "name": "compare_and_swap_hot",
+                "title": "CompareAndSwap, one article",
+                "workload": _scenario("stock_reservation", "compare_and_swap", ["load", "store", "compare_and_swap", "load_or_store"], keys = 1),
+            },
+        ] + [
+            {
+                "name": way,
+                "title": title,
+                "workload": _scenario("stock_reservation", way, ["load", "store", "compare_and_swap", "load_or_store"]),
+            }
+            for way, title in [("load_or_store", "LoadOrStore of each unit"), ("load_then_store", "Load, then Store of each unit")]
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map"],
+        "contestants": _FIELD,
+        "excludes": [],
+        "levels": [],
+        "claims": ["002-C12"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["load_then_store"], "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "stock_reservation",
+            "hour": {
+                "cells": ["compare_and_swap", "load_or_store", "load_then_store"],
+                "threads": ["all"],
+                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+                "aa_visits": 2,
+            },
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "config_reload",
+        "title": "Does exchanging a pointer publish faster than copying?",
+        "prose": "First single writes to a small map, each of which copies all of it (generation_pointer_map) or takes a " +
+                 "mutex. Then one thread that publishes the whole content, again and again, under readers: " +
+                 "published_map exchanges a pointer, published_map_copy copies under a lock, snapshot_map takes the " +
+                 "content as one batch, the others as one batch or one store after another. Building the new content " +
+                 "is part of it for all. The tables give both rates, the longest read, and how " +
+                 "many pairs of reads saw the new content and then the old one, which must be none where publishing is atomic.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "writes_%s_entries" % name,
+                "title": "Single writes, %s entries" % name.upper(),
+                "only": ["mutex_map", "generation_pointer_map"],
+                "workload": present(entries, 0),
+            }
+            for name, entries in [("10", 10), ("1k", 1000)]
+        ] + [
+            {
+                "name": "publish_%s_entries" % name,
+                "title": "Publications of %s entries" % name.upper(),
+                "only": _PUBLISHING,
+                "workload": _scenario("publication", "publish", ["load", "store"], keys = entries),
+            }
+            for name, entries in [("1k", 1000), ("100k", 100000), ("1m", 1000000)]
+        ] + [
+            {
+                "name": "reads_beside_publishing_%s_entries" % name,
+                "title": "Reads while %s entries are published" % name.upper(),
+                "only": _PUBLISHING,
+                "workload": _scenario("publication", "publish", ["load", "store"], keys = entries, count = 1),
+            }
+            for name, entries in [("1k", 1000), ("100k", 100000)]
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map", "published_map_copy"],
+        "contestants": ["generation_pointer_map", "published_map", "snapshot_map", "rw_mutex_map", "sync_map"],
+        "excludes": [],
+        "levels": [],
+        "claims": ["004-C01", "004-C21"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["publish_1k_entries"], "threads": ["all"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "config_reload",
+            "hour": {
+                "cells": ["writes_10_entries", "writes_1k_entries", "publish_1k_entries", "publish_100k_entries", "reads_beside_publishing_1k_entries"],
+                "threads": ["all"],
+                "aa_visits": 2,
+            },
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "expensive_values",
+        "title": "What does LoadOrStore cost when making the value is dear?",
+        "prose": "All threads ask for the same keys in the same order, four times in a row, so that several want a new key " +
+                 "at the same moment. Making its value takes 1, 100 or 1000 µs of computing. LoadOrStore takes a value that " +
+                 "was made already; Load first spares it where the key is there; LoadOrCompute makes it once, while the map " +
+                 "may hold a lock. The tables give requests a second and the share of values that were made in vain.",
+        "kind": "cells",
+        "cells": [
+            _making(way, us)
+            for us in [1, 100, 1000]
+            for way in ["load_or_store", "load_then_store", "load_or_compute"]
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map"],
+        "contestants": _FIELD,
+        "excludes": [],
+        "levels": [],
+        "claims": [],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["load_or_compute_1_us"], "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "expensive_values",
+            "hour": {
+                "cells": ["load_or_store_100_us", "load_then_store_100_us", "load_or_compute_100_us"],
+                "threads": ["all"],
+                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+                "aa_visits": 2,
+            },
+            "full": {"aa_visits": 12},
+        },
+    },
+]

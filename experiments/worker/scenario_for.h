@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The contestant of a strategy in a scenario, keys and values 64-bit words. Included by the
+// generated registration files only.
+#ifndef CMAP_EXPERIMENTS_WORKER_SCENARIO_FOR_H_
+#define CMAP_EXPERIMENTS_WORKER_SCENARIO_FOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "experiments/worker/contestant_for.h"
+#include "experiments/worker/errors.h"
+#include "experiments/worker/scenario.h"
+#include "maps/concurrent_map.h"
+
+namespace cmap::experiments {
+
+template <ConcurrentMap Map, class Scenario>
+class ScenarioFor final : public ScenarioContestant {
+ public:
+  ScenarioFor(const ContestantSpec& spec, const workloads::ScenarioRequest& request, std::uint32_t threads,
+              std::uint64_t seed)
+      : name_(spec.text), options_(OptionsOf<Map>(spec)), scenario_(request, threads, seed) {}
+  ~ScenarioFor() override { Destroy(); }
+
+  const Traits& traits() const override { return Map::kTraits; }
+  std::size_t object_bytes() const override { return sizeof(Map); }
+  std::size_t object_alignment() const override { return alignof(Map); }
+
+  void Create(void* place) override {
+    Destroy();
+    try {
+      map_ = new (place) Map(options_);
+    } catch (const std::invalid_argument& error) {
+      throw InputError("contestant \"" + name_ + "\": " + error.what());
+    }
+  }
+  void* Destroy() override {
+    if (map_ == nullptr) return nullptr;
+    void* place = map_;
+    std::exchange(map_, nullptr)->~Map();
+    // As in contestant_for.h: what is retired is freed here and in nobody's slice.
+    if constexpr (requires { Map::Quiesce(); }) Map::Quiesce();
+    return place;
+  }
+  void Rest() override {
+    if constexpr (requires { Map::Idle(); }) Map::Idle();
+  }
+
+  std::uint64_t Size() override {
+    std::uint64_t size = 0;
+    if constexpr (Supports<Map>(Op::kSize)) size = map_->Size();
+    Rest();
+    return size;
+  }
+  std::optional<std::size_t> MemoryBytes() override {
+    if constexpr (Supports<Map>(Op::kMemoryBytes)) return map_->MemoryBytes();
+    return std::nullopt;
+  }
+  std::vector<Counter> Counters() override {
+    if constexpr (CountingMap<Map>) return map_->Counters();
+    return {};
+  }
+  // The scenario has checked the content: here it is counted alone.
+  Audit Inspect() override {
+    Audit audit;
+    audit.found = Size();
+    return audit;
+  }
+
+  // Of a tape, which there is not.
+  void Use(const Material&) override {}
+  std::optional<Op> Unsupported() const override { return std::nullopt; }
+  void Prefill(std::size_t, std::size_t) override {}
+  void Prefilled() override {}
+  void Reserve(std::size_t) override {}
+  bool batched() const override { return false; }
+  std::size_t Uncut(std::size_t, std::size_t, std::size_t n) const override { return n; }
+  workloads::SliceResult Play(std::size_t, std::size_t, std::size_t) override {
+    throw std::logic_error("a scenario plays no tape");
+  }
+
+  void Fill() override {
+    scenario_.Fill(*map_);
+    Rest();
+  }
+  std::uint64_t Step(std::uint32_t t, std::size_t n) override { return scenario_.Step(*map_, t, n); }
+  bool Counted(std::uint32_t t) const override { return scenario_.Counted(t); }
+  std::string Check() override {
+    std::string wrong = scenario_.Check(*map_);
+    Rest();
+    return wrong;
+  }
+  void Tell(double seconds, std::vector<workloads::Amount>& out) const override { scenario_.Tell(seconds, out); }
+
+ private:
+  std::string name_;
+  typename Map::Options options_;
+  Scenario scenario_;
+  Map* map_ = nullptr;
+};
+
+// Registers `Strategy` for a scenario, if its map takes such keys and has the operations.
+template <class Strategy, template <class> class Scenario>
+bool RegisterFor() {
+  if constexpr (requires { typename Strategy::template Map<std::uint64_t, std::uint64_t>; }) {
+    using Map = typename Strategy::template Map<std::uint64_t, std::uint64_t>;
+    if constexpr (Scenario<Map>::kFits) {
+      return RegisterScenario(
+          Strategy::kName, Scenario<Map>::kTraits,
+          [](const ContestantSpec& spec, const workloads::ScenarioRequest& request, std::uint32_t threads,
+             std::uint64_t seed) -> std::unique_ptr<ScenarioContestant> {
+            return std::make_unique<ScenarioFor<Map, Scenario<Map>>>(spec, request, threads, seed);
+          });
+    }
+  }
+  return false;
+}
+
+}  // namespace cmap::experiments
+
+#endif  // CMAP_EXPERIMENTS_WORKER_SCENARIO_FOR_H_

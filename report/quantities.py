@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scenarios tell beside their rate: shares and rates of one contestant, over visits.
+
+The mean over visits with its t interval; nothing is trimmed, as what happens in few visits is what matters of a share
+of mistakes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from report.stats import cells as cell_stats
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantity:
+    """One number of one contestant in one place."""
+
+    question: str
+    cell: str | None
+    axis: float | None
+    regime: str
+    threads: int
+    contestant: str
+    metric: str
+    oversubscribed: bool
+    estimate: cell_stats.Estimate
+
+    @property
+    def is_share(self) -> bool:
+        """Shares lie between 0 and 1; rates and times have their unit at the end of their name."""
+        return not self.metric.endswith(("_per_s", "_us", "_mib"))
+
+
+def summarise(visits: Iterable[Any]) -> list[Quantity]:
+    """One row for every question, place, contestant and metric, in the order of the visits."""
+    seen: dict[tuple, list[float]] = {}
+    for visit in visits:
+        for c, amounts in visit.amounts.items():
+            for metric, value in amounts.items():
+                key = (visit.question, visit.name, visit.axis, visit.regime, visit.threads, visit.contestants[c],
+                       metric, visit.oversubscribed)
+                seen.setdefault(key, []).append(value)
+    return [Quantity(*key, cell_stats.estimate(values, trim=0)) for key, values in seen.items()]
+
+
+def rows(quantities: Iterable[Quantity], rounded: Any) -> list[dict[str, Any]]:
+    """The list `quantities` of verdicts.json; bounds that one visit leaves open are null."""
+    return [{"experiment": q.question, "cell": q.cell, "axis": q.axis, "contestant": q.contestant,
+             "regime": q.regime, "threads": q.threads, "metric": q.metric, "value": rounded(q.estimate.effect),
+             "low": rounded(_within(q, q.estimate.low)), "high": rounded(_within(q, q.estimate.high)),
+             "visits": q.estimate.visits, "oversubscribed": q.oversubscribed} for q in quantities]
+
+
+def _within(q: Quantity, bound: float) -> float:
+    """No interval goes below 0, that of a share not above 1."""
+    if not math.isfinite(bound):
+        return bound
+    return min(max(bound, 0.0), 1.0 if q.is_share else math.inf)

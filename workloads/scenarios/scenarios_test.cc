@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Scenarios find what is wrong with a map, and nothing with a sound one.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "maps/mutex_map.h"
+#include "maps/published_map.h"
+#include "maps/sync_map.h"
+#include "workloads/scenarios/expensive_values.h"
+#include "workloads/scenarios/iteration.h"
+#include "workloads/scenarios/publication.h"
+#include "workloads/scenarios/stock_reservation.h"
+#include "workloads/spec.h"
+
+namespace cmap::workloads {
+namespace {
+
+using Mutex = MutexMap<std::uint64_t, std::uint64_t>;
+using Sync = SyncMap<std::uint64_t, std::uint64_t>;
+using Published = PublishedMap<std::uint64_t, std::uint64_t>;
+
+ScenarioRequest Request(const std::string& text, const ScenarioTraits& traits) {
+  return ScenarioRequest::FromJson(nlohmann::json::parse(text)).Complete(traits);
+}
+
+std::map<std::string, Amount> Told(const auto& scenario, double seconds = 1) {
+  std::vector<Amount> told;
+  scenario.Tell(seconds, told);
+  std::map<std::string, Amount> out;
+  for (const Amount& amount : told) out.emplace(std::string(amount.name), amount);
+  return out;
+}
+
+// What a slice of so many steps a thread says is wrong.
+template <class Scenario, class Map>
+std::string Play(Scenario& scenario, Map& map, std::uint32_t threads, std::size_t steps) {
+  scenario.Fill(map);
+  std::vector<std::thread> team;
+  for (std::uint32_t t = 0; t < threads; ++t) {
+    team.emplace_back([&scenario, &map, t, steps] {
+      for (std::size_t done = 0; done < steps; done += 16) scenario.Step(map, t, 16);
+      if constexpr (requires { Map::Idle(); }) Map::Idle();
+    });
+  }
+  for (std::thread& thread : team) thread.join();
+  return scenario.Check(map);
+}
+
+template <template <class> class Scenario, class Map>
+std::string Played(const std::string& text, std::uint32_t threads, std::size_t steps) {
+  Map map;
+  Scenario<Map> scenario(Request(text, Scenario<Map>::kTraits), threads, 7);
+  return Play(scenario, map, threads, steps);
+}
+
+// A sound map to make mistakes in: the strategies are final.
+struct Simple {
+  static constexpr Traits kTraits{};
+  std::optional<std::uint64_t> Load(std::uint64_t key) {
+    const std::lock_guard lock(mu);
+    const auto at = held.find(key);
+    return at == held.end() ? std::nullopt : std::optional(at->second);
+  }
+  void Store(std::uint64_t key, std::uint64_t value) {
+    const std::lock_guard lock(mu);
+    held[key] = value;
+  }
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    const std::lock_guard lock(mu);
+    const auto [at, stored] = held.emplace(key, value);
+    return {at->second, !stored};
+  }
+  template <class F>
+  Loaded<std::uint64_t> LoadOrCompute(std::uint64_t key, F&& make) {
+    const std::lock_guard lock(mu);
+    const auto at = held.find(key);
+    if (at != held.end()) return {at->second, true};
+    return {held[key] = make(), false};
+  }
+  bool CompareAndSwap(std::uint64_t key, std::uint64_t before, std::uint64_t value) {
+    const std::lock_guard lock(mu);
+    const auto at = held.find(key);
+    if (at == held.end() || at->second != before) return false;
+    at->second = value;
+    return true;
+  }
+  bool Delete(std::uint64_t key) {
+    const std::lock_guard lock(mu);
+    return held.erase(key) > 0;
+  }
+  template <class F>
+  void Range(F&& f) {
+    const std::lock_guard lock(mu);
+    for (const auto& [key, value] : held) {
+      if (!f(key, value)) return;
+    }
+  }
+  std::size_t Size() {
+    const std::lock_guard lock(mu);
+    return held.size();
+  }
+  void Clear() {
+    const std::lock_guard lock(mu);
+    held.clear();
+  }
+  void StoreBatch(std::span<const std::pair<std::uint64_t, std::uint64_t>> batch) {
+    for (const auto& [key, value] : batch) Store(key, value);
+  }
+
+  std::mutex mu;
+  std::map<std::uint64_t, std::uint64_t> held;
+};
+
+template <class Map>
+class Sound : public ::testing::Test {};
+using SoundMaps = ::testing::Types<Simple, Mutex, Sync, Published>;
+TYPED_TEST_SUITE(Sound, SoundMaps);
+
+TYPED_TEST(Sound, NothingIsWrong) {
+  for (const std::uint32_t threads : {1u, 3u}) {
+    for (const std::string way : {"range", "size", "none"}) {
+      const std::string text = R"({"name": "iteration", "keys": 100, "way": ")" + way + "\"}";
+      EXPECT_EQ((Played<Iteration, TypeParam>(text, threads, 2000)), "") << text;
+    }
+    EXPECT_EQ((Played<Iteration, TypeParam>(R"({"name": "iteration", "way": "clear"})", threads, 500)), "");
+    for (const std::string way : {"compare_and_swap", "load_or_store", "load_then_store"}) {
+      const std::string text = R"({"name": "stock_reservation", "keys": 2, "units": 10, "way": ")" + way + "\"}";
+      EXPECT_EQ((Played<StockReservation, TypeParam>(text, threads, 2000)), "") << text;
+    }
+    for (const std::string way : {"load_or_store", "load_then_store", "load_or_compute"}) {
+      const std::string text = R"({"name": "expensive_values", "make_us": 0.2, "way": ")" + way + "\"}";
+      EXPECT_EQ((Played<ExpensiveValues, TypeParam>(text, threads, 1000)), "") << text;
+    }
+  }
+  EXPECT_EQ((Played<Publication, TypeParam>(R"({"name": "publication", "keys": 50})", 3, 500)), "");
+}
+
+// One mistake each.
+struct RangesTwice : Simple {
+  template <class F>
+  void Range(F&& f) {
+    Simple::Range(f);
+    Simple::Range(f);
+  }
+};
+struct ForgetsAKey : Simple {
+  template <class F>
+  void Range(F&& f) {
+    Simple::Range([&](const std::uint64_t& key, const std::uint64_t& value) { return key == 4 || f(key, value); });
+  }
+};
+struct CountsOneTooFew : Simple {
+  std::size_t Size() { return Simple::Size() / 2 - 1; }
+};
+struct ClearsNothing : Simple {
+  void Clear() {}
+};
+struct SwapsWithoutLooking : Simple {
+  bool CompareAndSwap(std::uint64_t key, std::uint64_t, std::uint64_t value) {
+    Simple::Store(key, value);
+    return true;
+  }
+};
+// Nobody sees what another one has stored before the slice is over.
+struct LooksAway : Simple {
+  std::optional<std::uint64_t> Load(std::uint64_t key) { return closed ? Simple::Load(key) : std::nullopt; }
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    Simple::Store(key, value);
+    return {value, false};
+  }
+  bool closed = false;
+};
+struct ComputesTwice : Simple {
+  template <class F>
+  Loaded<std::uint64_t> LoadOrCompute(std::uint64_t key, F&& make) {
+    make();
+    return Simple::LoadOrCompute(key, make);
+  }
+};
+
+TEST(Broken, IterationTells) {
+  EXPECT_NE((Played<Iteration, RangesTwice>(R"({"name": "iteration"})", 1, 16)).find("twice"), std::string::npos);
+  EXPECT_NE((Played<Iteration, ForgetsAKey>(R"({"name": "iteration"})", 1, 16)).find("4999 of 5000"), std::string::npos);
+  EXPECT_NE((Played<Iteration, CountsOneTooFew>(R"({"name": "iteration", "way": "size"})", 1, 16)).find("size is 4999"),
+            std::string::npos);
+  EXPECT_NE((Played<Iteration, ClearsNothing>(R"({"name": "iteration", "way": "clear"})", 1, 16)).find("size is"),
+            std::string::npos);
+}
+
+TEST(Broken, StockReservationTells) {
+  // Two buyers one after the other: the second overwrites what it has not looked at.
+  SwapsWithoutLooking map;
+  StockReservation<SwapsWithoutLooking> scenario(
+      Request(R"({"name": "stock_reservation", "keys": 1})", StockReservation<SwapsWithoutLooking>::kTraits), 2, 1);
+  scenario.Fill(map);
+  scenario.Step(map, 0, 3);
+  map.Store(0, 99);  // as if by a thread that had loaded 100 before
+  EXPECT_NE(scenario.Check(map).find("3 of 100 units were sold and 99 are left"), std::string::npos);
+  EXPECT_NE((Played<StockReservation, LooksAway>(R"({"name": "stock_reservation", "way": "load_or_store"})", 2, 16))
+                .find("sold twice"),
+            std::string::npos);
+}
+
+TEST(Broken, LoadThenStoreOversellsAndSaysHowOften) {
+  LooksAway map;
+  using Scenario = StockReservation<LooksAway>;
+  Scenario scenario(Request(R"({"name": "stock_reservation", "way": "load_then_store"})", Scenario::kTraits), 2, 1);
+  scenario.Fill(map);
+  scenario.Step(map, 0, 100);
+  scenario.Step(map, 1, 50);
+  EXPECT_EQ(scenario.Check(map), "");
+  const Amount oversold = Told(scenario).at("oversold");
+  EXPECT_EQ(oversold.amount, 50);
+  EXPECT_EQ(oversold.of, 150);
+}
+
+TEST(Broken, ExpensiveValuesTell) {
+  EXPECT_NE((Played<ExpensiveValues, ComputesTwice>(
+                 R"({"name": "expensive_values", "make_us": 0, "way": "load_or_compute"})", 1, 16))
+                .find("20 values were made for 4 keys"),
+            std::string::npos);
+}
+
+TEST(Amounts, ExpensiveValuesCountWhatWasMadeInVain) {
+  Mutex map;
+  ExpensiveValues<Mutex> scenario(
+      Request(R"({"name": "expensive_values", "make_us": 0, "repeats": 4})", ExpensiveValues<Mutex>::kTraits), 2, 1);
+  scenario.Fill(map);
+  scenario.Step(map, 0, 8);  // two keys, eight values made
+  scenario.Step(map, 1, 4);
+  EXPECT_EQ(scenario.Check(map), "");
+  const Amount vain = Told(scenario).at("made_in_vain");
+  EXPECT_EQ(vain.amount, 10);
+  EXPECT_EQ(vain.of, 12);
+}
+
+TEST(Amounts, IterationCountsWhoItIsAsked) {
+  Mutex map;
+  Iteration<Mutex> readers(Request(R"({"name": "iteration"})", Iteration<Mutex>::kTraits), 2, 1);
+  Iteration<Mutex> writers(Request(R"({"name": "iteration", "count": 1})", Iteration<Mutex>::kTraits), 2, 1);
+  EXPECT_TRUE(readers.Counted(0) && !readers.Counted(1));
+  EXPECT_TRUE(!writers.Counted(0) && writers.Counted(1));
+  readers.Fill(map);
+  readers.Step(map, 0, 3);
+  readers.Step(map, 1, 5);
+  EXPECT_EQ(Told(readers, 2).at("whole_map_operations_per_s").amount, 3);
+  EXPECT_EQ(Told(readers, 2).at("writes_per_s").amount, 5);
+  EXPECT_EQ(Told(readers, 2).at("writes_per_s").of, 2);
+}
+
+TEST(Requests, SayWhatIsWrong) {
+  const ScenarioTraits& traits = Iteration<Mutex>::kTraits;
+  const auto says = [&](const std::string& text) -> std::string {
+    try {
+      Request(text, traits);
+    } catch (const SpecError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(says(R"({"name": "iteration"})"), "");
+  EXPECT_NE(says("3").find("no object with a name"), std::string::npos);
+  EXPECT_NE(says(R"({"name": "iteration", "way": "rang"})").find("use one of range, size, clear, none"),
+            std::string::npos);
+  EXPECT_NE(says(R"({"name": "iteration", "way": 3})").find("not a name"), std::string::npos);
+  EXPECT_NE(says(R"({"name": "iteration", "kees": 3})").find("takes no 'kees'"), std::string::npos);
+  EXPECT_NE(says(R"({"name": "iteration", "keys": 1})").find("from 2.0 to 10000000.0"), std::string::npos);
+  EXPECT_NE(says(R"({"name": "iteration", "keys": "many"})").find("not a number"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cmap::workloads
