@@ -154,13 +154,19 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     """Who did not take part in a question, and why."""
     meta = analysis.run.meta
     name = question["name"]
-    notes = [s.get("why", "no reason recorded")
-             if s.get("contestant") == "all" else
-             f"{s.get('contestant', s.get('strategy', '?'))} did not take "
-             f"part{' ' + s['where'] if 'where' in s else ''}: {s.get('why', 'no reason recorded')}"
-             for s in meta["skipped"] if s.get("question") == name]
+    absent: dict[tuple[str, str], list[str]] = {}  # by reason: one that holds for many is said once
+    for s in meta["skipped"]:
+        if s.get("question") == name:
+            reason = (s.get("where", ""), s.get("why", "no reason recorded"))
+            who = s.get("contestant", s.get("strategy", "?"))
+            if who not in absent.setdefault(reason, []):
+                absent[reason].append(who)
+    notes = [why if "all" in who else
+             f"{words.join(who)} did not take part{' ' + where if where else ''}: {why}"
+             for (where, why), who in absent.items()]
     named = {s.get("contestant") for s in meta["skipped"]
              if s.get("question") == name}
+    left_out: dict[str, list[str]] = {}
     for e in question["excludes"]:
         variants = [c for c in question["contestants"]
                     if re.split("[:@]", c)[0] == e.get("strategy")]
@@ -168,7 +174,9 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
             notes.append(f"{e.get('strategy')} takes part only as "
                          f"{words.join(variants)}: {e.get('why')}")
         elif e.get("strategy") not in named:
-            notes.append(f"{e.get('strategy')} was left out: {e.get('why')}")
+            left_out.setdefault(e["why"], []).append(e["strategy"])
+    notes += [f"{words.join(who)} {'were' if len(who) > 1 else 'was'} left out: {why}"
+              for why, who in left_out.items()]
     notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
               for w in meta["withheld"]]
     return [words.capital(n) for n in notes]
