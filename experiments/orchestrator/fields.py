@@ -57,7 +57,7 @@ def number(what: str, text: str, low: float, high: float, whole: bool = False) -
     """A number such as 0.99, 1e6, 10k or 1M. Raises UserError."""
     kind = "a whole number" if whole else "a number"
     wrong = UserError(f"{what} is {text!r}; give {kind} from {low:g} to {high:.10g}.")
-    found = re.fullmatch(r"(\d+\.?\d*(?:e\d+)?|\.\d+)([kKmM]?)", text, re.ASCII)
+    found = re.fullmatch(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([kKmM]?)", text, re.ASCII)
     if not found:
         raise wrong
     value = float(found[1]) * _UNITS[found[2].lower()]
@@ -275,10 +275,10 @@ def write(workload: dict[str, Any]) -> str:
     """The short form of a workload: parse() of it gives the same workload, completed."""
     keys = workload["keys"]
     stream = keys["stream"]
-    parts = [stream, *(f"{keys[p[0]]:.12g}" for p in STREAMS[stream])]
+    parts = [stream, *(str(keys[p[0]]) for p in STREAMS[stream])]
     if stream == "krr":
         parts += [str(keys[p]) for p in ("choice", "theta", "sharing") if p in keys]
-    fields = {"keys": ":".join(parts), "mix": ",".join(f"{op}:{share:.12g}" for op, share in workload["mix"].items())}
+    fields = {"keys": ":".join(parts), "mix": ",".join(f"{op}:{share}" for op, share in workload["mix"].items())}
     fields.update({f: f"{workload[f]}" for f in ("population", "prefill", "regime", "ops") if f in workload})
     if workload.get("key_type", "u64") == "string":
         fields["key"] = f"string:{workload.get('key_bytes', STRING_BYTES)}"
