@@ -156,11 +156,16 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     """Who did not take part in a question, and why."""
     meta = analysis.run.meta
     name = question["name"]
-    notes = [s.get("why", "no reason recorded")
-             if s.get("contestant") == "all" else
-             f"{s.get('contestant', s.get('strategy', '?'))} did not take "
-             f"part{' ' + s['where'] if 'where' in s else ''}: {s.get('why', 'no reason recorded')}"
-             for s in meta["skipped"] if s.get("question") == name]
+    absent: dict[tuple[str, str], list[str]] = {}  # by reason: one that holds for many is said once
+    for s in meta["skipped"]:
+        if s.get("question") == name:
+            reason = (s.get("where", ""), s.get("why", "no reason recorded"))
+            who = s.get("contestant", s.get("strategy", "?"))
+            if who not in absent.setdefault(reason, []):
+                absent[reason].append(who)
+    notes = [why if "all" in who else
+             f"{words.join(who)} did not take part{' ' + where if where else ''}: {why}"
+             for (where, why), who in absent.items()]
     named = {s.get("contestant") for s in meta["skipped"]
              if s.get("question") == name}
     alike: dict[str, list[str]] = {}  # left out for one reason
