@@ -4,6 +4,7 @@
 import contextlib
 import io
 import json
+import operator
 import pathlib
 import tempfile
 import unittest
@@ -85,7 +86,8 @@ class SameAsTheCatalogue(unittest.TestCase):
                 back += asked["cells"]
             # And back: what was asked can stand in the catalogue.
             mine = [{k: v for k, v in c.items() if k not in ("only", "regimes")} for c in q["cells"]]
-            self.assertEqual(sorted(back, key=str), sorted(mine, key=str))
+            by_name = operator.itemgetter("name")
+            self.assertEqual(sorted(back, key=by_name), sorted(mine, key=by_name))
 
     def test_one_cell_a_list_and_a_bare_workload(self):
         cell = next(q for q in support.real_catalogue().questions if q["name"] == "standard_cells")["cells"][0]
