@@ -170,7 +170,7 @@ SCENARIOS = [
         "claims": ["004-C01", "004-C21"],
         "aa_visits": 4,
         "profiles": {
-            "smoke": {"cells": ["publish_1k_entries"], "threads": ["all"], "aa_visits": 0},
+            "smoke": {"cells": ["publish_1k_entries"], "threads": ["all"], "contestants": ["published_map", "snapshot_map", "sync_map"], "aa_visits": 0},
             "default": NEEDS_AN_HOUR % "config_reload",
             "hour": {
                 "cells": ["writes_10_entries", "writes_1k_entries", "publish_1k_entries", "publish_100k_entries", "reads_beside_publishing_1k_entries"],

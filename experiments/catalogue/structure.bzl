@@ -222,7 +222,7 @@ STRUCTURE = [
         "claims": ["003-C31", "004-C28"],
         "aa_visits": 4,
         "profiles": {
-            "smoke": {"values": [1, 64], "threads": ["all"], "aa_visits": 0},
+            "smoke": {"values": [64], "threads": ["all"], "aa_visits": 0},
             "default": NEEDS_AN_HOUR % "batcher",
             "hour": {"values": [1, 16, 64, 1024], "threads": ONE_AND_ALL, "aa_visits": 2},
             "full": {"aa_visits": 12},

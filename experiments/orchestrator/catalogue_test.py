@@ -363,6 +363,9 @@ class Validation(unittest.TestCase):
             # Of a reference there is nothing to check.
             expected = {contestants.strategy_of(c) for c in q["contestants"]} - {"unsynchronised_map", "line_touch"}
             self.assertLessEqual(expected, checked, q["name"])
+            for head, _ in made:
+                if head["question"] == q["name"] and q["kind"] == "cells":
+                    self.assertIn(head["cell"]["name"], catalogue.cells_in(q, head["cell"]["regime"]))
         self.assertFalse(any(r["timed"] for _, r in made))
         self.assertTrue(all(len(r["contestants"]) <= 4 for _, r in made))
 

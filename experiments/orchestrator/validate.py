@@ -35,11 +35,14 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
             continue
         specs = [*q["baselines"], *asked[q["name"]]["contestants"], *q["contestants"]]
         axis = None if q["kind"] == "cells" else q["axis"]["values"][len(q["axis"]["values"]) // 2]
-        cell = q["cells"][0]["name"] if q["kind"] == "cells" else None
         counts = [t for t in catalogue.thread_counts(q) if not oversubscribed(t, machine)] or [1]
         threads = int(axis) if axis is not None and q["axis"]["field"] == "threads" else max(counts)
         crowded = oversubscribed(threads, machine)
         for regime in q["regimes"]:
+            cells = catalogue.cells_in(q, regime) if q["kind"] == "cells" else [None]
+            if not cells:
+                continue
+            cell = cells[0]
             workload = catalogue.resolve(q, axis, cell, regime)
             fit = [c for c in specs if strategy_of(c) in strategies
                    and not is_reference(strategies[strategy_of(c)])
