@@ -3,6 +3,7 @@
 // Scenarios find what is wrong with a map, and nothing with a sound one.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -180,6 +181,22 @@ struct LooksAway : Simple {
   }
   bool closed = false;
 };
+// Replaced at once, as Publication asks, with something that happens before every second
+// of a reader's Loads.
+struct Interrupted : Simple {
+  void Replace(std::span<const std::pair<std::uint64_t, std::uint64_t>> content) {
+    for (const auto& [key, value] : content) Simple::Store(key, value);
+  }
+  std::optional<std::uint64_t> Load(std::uint64_t key) {
+    if (before_second && ++loads % 2 == 0) before_second();
+    auto value = Simple::Load(key);
+    if (goes_back && loads % 2 == 0 && loads > 0) *value = ((*value >> 32) + 3) % 4 << 32 | key;
+    return value;
+  }
+  std::function<void()> before_second;
+  bool goes_back = false;
+  int loads = 0;
+};
 struct ComputesTwice : Simple {
   template <class F>
   Loaded<std::uint64_t> LoadOrCompute(std::uint64_t key, F&& make) {
@@ -222,6 +239,27 @@ TEST(Broken, LoadThenStoreOversellsAndSaysHowOften) {
   const Amount oversold = Told(scenario).at("oversold");
   EXPECT_EQ(oversold.amount, 50);
   EXPECT_EQ(oversold.of, 150);
+}
+
+TEST(Broken, PublicationTells) {
+  using Scenario = Publication<Interrupted>;
+  for (const bool goes_back : {false, true}) {
+    for (const std::size_t meanwhile : {0, 1, 3}) {  // publications between the two reads
+      Interrupted map;
+      Scenario scenario(Request(R"({"name": "publication", "keys": 5})", Scenario::kTraits), 2, 1);
+      scenario.Fill(map);
+      map.goes_back = goes_back;
+      map.before_second = [&] { scenario.Step(map, 0, meanwhile); };
+      scenario.Step(map, 1, 20);
+      map.before_second = nullptr;
+      map.goes_back = false;
+      const std::string wrong = scenario.Check(map);
+      // A step back that another publication hides is not seen; three are not judged.
+      EXPECT_EQ(wrong.empty(), !goes_back || meanwhile > 0) << meanwhile << wrong;
+      const auto told = Told(scenario);
+      EXPECT_EQ(told.at("mixed").of, meanwhile < 2 ? 20 : 0);
+    }
+  }
 }
 
 TEST(Broken, ExpensiveValuesTell) {
