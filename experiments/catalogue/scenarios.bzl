@@ -73,7 +73,7 @@ SCENARIOS = [
             "hour": {
                 "cells": ["range_alone", "range_beside_writers", "writers_beside_range", "writers_alone"],
                 "threads": ["all"],
-                "contestants": ["sync_map", "hash_trie_map", "boost_concurrent_flat_map"],
+                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
                 "aa_visits": 2,
             },
             "full": {"aa_visits": 12},
