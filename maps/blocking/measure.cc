@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <latch>
 #include <memory>
@@ -135,13 +136,19 @@ struct Blocked {
   double others = 0;  // share of them
 };
 
-// Nothing if the slow part was not reached.
+// Nothing if the slow part was not reached, or the map takes no keys that meet.
 std::optional<Blocked> Try(const Subject& subject, SlowPart part, Beside beside, bool meeting) {
   one_hash.store(meeting, std::memory_order_relaxed);
   const auto map = subject.make();
   if (!Possible(subject, *map, part)) return std::nullopt;
   const Number present = meeting ? kPresentMeeting : kPresent;
-  for (Number key = 0; key < present; ++key) map->Store(key, key);
+  try {
+    for (Number key = 0; key < present; ++key) map->Store(key, key);
+  } catch (const std::exception&) {
+    // Cuckoo hashing has places for few keys of one hash.
+    if (!meeting) throw;
+    return std::nullopt;
+  }
   // What reads put off is done before.
   for (int round = 0; round < 3; ++round) {
     for (Number key = 0; key < present; ++key) map->Load(key);
