@@ -35,7 +35,7 @@ def _root() -> pathlib.Path:
 def _layouts(first: pathlib.Path) -> list[list[str]]:
     """A command for each layout of a program that was built."""
     others = (first.with_name(f"{first.name}_layout_{number}") for number in itertools.count(2))
-    return [[str(path)] for path in itertools.takewhile(pathlib.Path.exists, (first, *others))]
+    return [[str(path)] for path in itertools.takewhile(pathlib.Path.exists, itertools.chain([first], others))]
 
 
 def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
