@@ -144,7 +144,7 @@ int Run(const Arguments& arguments) {
     text << ", \"footprints\": [";
     std::string_view comma;
     for (const Number entries : arguments.sizes) {
-      const std::optional<Footprint> footprint = Measure(subject, entries);
+      const std::optional<Footprint> footprint = Measure(subject, entries, true);
       if (!footprint) {
         std::fprintf(stderr, "%-28s %9llu entries: left out, a store takes more than %.0f us\n",
                      subject.name.c_str(), static_cast<unsigned long long>(entries),

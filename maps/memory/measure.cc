@@ -89,7 +89,7 @@ std::string_view WhyNot(const Subject& subject) {
   return "";
 }
 
-std::optional<Footprint> Measure(const Subject& subject, Number entries) {
+std::optional<Footprint> Measure(const Subject& subject, Number entries, bool churn) {
   {
     // Records of this thread and the like, which stay, are not this map's.
     const auto warm = subject.make();
@@ -122,7 +122,7 @@ std::optional<Footprint> Measure(const Subject& subject, Number entries) {
   bytes.overwrite_peak = PeakHeapBytes() - before;
   if (!bytes.in_batches) {
     Number first = 0;
-    if (entries <= kMostChurned && !subject.traits.unsupported.contains(Op::kDelete)) {
+    if (churn && entries <= kMostChurned && !subject.traits.unsupported.contains(Op::kDelete)) {
       map->Quiesce();
       Cycle(*map, entries, first);
       map->Quiesce();

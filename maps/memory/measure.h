@@ -26,7 +26,8 @@ struct Footprint {
   std::int64_t overwritten = 0;             // before Quiesce
   // With as many entries again, settled, after kCycles times all were deleted and as many
   // others stored; and after kTurnover * entries times one was deleted and another stored.
-  // Nothing where that would take long (kMostChurned, in_batches) or nothing is deleted.
+  // Nothing where that was not asked for, would take long (kMostChurned, in_batches), or
+  // nothing is deleted.
   std::optional<std::int64_t> cycled, churned;
   std::int64_t deleted = 0;                 // after all were deleted, and Quiesce
   std::int64_t leaked = 0;                  // after the map was destroyed, and Quiesce
@@ -44,7 +45,8 @@ inline constexpr Number kTurnover = 100;
 
 // Nothing where stores are too slow and the map has no batches: one with a fixed number of
 // buckets, and very many entries.
-std::optional<Footprint> Measure(const Subject& subject, Number entries);
+// `churn`: whether cycled and churned are measured too, which takes longer than the rest.
+std::optional<Footprint> Measure(const Subject& subject, Number entries, bool churn = false);
 
 }  // namespace cmap::memory
 
