@@ -437,7 +437,7 @@ class WorkerTest(unittest.TestCase):
 
     def test_what_surrounds_slices_costs_little_at_any_number_of_threads(self):
         # Where keys come and go under several threads, every operation of a slice is looked at again afterwards.
-        for mix, most in (({"load": 80, "store": 20}, 1.3), ({"load": 60, "store": 20, "delete": 20}, 1.5)):
+        for mix, most in (({"load": 80, "store": 20}, 1.3), ({"load": 60, "store": 20, "delete": 20}, 1.6)):
             for threads in (1, 2, 16):
                 with self.subTest(threads=threads, mix=mix):
                     out = self.visit({"contestants": ["mutex_map", "sync_map", "sharded_map", "hash_trie_map"],
