@@ -102,6 +102,8 @@ SAMPLES = [
     ("visit", "cell.axis", INFINITE, "has the number inf in the field cell.axis"),
     ("visit", "cell.axis", 17, "has the number 17 in the field cell.axis, where one from 0 to 0.99 belongs"),
     ("visit", "cell.regime", "warm", "in the field cell.regime, where one of stationary"),
+    ("visit", "workload.keys", [0], "in the field workload.keys, where"),
+    ("visit", "workload.mix", {"load": "many"}, "in the field workload.mix"),
     ("visit", "workload", None, "has null in the field workload"),
     ("visit", "threads", "1", 'has the text "1" in the field threads'),
     ("visit", "threads", True, "has true in the field threads"),

@@ -194,6 +194,12 @@ _PLAIN = Kind("text, numbers, or short lists and objects of them", _is_plain)
 _THREADS = whole(1, 65_536)
 _SHARE = number(0, 1000)
 _REGIME = one_of("stationary", "growth", "reserved", "fixed_distinct")
+# What the paper reads of a workload; the worker knows the rest.
+_WORKLOAD = record({
+    "regime?": _REGIME, "mix?": or_null(Table(_NUMBER)), "key_type?": or_null(_NAME), "value_type?": or_null(_NAME),
+    "keys?": or_null(record({"stream?": or_null(_NAME), **{f"{field}?": or_null(_NUMBER) for field in (
+        "reuse", "theta", "hot_share", "hot_fraction")}})),
+    **{f"{field}?": or_null(number(0)) for field in ("population", "ops", "key_bytes", "value_bytes")}})
 _WHEN = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "a time such as 2026-01-15T10:00:00Z")
 _VISIT = whole(0, 1 << 53)
 _CALL = one_of("inlined", "called")
@@ -254,7 +260,7 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
         "question": _NAME, "of?": _NAME, "contestants": List(_NAME, 1, 256), "baseline?": or_null(_NAME),
         "cell": record({"axis?": or_null(_NUMBER), "threads?": _THREADS, "regime?": _REGIME,
                         "name?": or_null(_NAME), "oversubscribed?": _MARK}),
-        "workload": record({"regime?": _REGIME}), "threads": _THREADS, "arch?": _NAME, "timed": _FLAG,
+        "workload": _WORKLOAD, "threads": _THREADS, "arch?": _NAME, "timed": _FLAG,
         "layout?": or_null(whole(1, 1000)),
         "purpose?": one_of("screen", "zoom", "cell", "aa", "harness", "validate"), "at?": _WHEN,
         "oversubscribed?": _MARK, "call?": _CALL,
@@ -313,11 +319,11 @@ QUESTION = record({
     "kind?": one_of("sweep", "discrete", "cells"), "axis?": or_null(_AXIS),
     "against?": one_of("by_hand"), "reasons?": Table(_TEXT),
     "cells?": List(record({"name": _NAME, "title?": or_null(_TEXT), "call?": _CALL,
-                           "workload?": record({"regime?": _REGIME})})),
+                           "workload?": _WORKLOAD})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
     "asked?": _FLAG, "ranked?": _FLAG,
-    "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": record({"regime?": _REGIME}),
+    "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
     "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})
 
 _STRATEGY = record({
