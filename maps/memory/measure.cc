@@ -30,7 +30,7 @@ enum class Way { kSingly, kInBatches, kTooSlow };
 // Stores 0 .. entries-1, singly as long as that is not much slower than it should be. A
 // design that copies everything for a store gets the rest in four batches; one that has no
 // batches is given up. Returns how it went, or, for a map that is full already, is told.
-Way Fill(AnyMap& map, Number entries, Number version, Way way = Way::kSingly) {
+Way Fill(AnyMap& map, Number entries, Number version, double slow, Way way = Way::kSingly) {
   constexpr Number kLook = 256;
   Number key = 0;
   const double start = Now();
@@ -38,7 +38,7 @@ Way Fill(AnyMap& map, Number entries, Number version, Way way = Way::kSingly) {
     // On average over all: growing makes some of them slow, one that copies all or many that
     // move a part each.
     if (key % kLook == kLook - 1 && key > kLook &&
-        Now() - start > kSlowStoreSeconds * static_cast<double>(key)) {
+        Now() - start > slow * static_cast<double>(key)) {
       way = map.HasBatches() ? Way::kInBatches : Way::kTooSlow;
     }
     map.Store(key, key + version);
@@ -89,7 +89,8 @@ std::string_view WhyNot(const Subject& subject) {
   return "";
 }
 
-std::optional<Footprint> Measure(const Subject& subject, Number entries, bool churn) {
+std::optional<Footprint> Measure(const Subject& subject, Number entries, bool churn,
+                                 double slow) {
   {
     // Records of this thread and the like, which stay, are not this map's.
     const auto warm = subject.make();
@@ -107,7 +108,7 @@ std::optional<Footprint> Measure(const Subject& subject, Number entries, bool ch
   bytes.empty = HeapBytes() - before;
   ResetPeak();
   // The harness's own batches count in the peak: they are what a caller has to have.
-  const Way way = Fill(*map, entries, 0);
+  const Way way = Fill(*map, entries, 0, slow);
   if (way == Way::kTooSlow) return std::nullopt;
   bytes.in_batches = way == Way::kInBatches;
   bytes.filled = HeapBytes() - before;
@@ -117,7 +118,7 @@ std::optional<Footprint> Measure(const Subject& subject, Number entries, bool ch
   bytes.size = map->Size();
   bytes.memory_bytes = map->MemoryBytes();
   ResetPeak();
-  if (Fill(*map, entries, 1, way) == Way::kTooSlow) return std::nullopt;
+  if (Fill(*map, entries, 1, slow, way) == Way::kTooSlow) return std::nullopt;
   bytes.overwritten = HeapBytes() - before;
   bytes.overwrite_peak = PeakHeapBytes() - before;
   if (!bytes.in_batches) {

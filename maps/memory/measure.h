@@ -46,7 +46,9 @@ inline constexpr Number kTurnover = 100;
 // Nothing where stores are too slow and the map has no batches: one with a fixed number of
 // buckets, and very many entries.
 // `churn`: whether cycled and churned are measured too, which takes longer than the rest.
-std::optional<Footprint> Measure(const Subject& subject, Number entries, bool churn = false);
+// `slow`: what is not waited for, seconds a store.
+std::optional<Footprint> Measure(const Subject& subject, Number entries, bool churn = false,
+                                 double slow = kSlowStoreSeconds);
 
 }  // namespace cmap::memory
 
