@@ -121,7 +121,8 @@ using Uneven3 = Uneven<K, V, 3>;
 template <class K, class V>
 using Uneven10 = Uneven<K, V, 10>;
 
-// Right, and from time to time a call takes 30 ms, however long a slice is.
+// Right, and from time to time a call takes 30 ms, however long a slice is: of the calls on
+// all such maps of the process, so that it is not always the same slice of a block.
 template <class K, class V>
 class Stuck : public AlmostCorrect<K, V> {
  public:
@@ -129,14 +130,14 @@ class Stuck : public AlmostCorrect<K, V> {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
   template <class F>
   bool Visit(const K& key, F&& f) {
-    if (loads_.fetch_add(1, std::memory_order_relaxed) % 2'000'000 == 300'000) {
+    if (loads_.fetch_add(1, std::memory_order_relaxed) % 300'000 == 100'000) {
       std::this_thread::sleep_for(std::chrono::milliseconds(30));
     }
     return Correct<K, V>::Visit(key, f);
   }
 
  private:
-  std::atomic<int> loads_{0};
+  static inline std::atomic<std::uint64_t> loads_{0};
 };
 
 #define BROKEN(name, type)                                        \
