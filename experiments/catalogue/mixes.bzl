@@ -4,6 +4,32 @@
 load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "LIBRARIES", "LOCK_FREE_READS", "NEEDS_AN_HOUR")
 load("//experiments:catalogue/workloads.bzl", "krr", "present", "steady")
 
+# What the questions about keys that come and go share. `smoke` and `hour` say which cells these profiles ask.
+def _come_and_go(name, baseline, smoke, hour, regimes = ["stationary"], claims = []):
+    return {
+        "name": name,
+        "kind": "cells",
+        "regimes": regimes,
+        "threads": FEW_TO_ALL,
+        "baselines": [baseline],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": claims,
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": dict(smoke, threads = ["all"], aa_visits = 0),
+            "default": NEEDS_AN_HOUR % name,
+            "hour": dict(
+                hour,
+                threads = ["all"],
+                contestants = LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
+                aa_visits = 2,
+            ),
+            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
+        },
+    }
+
 MIXES = [
     {
         "name": "read_share",
@@ -112,14 +138,13 @@ MIXES = [
             "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 20},
         },
     },
-    {
-        "name": "read_heavy",
-        "title": "Is a hundredth of insertions enough to spoil lock-free reads?",
-        "prose": "98 loads, one insertion (LoadOrStore) and one deletion of a hundred operations, on a map that keeps " +
-                 "its size: of twice as many keys half are present at any time, so half of the loads miss. Unlike " +
-                 "overwriting, keys that come and go send sync.Map to its lock.",
-        "kind": "cells",
-        "cells": [
+    dict(
+        _come_and_go("read_heavy", "rw_mutex_map", smoke = {"cells": ["98_1_1"]}, hour = {"cells": ["98_1_1"]}, claims = ["001-C01"]),
+        title = "Is a hundredth of insertions enough to spoil lock-free reads?",
+        prose = "98 loads, one insertion (LoadOrStore) and one deletion of a hundred operations, on a map that keeps " +
+                "its size: of twice as many keys half are present at any time, so half of the loads miss. Unlike " +
+                "overwriting, keys that come and go send sync.Map to its lock.",
+        cells = [
             {
                 "name": "98_1_1",
                 "title": "10K of 20K keys present",
@@ -131,34 +156,14 @@ MIXES = [
                 "workload": steady(1000000, {"load": 98, "load_or_store": 1, "delete": 1}),
             },
         ],
-        "regimes": ["stationary"],
-        "threads": FEW_TO_ALL,
-        "baselines": ["rw_mutex_map"],
-        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": ["001-C01"],
-        "aa_visits": 6,
-        "profiles": {
-            "smoke": {"cells": ["98_1_1"], "threads": ["all"], "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "read_heavy",
-            "hour": {
-                "cells": ["98_1_1"],
-                "threads": ["all"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
-                "aa_visits": 2,
-            },
-            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
-        },
-    },
-    {
-        "name": "exchange",
-        "title": "Who exchanges keys fastest?",
-        "prose": "10 loads, 40 insertions (LoadOrStore), 40 deletions and 10 updates (Store, which inserts what is " +
-                 "absent) of a hundred operations. The map keeps its size and changes its keys: a mix in use for " +
-                 "comparing concurrent maps of several languages, here with keys drawn at random.",
-        "kind": "cells",
-        "cells": [
+    ),
+    dict(
+        _come_and_go("exchange", "mutex_map", smoke = {"cells": ["exchange_10k"]}, hour = {"cells": ["exchange_10k"]}),
+        title = "Who exchanges keys fastest?",
+        prose = "10 loads, 40 insertions (LoadOrStore), 40 deletions and 10 updates (Store, which inserts what is " +
+                "absent) of a hundred operations. The map keeps its size and changes its keys: a mix in use for " +
+                "comparing concurrent maps of several languages, here with keys drawn at random.",
+        cells = [
             {
                 "name": "exchange_%s" % name.lower(),
                 "title": "%s keys, five of nine present" % name,
@@ -166,34 +171,20 @@ MIXES = [
             }
             for name, population in [("10K", 10000), ("1M", 1000000)]
         ],
-        "regimes": ["stationary"],
-        "threads": FEW_TO_ALL,
-        "baselines": ["mutex_map"],
-        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": [],
-        "aa_visits": 6,
-        "profiles": {
-            "smoke": {"cells": ["exchange_10k"], "threads": ["all"], "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "exchange",
-            "hour": {
-                "cells": ["exchange_10k"],
-                "threads": ["all"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
-                "aa_visits": 2,
-            },
-            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
-        },
-    },
-    {
-        "name": "rapid_grow",
-        "title": "Who grows fastest while others read, update and delete?",
-        "prose": "80 insertions (LoadOrStore), 5 loads, 5 deletions and 10 updates (Store) of a hundred operations, on a " +
-                 "map that starts empty. Four of five requests are for a key never asked for before, whatever the " +
-                 "operation; the others for one of those seen. The number of requests is jittered over one doubling.",
-        "kind": "cells",
-        "cells": [
+    ),
+    dict(
+        _come_and_go(
+            "rapid_grow",
+            "mutex_map",
+            smoke = {"cells": ["grow_50k"], "regimes": ["growth"], "ops": 2000},
+            hour = {"cells": ["grow_50k"], "regimes": ["growth"]},
+            regimes = ["growth", "reserved"],
+        ),
+        title = "Who grows fastest while others read, update and delete?",
+        prose = "80 insertions (LoadOrStore), 5 loads, 5 deletions and 10 updates (Store) of a hundred operations, on a " +
+                "map that starts empty. Four of five requests are for a key never asked for before, whatever the " +
+                "operation; the others for one of those seen. The number of requests is jittered over one doubling.",
+        cells = [
             {
                 "name": "grow_%s" % name.lower(),
                 "title": "%s operations or up to twice as many" % name,
@@ -205,35 +196,20 @@ MIXES = [
             }
             for name, ops in [("50K", 50000), ("500K", 500000)]
         ],
-        "regimes": ["growth", "reserved"],
-        "threads": FEW_TO_ALL,
-        "baselines": ["mutex_map"],
-        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": [],
-        "aa_visits": 6,
-        "profiles": {
-            "smoke": {"cells": ["grow_50k"], "regimes": ["growth"], "threads": ["all"], "ops": 2000, "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "rapid_grow",
-            "hour": {
-                "cells": ["grow_50k"],
-                "regimes": ["growth"],
-                "threads": ["all"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
-                "aa_visits": 2,
-            },
-            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
-        },
-    },
-    {
-        "name": "deletes",
-        "title": "Who bears deletions?",
-        "prose": "Loads, stores and deletions of 10 000 keys, of which half are present at any time: a tenth, a quarter, " +
-                 "half of the operations delete, and as many store. The last cell inserts by LoadOrStore and deletes " +
-                 "by LoadAndDelete. A published rule: who deletes often should lock a plain map.",
-        "kind": "cells",
-        "cells": [
+    ),
+    dict(
+        _come_and_go(
+            "deletes",
+            "rw_mutex_map",
+            smoke = {"cells": ["half_deletes"]},
+            hour = {"cells": ["tenth_deletes", "half_deletes"]},
+            claims = ["001-C10"],
+        ),
+        title = "Who bears deletions?",
+        prose = "Loads, stores and deletions of 10 000 keys, of which half are present at any time: a tenth, a quarter, " +
+                "half of the operations delete, and as many store. The last cell inserts by LoadOrStore and deletes " +
+                "by LoadAndDelete. A published rule: who deletes often should lock a plain map.",
+        cells = [
             {
                 "name": "tenth_deletes",
                 "title": "80 % loads, 10 % stores, 10 % deletions",
@@ -255,24 +231,5 @@ MIXES = [
                 "workload": steady(10000, {"load_or_store": 50, "load_and_delete": 50}),
             },
         ],
-        "regimes": ["stationary"],
-        "threads": FEW_TO_ALL,
-        "baselines": ["rw_mutex_map"],
-        "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": ["001-C10"],
-        "aa_visits": 6,
-        "profiles": {
-            "smoke": {"cells": ["half_deletes"], "threads": ["all"], "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "deletes",
-            "hour": {
-                "cells": ["tenth_deletes", "half_deletes"],
-                "threads": ["all"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES[:2],
-                "aa_visits": 2,
-            },
-            "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 12},
-        },
-    },
+    ),
 ]

@@ -41,16 +41,45 @@ def _making(way, us):
 
 _PUBLISHING = ["published_map_copy", "published_map", "snapshot_map", "rw_mutex_map", "sync_map"]
 
-SCENARIOS = [
-    {
-        "name": "iteration",
-        "title": "What do Range and Size take, and what do they cost the writers?",
-        "prose": "Thread 0 calls Range, or Size, in a loop over 10 000 keys, of which half are there throughout and half " +
-                 "come and go; all other threads store and delete, or rest. Either side is counted in cells of its own, " +
-                 "and the tables give both rates. For comparison thread 0 writes too. Every Range is checked: no key " +
-                 "twice, none missing that is there throughout, none with another one's value.",
+# What the questions asked of the whole field share. `smoke` and `hour` are the cells that these profiles ask.
+def _of_the_field(name, smoke, hour, claims = []):
+    return {
+        "name": name,
         "kind": "cells",
-        "cells": [
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map"],
+        "contestants": _FIELD,
+        "excludes": [],
+        "levels": [],
+        "claims": claims,
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": smoke, "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % name,
+            "hour": {
+                "cells": hour,
+                "threads": ["all"],
+                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+                "aa_visits": 2,
+            },
+            "full": {"aa_visits": 12},
+        },
+    }
+
+SCENARIOS = [
+    dict(
+        _of_the_field(
+            "iteration",
+            smoke = ["range_beside_writers"],
+            hour = ["range_alone", "range_beside_writers", "writers_beside_range", "writers_alone"],
+        ),
+        title = "What do Range and Size take, and what do they cost the writers?",
+        prose = "Thread 0 calls Range, or Size, in a loop over 10 000 keys, of which half are there throughout and half " +
+                "come and go; all other threads store and delete, or rest. Either side is counted in cells of its own, " +
+                "and the tables give both rates. For comparison thread 0 writes too. Every Range is checked: no key " +
+                "twice, none missing that is there throughout, none with another one's value.",
+        cells = [
             _iteration("range_alone", "Range, nobody writes", "range", writers = 0),
             _iteration("range_beside_writers", "Range beside writers", "range"),
             _iteration("writers_beside_range", "Writers beside Range", "range", count = 1),
@@ -59,35 +88,20 @@ SCENARIOS = [
             _iteration("writers_alone", "Writers beside one more writer", "none", count = 1),
             _iteration("clear_alone", "Clear and one Store, nobody else writes", "clear", writers = 0),
         ],
-        "regimes": ["stationary"],
-        "threads": _AT_LEAST_TWO,
-        "baselines": ["mutex_map"],
-        "contestants": _FIELD,
-        "excludes": [],
-        "levels": [],
-        "claims": [],
-        "aa_visits": 4,
-        "profiles": {
-            "smoke": {"cells": ["range_beside_writers"], "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "iteration",
-            "hour": {
-                "cells": ["range_alone", "range_beside_writers", "writers_beside_range", "writers_alone"],
-                "threads": ["all"],
-                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-                "aa_visits": 2,
-            },
-            "full": {"aa_visits": 12},
-        },
-    },
-    {
-        "name": "stock_reservation",
-        "title": "How is stock reserved so that nothing is sold twice?",
-        "prose": "Threads reserve units of stock. By CompareAndSwap on what is left of an article; by LoadOrStore of the " +
-                 "buyer under the unit, where the first wins; and as an article has it, by Load and then Store, between " +
-                 "which anybody may do the same. The first two are checked in every slice: no unit has two buyers. Of the " +
-                 "third the share of sales of what was sold already is counted.",
-        "kind": "cells",
-        "cells": [
+    ),
+    dict(
+        _of_the_field(
+            "stock_reservation",
+            smoke = ["load_then_store"],
+            hour = ["compare_and_swap", "load_or_store", "load_then_store"],
+            claims = ["002-C12"],
+        ),
+        title = "How is stock reserved so that nothing is sold twice?",
+        prose = "Threads reserve units of stock. By CompareAndSwap on what is left of an article; by LoadOrStore of the " +
+                "buyer under the unit, where the first wins; and as an article has it, by Load and then Store, between " +
+                "which anybody may do the same. The first two are checked in every slice: no unit has two buyers. Of the " +
+                "third the share of sales of what was sold already is counted.",
+        cells = [
             {
                 "name": "compare_and_swap",
                 "title": "CompareAndSwap, 16 articles",
@@ -106,26 +120,7 @@ SCENARIOS = [
             }
             for way, title in [("load_or_store", "LoadOrStore of each unit"), ("load_then_store", "Load, then Store of each unit")]
         ],
-        "regimes": ["stationary"],
-        "threads": _AT_LEAST_TWO,
-        "baselines": ["mutex_map"],
-        "contestants": _FIELD,
-        "excludes": [],
-        "levels": [],
-        "claims": ["002-C12"],
-        "aa_visits": 4,
-        "profiles": {
-            "smoke": {"cells": ["load_then_store"], "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "stock_reservation",
-            "hour": {
-                "cells": ["compare_and_swap", "load_or_store", "load_then_store"],
-                "threads": ["all"],
-                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-                "aa_visits": 2,
-            },
-            "full": {"aa_visits": 12},
-        },
-    },
+    ),
     {
         "name": "config_reload",
         "title": "Does exchanging a pointer publish faster than copying?",
@@ -180,37 +175,21 @@ SCENARIOS = [
             "full": {"aa_visits": 12},
         },
     },
-    {
-        "name": "expensive_values",
-        "title": "What does LoadOrStore cost when making the value is dear?",
-        "prose": "All threads ask for the same keys in the same order, four times in a row, so that several want a new key " +
-                 "at the same moment. Making its value takes 1, 100 or 1000 µs of computing. LoadOrStore takes a value that " +
-                 "was made already; Load first spares it where the key is there; LoadOrCompute makes it once, while the map " +
-                 "may hold a lock. The tables give requests a second and the share of values that were made in vain.",
-        "kind": "cells",
-        "cells": [
+    dict(
+        _of_the_field(
+            "expensive_values",
+            smoke = ["load_or_compute_1_us"],
+            hour = ["load_or_store_100_us", "load_then_store_100_us", "load_or_compute_100_us"],
+        ),
+        title = "What does LoadOrStore cost when making the value is dear?",
+        prose = "All threads ask for the same keys in the same order, four times in a row, so that several want a new key " +
+                "at the same moment. Making its value takes 1, 100 or 1000 µs of computing. LoadOrStore takes a value that " +
+                "was made already; Load first spares it where the key is there; LoadOrCompute makes it once, while the map " +
+                "may hold a lock. The tables give requests a second and the share of values that were made in vain.",
+        cells = [
             _making(way, us)
             for us in [1, 100, 1000]
             for way in ["load_or_store", "load_then_store", "load_or_compute"]
         ],
-        "regimes": ["stationary"],
-        "threads": _AT_LEAST_TWO,
-        "baselines": ["mutex_map"],
-        "contestants": _FIELD,
-        "excludes": [],
-        "levels": [],
-        "claims": [],
-        "aa_visits": 4,
-        "profiles": {
-            "smoke": {"cells": ["load_or_compute_1_us"], "threads": ["all"], "contestants": ["sync_map", "hash_trie_map"], "aa_visits": 0},
-            "default": NEEDS_AN_HOUR % "expensive_values",
-            "hour": {
-                "cells": ["load_or_store_100_us", "load_then_store_100_us", "load_or_compute_100_us"],
-                "threads": ["all"],
-                "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-                "aa_visits": 2,
-            },
-            "full": {"aa_visits": 12},
-        },
-    },
+    ),
 ]
