@@ -53,7 +53,7 @@ TickClock::Pair TickClock::Both() const {
   std::int64_t least = INT64_MAX;
   for (int i = 0; i < 8; ++i) {
     const std::int64_t before = NowNs();
-    const std::uint64_t ticks = TicksAtEnd();
+    const std::uint64_t ticks = internal::CounterAfter();
     const std::int64_t after = NowNs();
     if (after - before < least) {
       least = after - before;

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The clock of single operations: the processor's time-stamp counter in nanoseconds of
-// CLOCK_MONOTONIC. A reading takes 10 to 20 ns, half of what the system call without a
-// kernel entry takes, and does not touch memory.
-//
-//             Await                              End
-//   x86-64    rdtsc; lfence                      rdtscp
-//             (nothing of the operation          (all that the operation loads has
-//             starts before the reading)         been loaded)
-//   AArch64   isb; mrs cntvct_el0; isb           dsb ishld; isb; mrs cntvct_el0
+// The clock of single operations: the processor's time-stamp counter
+// (maps/internal/cycle_counter.h) in nanoseconds of CLOCK_MONOTONIC. A reading takes 10
+// to 20 ns, half of what the system call without a kernel entry takes, and does not
+// touch memory.
 //
 // Where the kernel does not vouch for the counter (constant_tsc and nonstop_tsc) the
 // system's clock is read instead; Name() says which. Conversion is one multiplication;
@@ -21,6 +16,7 @@
 #include <string_view>
 
 #include "experiments/worker/threads.h"
+#include "maps/internal/cycle_counter.h"
 
 namespace cmap::experiments {
 
@@ -46,13 +42,13 @@ class TickClock {
   }
   std::int64_t End() const {
     if (!counter_) [[unlikely]] return NowNs();
-    return Ns(TicksAtEnd());
+    return Ns(internal::CounterAfter());
   }
 
  private:
   std::int64_t Start() const {
     if (!counter_) [[unlikely]] return NowNs();
-    return Ns(TicksAtStart());
+    return Ns(internal::CounterBefore());
   }
   std::int64_t Ns(std::uint64_t ticks) const {
     return origin_ns_ + static_cast<std::int64_t>(
@@ -64,31 +60,6 @@ class TickClock {
   };
   // Readings of both clocks at the same time, as far as can be.
   Pair Both() const;
-
-  static std::uint64_t TicksAtStart() {
-#if defined(__x86_64__)
-    std::uint32_t low, high;
-    asm volatile("rdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
-    return (std::uint64_t{high} << 32) | low;
-#elif defined(__aarch64__)
-    std::uint64_t ticks;
-    asm volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(ticks) : : "memory");
-    return ticks;
-#else
-#error "no time stamps for this architecture"
-#endif
-  }
-  static std::uint64_t TicksAtEnd() {
-#if defined(__x86_64__)
-    std::uint32_t low, high, core;
-    asm volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(core) : : "memory");
-    return (std::uint64_t{high} << 32) | low;
-#else
-    std::uint64_t ticks;
-    asm volatile("dsb ishld\n\tisb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
-    return ticks;
-#endif
-  }
 
   bool counter_;
   Pair first_{};

@@ -20,7 +20,7 @@ bool CountersAgree() {
         if (std::chrono::steady_clock::now() > deadline) return;
         std::this_thread::yield();
       }
-      const std::uint64_t own = internal::CounterAtReturn();
+      const std::uint64_t own = cmap::internal::CounterAfter();
       if (own < given) agree.store(false, std::memory_order_relaxed);
       ball[1 - me].store(own, std::memory_order_release);
     }

@@ -2,13 +2,8 @@
 //
 // Time stamps for recorded histories. What a history says is "this operation had
 // returned before that one was called". A stamp may widen an operation, which
-// explains more; it must never make it shorter than it was:
-//
-//              call                              return
-//   x86-64     rdtsc; lfence                     rdtscp
-//              (nothing of the operation         (all that the operation loads
-//              starts before the reading)        has been loaded)
-//   AArch64    isb; mrs cntvct_el0; isb          dsb ishld; isb; mrs cntvct_el0
+// explains more; it must never make it shorter than it was. So the counter is read
+// as maps/internal/cycle_counter.h says, before the call and after the return.
 //
 // Neither waits until what was *stored* can be seen by others. An operation is over
 // when it returns; if its effect is still in the store buffer then, the history must
@@ -30,37 +25,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "maps/internal/cycle_counter.h"
+
 namespace cmap::verification {
 
 namespace internal {
 
 inline std::atomic<bool> counters_disagree{false};
-
-inline std::uint64_t CounterAtCall() noexcept {
-#if defined(__x86_64__)
-  std::uint32_t low, high;
-  asm volatile("rdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
-  return (std::uint64_t{high} << 32) | low;
-#elif defined(__aarch64__)
-  std::uint64_t ticks;
-  asm volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(ticks) : : "memory");
-  return ticks;
-#else
-#error "no time stamps for this architecture"
-#endif
-}
-
-inline std::uint64_t CounterAtReturn() noexcept {
-#if defined(__x86_64__)
-  std::uint32_t low, high, core;
-  asm volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(core) : : "memory");
-  return (std::uint64_t{high} << 32) | low;
-#else
-  std::uint64_t ticks;
-  asm volatile("dsb ishld\n\tisb\n\tmrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
-  return ticks;
-#endif
-}
 
 inline std::uint64_t SteadyNow() noexcept {
   const auto time = std::chrono::steady_clock::now().time_since_epoch();
@@ -74,15 +45,15 @@ inline std::uint64_t SteadyNow() noexcept {
 inline std::uint64_t CallStamp() noexcept {
   if (internal::counters_disagree.load(std::memory_order_relaxed)) [[unlikely]] {
     const std::uint64_t ns = internal::SteadyNow();
-    internal::CounterAtCall();  // for its fence
+    cmap::internal::CounterBefore();  // for its fence
     return ns;
   }
-  return internal::CounterAtCall();
+  return cmap::internal::CounterBefore();
 }
 
 // To be read right after it has returned.
 inline std::uint64_t ReturnStamp() noexcept {
-  const std::uint64_t counter = internal::CounterAtReturn();
+  const std::uint64_t counter = cmap::internal::CounterAfter();
   if (internal::counters_disagree.load(std::memory_order_relaxed)) [[unlikely]] {
     return internal::SteadyNow();
   }
