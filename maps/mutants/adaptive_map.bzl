@@ -21,14 +21,8 @@ ADAPTIVE_MAP = [
     ),
     _mutant(
         "copies_before_the_gate_is_shut",
-        """    const typename Gate::Shut shut(gate_);
-    const std::size_t entries = old->With(size);
-    auto next = std::make_unique<Generation>(kind, shards_);
-""",
-        """    { const typename Gate::Shut shut(gate_); }
-    const std::size_t entries = old->With(size);
-    auto next = std::make_unique<Generation>(kind, shards_);
-""",
+        "    const typename Gate::Shut shut(gate_);\n",
+        "    { const typename Gate::Shut shut(gate_); }\n",
         "The gate opens before the entries are copied: what is written meanwhile is lost.",
         "threads",
     ),
@@ -61,6 +55,20 @@ ADAPTIVE_MAP = [
         survives = "A switch is rare, and who comes after one has mostly met the thread that made it at the gate or in the sampling: " +
                    "no run under ThreadSanitizer was without that order",
     ),
+    _mutant(
+        "switches_within_a_write",
+        "    if (gate_.Inside()) return;\n",
+        "",
+        "A thread that is inside the gate may shut it: it waits for itself.",
+        "own_test",
+    ),
+    _gate(
+        "knows_no_outer_passage",
+        "      if (!gate.Inside()) {\n",
+        "      if (true) {\n",
+        "A destructor that calls the map from within a write waits at the shut gate, which waits for the write.",
+        "own_test",
+    ),
     _gate(
         "shut_without_waiting",
         "        while (p.word.load(std::memory_order_acquire) != kShut) Atomics::Yield();\n",
@@ -70,22 +78,22 @@ ADAPTIVE_MAP = [
     ),
     _gate(
         "does_not_ask",
-        "      while ((word_.fetch_add(kWriter, std::memory_order_acquire) & kShut) != 0) {\n",
-        "      while (word_.fetch_add(kWriter, std::memory_order_acquire) == ~kShut) {\n",
+        "        while ((word_->fetch_add(kWriter, std::memory_order_acquire) & kShut) != 0) {\n",
+        "        while (word_->fetch_add(kWriter, std::memory_order_acquire) == ~kShut) {\n",
         "A writer goes in although the gate is shut.",
         "threads",
     ),
     _gate(
         "stays_counted",
-        "        word_.fetch_sub(kWriter, std::memory_order_relaxed);\n",
+        "          word_->fetch_sub(kWriter, std::memory_order_relaxed);\n",
         "",
         "A writer that finds the gate shut stays counted while it waits: the switch waits for it.",
         "threads",
     ),
     _gate(
         "leaves_relaxed",
-        "    ~Passage() { word_.fetch_sub(kWriter, std::memory_order_release); }\n",
-        "    ~Passage() { word_.fetch_sub(kWriter, std::memory_order_relaxed); }\n",
+        "      if (word_ != nullptr) word_->fetch_sub(kWriter, std::memory_order_release);\n",
+        "      if (word_ != nullptr) word_->fetch_sub(kWriter, std::memory_order_relaxed);\n",
         "(3) is relaxed: the copy need not have what the last writer wrote.",
         survives = "A switch is rare, and who comes after one has mostly met the thread that made it at the gate or in the sampling: " +
                    "no run under ThreadSanitizer was without that order",

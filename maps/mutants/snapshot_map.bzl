@@ -64,8 +64,7 @@ SNAPSHOT_MAP = [
     _mutant(
         "batch_in_steps",
         """    Writer writer(*this);
-    Table& next = writer.Copy();
-    for (const auto& [key, value] : batch) next.Store(Hash{}(key), key, value);
+    writer.Copy().template StoreAll<Hash>(batch);
     writer.Publish();
 """,
         "    for (const auto& [key, value] : batch) Store(key, value);\n",
