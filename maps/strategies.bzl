@@ -38,7 +38,8 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
       direct: of a peer: (header in peers/direct/, type over K and V), the library without the adapter, for measuring what the
         harness costs. Our own maps need none.
       wide: whether it is compiled for larger values and for other hashes too (//experiments/worker:worker_wide); by default
-        variants are not, as each of them takes ten times as long to compile there.
+        variants are not, as each of them takes ten times as long to compile there. Nor are references, and strategies for
+        which a relative stands with larger values (snapshot_map for other ways to publish, sharded_map for other locks).
 
     Returns:
       A struct with these fields, and `peer`.
@@ -73,7 +74,7 @@ _MEMB = {
 
 STRATEGIES = [
     strategy("null", header = "null_map.h", map = "NullMap<K, V, Hash, Atomics>"),
-    strategy("line_touch", header = "line_touch.h", map = "LineTouch<K, V, Hash, Atomics>"),
+    strategy("line_touch", header = "line_touch.h", map = "LineTouch<K, V, Hash, Atomics>", wide = False),
     strategy("unsynchronised_map", header = "unsynchronised_map.h", map = "UnsynchronisedMap<K, V, Hash, Atomics>"),
     strategy("mutex_map", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics>"),
     strategy("mutex_map_boxed", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::BoxedTable<K, V>>", variant_of = "mutex_map", wide = True),
@@ -87,8 +88,8 @@ STRATEGIES = [
     strategy("sharded_map_rw", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::WriterPreferringLock<Atomics>>", variant_of = "sharded_map"),
     strategy("sharded_map_spin", header = "sharded_map.h", map = "ShardedMap<K, V, Hash, Atomics, ShardLayout::kPadded, internal::OneByteLock<Atomics>>", variant_of = "sharded_map"),
     strategy("bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics>", deps = [":sharded_map"]),
-    strategy("checked_map", header = "checked_map.h", map = "CheckedMap<K, V, Hash, Atomics>"),
-    strategy("mutex_bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::MutexLock<Atomics>>", deps = [":sharded_map"]),
+    strategy("checked_map", header = "checked_map.h", map = "CheckedMap<K, V, Hash, Atomics>", wide = False),
+    strategy("mutex_bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::MutexLock<Atomics>>", deps = [":sharded_map"], wide = False),
     strategy("mutex_bucket_map_generic", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::MutexLock<Atomics>, internal::BucketKeys::kGeneric>", deps = [":sharded_map"], variant_of = "mutex_bucket_map"),
     strategy("rw_bucket_map", header = "bucket_map.h", map = "BucketMap<K, V, Hash, Atomics, internal::WriterPreferringLock<Atomics>>", deps = [":sharded_map"], variant_of = "mutex_bucket_map"),
     strategy("sharded_bucket_map", header = "bucket_map.h", map = "ShardedBucketMap<K, V, Hash, Atomics>", deps = [":sharded_map"], variant_of = "mutex_bucket_map"),
@@ -111,16 +112,16 @@ STRATEGIES = [
     strategy("snapshot_map_qsbr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::QuiescentDomain>", variant_of = "snapshot_map", **_QSBR),
     # libstdc++ 12: std::atomic<std::shared_ptr>::load() has a data race (see internal/published.h).
     strategy("snapshot_map_shared_ptr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::SharedPointers>", variant_of = "snapshot_map", tsan = False),
-    strategy("generation_seqlock_map", header = "generation_seqlock_map.h", map = "GenerationSeqlockMap<K, V, Hash, Atomics>"),
-    strategy("generation_pointer_map", header = "generation_pointer_map.h", map = "GenerationPointerMap<K, V, Hash, Atomics>"),
-    strategy("published_map", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics>"),
+    strategy("generation_seqlock_map", header = "generation_seqlock_map.h", map = "GenerationSeqlockMap<K, V, Hash, Atomics>", wide = False),
+    strategy("generation_pointer_map", header = "generation_pointer_map.h", map = "GenerationPointerMap<K, V, Hash, Atomics>", wide = False),
+    strategy("published_map", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics>", wide = False),
     strategy("published_map_copy", header = "published_map.h", map = "PublishedMap<K, V, Hash, Atomics, Publication::kCopy>", variant_of = "published_map"),
-    strategy("write_batch_map", header = "write_batch_map.h", map = "WriteBatchMap<K, V, Hash, Atomics>"),
+    strategy("write_batch_map", header = "write_batch_map.h", map = "WriteBatchMap<K, V, Hash, Atomics>", wide = False),
     strategy("write_batch_map_stale", header = "write_batch_map.h", map = "WriteBatchMap<K, V, Hash, Atomics, BatchVisibility::kBounded>", variant_of = "write_batch_map"),
-    strategy("lookaside_map", header = "lookaside_map.h", map = "LookasideMap<MutexMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"]),
+    strategy("lookaside_map", header = "lookaside_map.h", map = "LookasideMap<MutexMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], wide = False),
     strategy("lookaside_map_sharded", header = "lookaside_map.h", map = "LookasideMap<ShardedMap<K, V, Hash, Atomics>, Hash, Atomics>", deps = [":mutex_map", ":sharded_map"], variant_of = "lookaside_map"),
-    strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>"),
-    strategy("bounded_cache_map", header = "bounded_cache_map.h", map = "BoundedCacheMap<K, V, Hash, Atomics>"),
+    strategy("hot_cold_map", header = "hot_cold_map.h", map = "HotColdMap<K, V, Hash, Atomics>", wide = False),
+    strategy("bounded_cache_map", header = "bounded_cache_map.h", map = "BoundedCacheMap<K, V, Hash, Atomics>", wide = False),
     strategy("adaptive_map", header = "adaptive_map.h", map = "AdaptiveMap<K, V, Hash, Atomics>", deps = [":hash_trie_map", ":sharded_map"]),
 
     # Peers: maps of others behind adapters.
