@@ -8,9 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "experiments/worker/contestant.h"
 #include "experiments/worker/direct_contestant.h"
 #include "experiments/worker/errors.h"
+#include "experiments/worker/placed.h"
 #include "experiments/worker/registry.h"
 #include "experiments/worker/types.h"
 #include "maps/concurrent_map.h"
@@ -43,42 +42,20 @@ typename Map::Options OptionsOf(const ContestantSpec& spec) {
 
 // `studys_hash`: with the study's own hash; with others less is compiled.
 template <ConcurrentMap Map, bool studys_hash>
-class ContestantFor final : public Contestant {
+class ContestantFor final : public Placed<Contestant, Map, typename Map::Options> {
+  using Base = Placed<Contestant, Map, typename Map::Options>;
+
  public:
+  using Base::Rest;
   using K = typename Map::key_type;
   using V = typename Map::mapped_type;
   // Unfit() refuses batches of larger values: not compiled, they cost nothing to build.
   static constexpr bool kHasBatches = std::is_same_v<V, std::uint64_t>;
 
   explicit ContestantFor(const ContestantSpec& spec)
-      : name_(spec.text),
-        batch_(spec.batch),
-        called_(spec.called),
-        options_(OptionsOf<Map>(spec)) {}
-  ~ContestantFor() override { Destroy(); }
+      : Base(spec.text, OptionsOf<Map>(spec)), batch_(spec.batch), called_(spec.called) {}
 
   const Traits& traits() const override { return Map::kTraits; }
-  std::size_t object_bytes() const override { return sizeof(Map); }
-  std::size_t object_alignment() const override { return alignof(Map); }
-
-  void Create(void* place) override {
-    Destroy();
-    try {
-      map_ = new (place) Map(options_);
-    } catch (const std::invalid_argument& error) {
-      throw InputError("contestant \"" + name_ + "\": " + error.what());
-    }
-  }
-
-  void* Destroy() override {
-    if (map_ == nullptr) return nullptr;
-    void* place = map_;
-    std::exchange(map_, nullptr)->~Map();
-    // Maps with deferred reclamation hold retired memory beyond their own life;
-    // without this it would be freed inside somebody else's slice.
-    if constexpr (requires { Map::Quiesce(); }) Map::Quiesce();
-    return place;
-  }
 
   void Use(const Material& material) override {
     material_ = &material;
@@ -139,25 +116,11 @@ class ContestantFor final : public Contestant {
     return workloads::PlaySlice(*map_, material_->tape, sequence, position, n, keys, values_);
   }
 
-  // Where a map's reclamation asks threads to say that they stay away for a while.
-  void Rest() override {
-    if constexpr (requires { Map::Idle(); }) Map::Idle();
-  }
-
   std::uint64_t Size() override {
     std::uint64_t size = workloads::Expected::kUnknownSize;
     if constexpr (Supports<Map>(Op::kSize)) size = map_->Size();
     Rest();
     return size;
-  }
-  std::optional<std::size_t> MemoryBytes() override {
-    if constexpr (Supports<Map>(Op::kMemoryBytes)) return map_->MemoryBytes();
-    return std::nullopt;
-  }
-
-  std::vector<Counter> Counters() override {
-    if constexpr (CountingMap<Map>) return map_->Counters();
-    return {};
   }
 
   Audit Inspect() override {
@@ -189,11 +152,10 @@ class ContestantFor final : public Contestant {
   }
 
  private:
-  std::string name_;
+  using Base::map_;
+
   bool batch_;
   bool called_;
-  typename Map::Options options_;
-  Map* map_ = nullptr;
   const Material* material_ = nullptr;
   workloads::Values<V> values_;
   std::vector<workloads::Batches<K, V>> batches_;
@@ -214,8 +176,8 @@ std::unique_ptr<Contestant> MakeDirect(const ContestantSpec& spec) {
       throw refuse("the library is called with its settings here; leave the tunables out");
     }
     using Api = typename Strategy::template Direct<K, std::uint64_t>;
-    return std::make_unique<DirectContestant<Api, void>>(spec.text, Map::kTraits,
-                                                         std::monostate{});
+    return std::make_unique<DirectContestant<Api, std::monostate>>(spec.text, Map::kTraits,
+                                                                   std::monostate{});
   } else if constexpr (Strategy::kPeer) {
     throw refuse("no loop by hand is written for this library; leave @direct out");
   } else {

@@ -11,55 +11,31 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "experiments/worker/contestant.h"
-#include "experiments/worker/errors.h"
+#include "experiments/worker/placed.h"
 #include "workloads/plain_loop.h"
 #include "workloads/values.h"
 
 namespace cmap::experiments {
 
-// `Options` of the map, or void where the library's map is made without.
+// `Options` of the map, or std::monostate where the library's map is made without.
 template <class Api, class Options>
-class DirectContestant final : public Contestant {
+class DirectContestant final : public Placed<Contestant, Api, Options> {
+  using Base = Placed<Contestant, Api, Options>;
+
  public:
+  using Base::Rest;
   using K = typename Api::key_type;
   using V = typename Api::mapped_type;
-  using Settings = std::conditional_t<std::is_void_v<Options>, std::monostate, Options>;
 
-  DirectContestant(std::string name, const Traits& traits, const Settings& settings)
-      : name_(std::move(name)), traits_(traits), settings_(settings) {}
-  ~DirectContestant() override { Destroy(); }
+  DirectContestant(std::string name, const Traits& traits, const Options& options)
+      : Base(std::move(name), options), traits_(traits) {}
 
   const Traits& traits() const override { return traits_; }
-  std::size_t object_bytes() const override { return sizeof(Api); }
-  std::size_t object_alignment() const override { return alignof(Api); }
-
-  void Create(void* place) override {
-    Destroy();
-    try {
-      if constexpr (std::is_void_v<Options>) {
-        api_ = new (place) Api();
-      } else {
-        api_ = new (place) Api(settings_);
-      }
-    } catch (const std::invalid_argument& error) {
-      throw InputError("contestant \"" + name_ + "\": " + error.what());
-    }
-  }
-  void* Destroy() override {
-    if (api_ == nullptr) return nullptr;
-    void* place = api_;
-    std::exchange(api_, nullptr)->~Api();
-    if constexpr (requires { Api::Quiesce(); }) Api::Quiesce();
-    return place;
-  }
 
   void Use(const Material& material) override {
     material_ = &material;
@@ -74,7 +50,7 @@ class DirectContestant final : public Contestant {
     const auto& prefill = material_->tape.prefill;
     const std::size_t end = prefill.size() * (part + 1) / parts;
     for (std::size_t i = prefill.size() * part / parts; i < end; ++i) {
-      api_->FindOrAdd(material_->keys<K>()(prefill[i]), values_(prefill[i], 0),
+      map_->FindOrAdd(material_->keys<K>()(prefill[i]), values_(prefill[i], 0),
                       [](const V&) {});
     }
     Rest();
@@ -90,24 +66,19 @@ class DirectContestant final : public Contestant {
     workloads::ForEachStretch(material_->tape.threads[sequence], position, n,
                               [&](std::span<const workloads::Entry> entries, std::size_t first) {
                                 result += workloads::PlayPlainly(
-                                    *api_, entries, first, material_->tape.op_set,
+                                    *map_, entries, first, material_->tape.op_set,
                                     material_->keys<K>(), values_);
                               });
     return result;
   }
-  void Rest() override {
-    if constexpr (requires { Api::Idle(); }) Api::Idle();
-  }
 
   std::uint64_t Size() override { return workloads::Expected::kUnknownSize; }
-  std::optional<std::size_t> MemoryBytes() override { return std::nullopt; }
-  std::vector<Counter> Counters() override { return {}; }
 
   Audit Inspect() override {
     Attach();
     Audit audit;
     for (std::uint32_t i = 0; i < material_->tape.universe; ++i) {
-      audit.found += api_->Find(material_->keys<K>()(i), [&](const V& value) {
+      audit.found += map_->Find(material_->keys<K>()(i), [&](const V& value) {
         const std::uint64_t word = workloads::WordOf(value);
         audit.found_sum += workloads::CheckPart(word);
         audit.mismatch |= (word ^ workloads::MixIndex(i)) >> 8;
@@ -118,14 +89,13 @@ class DirectContestant final : public Contestant {
   }
 
  private:
+  using Base::map_;
+
   static void Attach() {
     if constexpr (requires { Api::Attach(); }) Api::Attach();
   }
 
-  const std::string name_;
   const Traits& traits_;
-  const Settings settings_;
-  Api* api_ = nullptr;
   const Material* material_ = nullptr;
   workloads::Values<V> values_;
 };

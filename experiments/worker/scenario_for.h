@@ -8,65 +8,36 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "experiments/worker/contestant_for.h"
-#include "experiments/worker/errors.h"
+#include "experiments/worker/placed.h"
 #include "experiments/worker/scenario.h"
 #include "maps/concurrent_map.h"
 
 namespace cmap::experiments {
 
 template <ConcurrentMap Map, class Scenario>
-class ScenarioFor final : public ScenarioContestant {
+class ScenarioFor final : public Placed<ScenarioContestant, Map, typename Map::Options> {
+  using Base = Placed<ScenarioContestant, Map, typename Map::Options>;
+
  public:
+  using Base::Rest;
+
   ScenarioFor(const ContestantSpec& spec, const workloads::ScenarioRequest& request, std::uint32_t threads,
               std::uint64_t seed)
-      : name_(spec.text), options_(OptionsOf<Map>(spec)), scenario_(request, threads, seed) {}
-  ~ScenarioFor() override { Destroy(); }
+      : Base(spec.text, OptionsOf<Map>(spec)), scenario_(request, threads, seed) {}
 
   const Traits& traits() const override { return Map::kTraits; }
-  std::size_t object_bytes() const override { return sizeof(Map); }
-  std::size_t object_alignment() const override { return alignof(Map); }
-
-  void Create(void* place) override {
-    Destroy();
-    try {
-      map_ = new (place) Map(options_);
-    } catch (const std::invalid_argument& error) {
-      throw InputError("contestant \"" + name_ + "\": " + error.what());
-    }
-  }
-  void* Destroy() override {
-    if (map_ == nullptr) return nullptr;
-    void* place = map_;
-    std::exchange(map_, nullptr)->~Map();
-    // As in contestant_for.h: what is retired is freed here and in nobody's slice.
-    if constexpr (requires { Map::Quiesce(); }) Map::Quiesce();
-    return place;
-  }
-  void Rest() override {
-    if constexpr (requires { Map::Idle(); }) Map::Idle();
-  }
 
   std::uint64_t Size() override {
     std::uint64_t size = 0;
     if constexpr (Supports<Map>(Op::kSize)) size = map_->Size();
     Rest();
     return size;
-  }
-  std::optional<std::size_t> MemoryBytes() override {
-    if constexpr (Supports<Map>(Op::kMemoryBytes)) return map_->MemoryBytes();
-    return std::nullopt;
-  }
-  std::vector<Counter> Counters() override {
-    if constexpr (CountingMap<Map>) return map_->Counters();
-    return {};
   }
   // The scenario has checked the content: here it is counted alone.
   Audit Inspect() override {
@@ -101,10 +72,9 @@ class ScenarioFor final : public ScenarioContestant {
   void Tell(double seconds, std::vector<workloads::Amount>& out) const override { scenario_.Tell(seconds, out); }
 
  private:
-  std::string name_;
-  typename Map::Options options_;
+  using Base::map_;
+
   Scenario scenario_;
-  Map* map_ = nullptr;
 };
 
 // Registers `Strategy` for a scenario, if its map takes such keys and has the operations.
