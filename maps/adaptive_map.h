@@ -20,7 +20,7 @@
 //   - More than a million entries are not moved: writers would stand still too long.
 //     Then, and when a switch failed, the next is not tried before twice as many
 //     windows have passed as the time before.
-//   The numbers, where they come from, and which is a guess: internal/load_window.h.
+//   The numbers, where they come from, and which is a guess: adaptive_map/load_window.h.
 //
 // How it switches, on the thread whose operation filled the window, after that
 // operation:
@@ -35,7 +35,7 @@
 // the same when B is published. A reader that took A before and reads it after, reads
 // what was true at the publishing, which lies within its operation; any later write
 // goes to B, and who knows of one (1) takes B. Writers pass the gate
-// (internal/writer_gate.h) and find the generation that was published before it
+// (internal/locks/writer_gate.h) and find the generation that was published before it
 // opened.
 //
 // What it costs. A read: an epoch guard more than the map behind. A write: the gate,
@@ -65,15 +65,15 @@
 #include <utility>
 #include <vector>
 
+#include "maps/adaptive_map/load_window.h"
 #include "maps/concurrent_map.h"
 #include "maps/hash_trie_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/epoch.h"
-#include "maps/internal/load_window.h"
+#include "maps/internal/counting/sampler.h"
+#include "maps/internal/locks/writer_gate.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/sampler.h"
-#include "maps/internal/writer_gate.h"
+#include "maps/internal/reclamation/epoch.h"
 #include "maps/sharded_map.h"
 
 namespace cmap {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "maps/adaptive_map/load_window.h"
 #include "maps/concurrent_map.h"
-#include "maps/internal/load_window.h"
 #include "maps/testing/counting_new.h"
 // After counting_new.h.
 #include "maps/testing/conformance.h"

@@ -28,7 +28,7 @@
 // insertion does not change the head others are waiting for.
 //
 // Java locks objects by their monitors. Here every node has a lock of one byte
-// (internal/spin_lock.h), used while it is the head of a bin. A function given to
+// (internal/locks/spin_lock.h), used while it is the head of a bin. A function given to
 // LoadOrCompute runs under it; if it throws, the bin is as before and unlocked.
 //
 // Growth, above 3/4 nodes per bin. The state of it lies in the table that is left:
@@ -50,7 +50,7 @@
 // writer; the operation that was to help goes on. (Java has all this in one word,
 // sizeCtl, with a stamp that tells one growth from another; here the table does.)
 //
-// The number of entries is a sum of cells (internal/long_adder.h). Java counts
+// The number of entries is a sum of cells (internal/counting/long_adder.h). Java counts
 // what it has done, here it is counted just before it is done: a key deleted by one
 // thread and stored again by another is then never counted twice.
 //
@@ -67,7 +67,7 @@
 //
 // Source: JDK 8, java.util.concurrent.ConcurrentHashMap (D. Lea). What differs else:
 // epochs in place of the collector; keys are copied where nodes are, values not
-// (internal/value_cell.h); the table never forwards to one not yet published, so
+// (internal/tables/value_cell.h); the table never forwards to one not yet published, so
 // JDK-8214427 (a wrong comparison of the stamp) has no counterpart.
 #ifndef CMAP_MAPS_BIN_LOCK_MAP_H_
 #define CMAP_MAPS_BIN_LOCK_MAP_H_
@@ -83,15 +83,15 @@
 #include <utility>
 #include <vector>
 
+#include "maps/bin_lock_map/bin_clearing.h"
+#include "maps/bin_lock_map/bin_growth.h"
+#include "maps/bin_lock_map/bin_writer.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/bin_clearing.h"
-#include "maps/internal/bin_growth.h"
-#include "maps/internal/bin_writer.h"
-#include "maps/internal/epoch.h"
-#include "maps/internal/long_adder.h"
+#include "maps/internal/counting/long_adder.h"
 #include "maps/internal/options.h"
-#include "maps/internal/removals.h"
+#include "maps/internal/reclamation/epoch.h"
+#include "maps/internal/tables/removals.h"
 
 namespace cmap {
 

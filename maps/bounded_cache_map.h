@@ -13,7 +13,7 @@
 //
 // A full ring makes room at its old end: what has expired or was last used before
 // the mean of its segment is dropped, what was used more recently is moved to the
-// new end, five times in a row at most (internal/cache_segment.h). So it is least
+// new end, five times in a row at most (bounded_cache_map/cache_segment.h). So it is least
 // recently used but for the grain: whole seconds, and by segment.
 //
 // It is no map: a key that was stored may be gone at any time. What it never does is
@@ -59,12 +59,12 @@
 #include <utility>
 #include <vector>
 
+#include "maps/bounded_cache_map/cache_segment.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/cache_segment.h"
-#include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
+#include "maps/internal/tables/locked_map.h"
 
 namespace cmap {
 

@@ -13,7 +13,7 @@
 // differs in the table only: eight entries a bucket, found by a byte of the hash
 // each, against a list of nodes; growth by a bucket or two with each write
 // against all at once; hashes computed again for growth against stored ones.
-// internal/bucket_table.h has the table.
+// internal/tables/bucket_table.h has the table.
 //
 // This is the map inside Go's sync.Map of those years, and behind the mutex of
 // every program that does without it.
@@ -31,9 +31,9 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/bucket_table.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/bucket_table.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/internal/text.h"
 #include "maps/sharded_map.h"
 

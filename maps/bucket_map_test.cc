@@ -12,8 +12,8 @@
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/bucket_table.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/bucket_table.h"
 
 namespace cmap {
 namespace {

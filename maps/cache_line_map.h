@@ -9,7 +9,7 @@
 //         |
 //         +--> [kv kv kv] --> ...   overflow lines of three entries (rare)
 //
-// The tags t of a home (internal/cache_line.h) are eight bits of the hash of
+// The tags t of a home (cache_line_map/cache_line.h) are eight bits of the hash of
 // each of its seven entries, its state s is a lock and a version. A reader finds
 // the slot by comparing all tags at once, reads key and value, and reads the
 // state again. There is no branch whose outcome is random but whether the key is
@@ -39,7 +39,7 @@
 //     into the slot, and a line that is empty then is free for other homes: what has
 //     come and gone leaves nothing behind.
 // Each of these takes effect by one sequentially consistent store, so that a write is
-// over for everybody when it returns (internal/cache_line_table.h).
+// over for everybody when it returns (cache_line_map/cache_line_table.h).
 //
 // Growth. A table that has become too full is followed by one a seventh to a
 // quarter larger (twice as large while it is tiny). Homes are in hash order, and a
@@ -104,14 +104,14 @@
 #include <utility>
 #include <vector>
 
+#include "maps/cache_line_map/cache_line.h"
+#include "maps/cache_line_map/cache_line_table.h"
+#include "maps/cache_line_map/line_table.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/cache_line.h"
-#include "maps/internal/cache_line_table.h"
-#include "maps/internal/epoch.h"
-#include "maps/internal/line_table.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
+#include "maps/internal/reclamation/epoch.h"
 
 namespace cmap {
 

@@ -10,7 +10,7 @@
 // It shows what the check costs (against bucket_map), and the check's limit: it is
 // not a lock, misses what happens between its load and its store, and finds
 // nothing that threads do one after the other without synchronisation.
-// internal/fail_fast_lock.h says what is found and what follows (by default a
+// internal/locks/fail_fast_lock.h says what is found and what follows (by default a
 // line on stderr and the end of the program; SetMisuseHook replaces that).
 //
 // How much it finds depends on the machine, hence is measured where it matters:
@@ -30,10 +30,10 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/bucket_table.h"
-#include "maps/internal/fail_fast_lock.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/fail_fast_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/bucket_table.h"
+#include "maps/internal/tables/locked_map.h"
 
 namespace cmap {
 

@@ -9,8 +9,8 @@
 
 #include "gtest/gtest.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/fail_fast_lock.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/fail_fast_lock.h"
+#include "maps/internal/locks/rw_lock.h"
 #include "maps/testing/misuse.h"
 
 namespace cmap {

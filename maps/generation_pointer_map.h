@@ -17,7 +17,7 @@
 // data are one constant object, so that whoever holds the pointer holds a number
 // and exactly the state it names; there is nothing to read twice. What the form
 // needs instead is reclamation: a reader may hold a generation long after it was
-// replaced. It reads under an epoch guard (internal/epoch.h).
+// replaced. It reads under an epoch guard (internal/reclamation/epoch.h).
 //
 // ABA. A writer's exchange succeeds only if the pointer still leads to the object
 // it has copied. An object's address could return only after the object was
@@ -66,10 +66,10 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/epoch.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/table.h"
+#include "maps/internal/reclamation/epoch.h"
+#include "maps/internal/tables/table.h"
 
 namespace cmap {
 

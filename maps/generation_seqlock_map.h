@@ -72,9 +72,9 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "maps/generation_seqlock_map/word_image.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/options.h"
-#include "maps/internal/word_image.h"
 
 namespace cmap {
 

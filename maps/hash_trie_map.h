@@ -40,9 +40,9 @@
 // was inserted. So there is no running out of hash bits (Go issue 73427), even
 // with a hash function that is constant, truncated, or changes its mind.
 //
-// What differs from Go: epochs (internal/epoch.h), or liburcu (internal/rcu.h), in
+// What differs from Go: epochs (internal/reclamation/epoch.h), or liburcu (internal/reclamation/rcu.h), in
 // place of the collector; the hash is stored in the entry; a one-byte lock
-// (internal/spin_lock.h) in place of Go's eight-byte mutex.
+// (internal/locks/spin_lock.h) in place of Go's eight-byte mutex.
 //
 // Guarantees. Point operations and Clear are linearizable. Load is wait-free, of
 // at most 16 levels (log16 n on average) and a chain, and writes nothing shared;
@@ -79,9 +79,9 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/epoch.h"
+#include "maps/internal/locks/spin_lock.h"
 #include "maps/internal/memory.h"
-#include "maps/internal/spin_lock.h"
+#include "maps/internal/reclamation/epoch.h"
 #include "maps/internal/text.h"
 
 namespace cmap {
@@ -270,7 +270,7 @@ class HashTrieMap {
   // map at the moment.
   static void Quiesce() { Domain::Drain(); }
 
-  // This thread will not use a map for a while: see internal/rcu.h.
+  // This thread will not use a map for a while: see internal/reclamation/rcu.h.
   static void Idle() noexcept { Domain::Idle(); }
 
  private:

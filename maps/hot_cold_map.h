@@ -16,7 +16,7 @@
 //       +-----------------------------------------------------------------+
 //
 // Who may change what:
-//   - A hot entry is immutable (internal/hot_buckets.h). It is replaced or removed
+//   - A hot entry is immutable (hot_cold_map/hot_buckets.h). It is replaced or removed
 //     under its bucket's lock; the slot's store is the moment the write takes effect.
 //   - The cold table is written, and a slot gets a key that was not hot, only under
 //     the cold lock held exclusively. So under the cold lock, shared or not, no key
@@ -70,16 +70,16 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "maps/hot_cold_map/hot_buckets.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/departed.h"
-#include "maps/internal/epoch.h"
-#include "maps/internal/hot_buckets.h"
-#include "maps/internal/locked_map.h"
+#include "maps/internal/counting/sampler.h"
+#include "maps/internal/locks/rw_lock.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/rw_lock.h"
-#include "maps/internal/sampler.h"
-#include "maps/internal/table.h"
+#include "maps/internal/reclamation/epoch.h"
+#include "maps/internal/tables/departed.h"
+#include "maps/internal/tables/locked_map.h"
+#include "maps/internal/tables/table.h"
 
 namespace cmap {
 

@@ -47,13 +47,13 @@
 #include <utility>
 #include <vector>
 
+#include "maps/cache_line_map/cache_line.h"
+#include "maps/cache_line_map/line_table.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/cache_line.h"
-#include "maps/internal/line_table.h"
+#include "maps/internal/locks/spin_lock.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/spin_lock.h"
 
 namespace cmap {
 

@@ -46,7 +46,7 @@
 // same cache.
 //
 // Memory. A thread that reads has `slots` slots in each map it reads, which live
-// as long as the map (internal/per_thread.h); a slot whose stamp has become stale
+// as long as the map (internal/counting/per_thread.h); a slot whose stamp has become stale
 // keeps its copy of key and value until another key takes the place, or the thread
 // itself deletes the key. The version has 48 bits, the count of writers 16, so that
 // fewer than 65535 may write at once.
@@ -74,10 +74,10 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/departed.h"
+#include "maps/internal/counting/per_thread.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/per_thread.h"
+#include "maps/internal/tables/departed.h"
 #include "maps/mutex_map.h"
 #include "maps/sharded_map.h"
 

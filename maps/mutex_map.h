@@ -6,11 +6,11 @@
 //      any operation --> [ mutex ] --> table
 //
 // Guarantees: every operation, whole-map operations included, is linearizable;
-// all are blocking. Range visits a snapshot (see internal/locked_map.h). The
-// table and its costs are described in internal/table.h.
+// all are blocking. Range visits a snapshot (see internal/tables/locked_map.h). The
+// table and its costs are described in internal/tables/table.h.
 //
 // The table is a parameter: mutex_map_boxed has each value in a heap block of its own,
-// mutex_map_pooled takes its nodes from a pool (internal/table.h).
+// mutex_map_pooled takes its nodes from a pool (internal/tables/table.h).
 //
 // Source: common practice; the reference map of Go's sync/map_reference_test.go
 // with a plain mutex.
@@ -21,9 +21,9 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
-#include "maps/internal/table.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/locked_map.h"
+#include "maps/internal/tables/table.h"
 #include "maps/internal/text.h"
 
 namespace cmap {

@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/rw_mutex_map.h"
 #include "maps/shared_mutex_map.h"
 #include "maps/unsynchronised_map.h"

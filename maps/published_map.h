@@ -71,8 +71,8 @@
 #include "maps/internal/atomics.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/publication.h"
-#include "maps/internal/table.h"
+#include "maps/internal/tables/table.h"
+#include "maps/published_map/publication.h"
 
 namespace cmap {
 

@@ -12,12 +12,12 @@
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
 #include "maps/hash_trie_map.h"
-#include "maps/internal/epoch.h"
-#include "maps/internal/hazard.h"
-#include "maps/internal/published.h"
-#include "maps/internal/rcu_memb.h"
-#include "maps/internal/rcu_qsbr.h"
-#include "maps/internal/reclamation.h"
+#include "maps/internal/reclamation/epoch.h"
+#include "maps/internal/reclamation/hazard.h"
+#include "maps/internal/reclamation/published.h"
+#include "maps/internal/reclamation/rcu_memb.h"
+#include "maps/internal/reclamation/rcu_qsbr.h"
+#include "maps/internal/reclamation/reclamation.h"
 #include "maps/snapshot_map.h"
 #include "maps/sync_map.h"
 #include "maps/testing/life_counted.h"
@@ -176,7 +176,7 @@ TYPED_TEST_SUITE(RcuReclamationTest, RcuKinds);
 
 // A map used by the destructor of a thread-local that is older than the thread's first
 // use of a map: liburcu, which keeps its registration in a thread-local too, must not
-// go on to ask the thread after it. (For the other domains: internal/records_test.cc.)
+// go on to ask the thread after it. (For the other domains: internal/reclamation/records_test.cc.)
 TYPED_TEST(RcuReclamationTest, UseWhileTheThreadEnds) {
   std::thread([&] {
     struct AtEnd {

@@ -7,7 +7,7 @@
 //      Load, Size, Range --> [ RW lock, shared    ] --> table
 //      everything else   --> [ RW lock, exclusive ] --> table
 //
-// A waiting writer stops new readers (internal/rw_lock.h has the algorithm), so
+// A waiting writer stops new readers (internal/locks/rw_lock.h has the algorithm), so
 // one slow write delays every read behind it, where shared_mutex_map lets the
 // reads pass and the write starve. Readers still share one counter: two atomic
 // read-modify-writes on the same cache line for each Load.
@@ -23,8 +23,8 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/locked_map.h"
 
 namespace cmap {
 

@@ -15,12 +15,12 @@
 //                                                node -> node -> node
 //
 // Readers walk segment, table, bin and nodes by sequentially consistent loads, and
-// writers change them by such stores (internal/value_cell.h). Writers of a segment exclude
+// writers change them by such stores (internal/tables/value_cell.h). Writers of a segment exclude
 // each other: a new node goes to the head of its bin; a removed one is bypassed;
-// a value is replaced inside its node (internal/value_cell.h).
+// a value is replaced inside its node (internal/tables/value_cell.h).
 //
 // A writer that does not get the lock at once spins before it waits for it, and uses
-// the time to walk the bin (internal/segment_writer.h).
+// the time to walk the bin (segment_map/segment_writer.h).
 //
 // Growth. Above 3/4 a segment's table is replaced by one of twice the size, while
 // readers may be in the old one:
@@ -73,12 +73,12 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/epoch.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
-#include "maps/internal/removals.h"
-#include "maps/internal/segment.h"
-#include "maps/internal/segment_writer.h"
+#include "maps/internal/reclamation/epoch.h"
+#include "maps/internal/tables/removals.h"
+#include "maps/segment_map/segment.h"
+#include "maps/segment_map/segment_writer.h"
 
 namespace cmap {
 

@@ -13,7 +13,7 @@
 // The shard comes from the high bits of the hash, and the table inside never
 // separates keys by those bits alone, so the two choices do not interfere. The
 // hash is computed once per operation, before any lock, and handed to the table
-// (internal/table.h): sharding costs a shift and an address, not a second hash.
+// (internal/tables/table.h): sharding costs a shift and an address, not a second hash.
 //
 // Operations on keys of different shards do not disturb each other; a hot key
 // still makes one hot lock. What helps is the number of shards against the
@@ -32,7 +32,7 @@
 // Guarantees: point operations are linearizable and blocking (only by others on
 // the same shard).
 //
-// The lock of a shard is a parameter (internal/rw_lock.h has them). With many
+// The lock of a shard is a parameter (internal/locks/rw_lock.h has them). With many
 // shards few threads meet in one, so what counts is less who may share a lock than
 // what an uncontended one costs, and its size: with a spin lock a padded shard is
 // one line, with any other lock two. sharded_map_spin shows what the mutex's
@@ -59,9 +59,9 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
+#include "maps/internal/locks/rw_lock.h"
 #include "maps/internal/options.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/internal/text.h"
 
 namespace cmap {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "gtest/gtest.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
 
 namespace cmap {
 namespace {

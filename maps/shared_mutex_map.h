@@ -27,8 +27,8 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/locked_map.h"
 
 namespace cmap {
 

@@ -27,7 +27,7 @@
 // visits under a guard.
 //
 // How a table that readers may still use is freed is a parameter, with the one
-// pointer as the simplest case there is (internal/reclamation.h compares them):
+// pointer as the simplest case there is (internal/reclamation/reclamation.h compares them):
 // epochs; hazard pointers, which hold back the one table that a stopped reader has
 // named, where epochs hold back all later ones (snapshot_map_hazard); quiescent
 // states (snapshot_map_qsbr); reference counts by std::atomic<std::shared_ptr>, as
@@ -54,12 +54,12 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/epoch.h"
-#include "maps/internal/hazard.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/orders.h"
-#include "maps/internal/published.h"
-#include "maps/internal/table.h"
+#include "maps/internal/reclamation/epoch.h"
+#include "maps/internal/reclamation/hazard.h"
+#include "maps/internal/reclamation/published.h"
+#include "maps/internal/tables/table.h"
 #include "maps/internal/text.h"
 
 namespace cmap {
@@ -238,7 +238,7 @@ class alignas(kCacheLine) SnapshotMap {
   // map at the moment.
   static void Quiesce() { Domain::Drain(); }
 
-  // This thread will not use a map for a while: see internal/rcu.h.
+  // This thread will not use a map for a while: see internal/reclamation/rcu.h.
   static void Idle() noexcept { Domain::Idle(); }
 
  private:

@@ -25,7 +25,8 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
 
     Args:
       name: what it is called everywhere: on command lines, in result files, in the paper.
-      header: the file in this folder that defines it; a header in peers/ makes it a peer.
+      header: the file in this folder that defines it; a header in peers/ makes it a peer. The parts of a long one are in a
+        folder of its name beside it.
       map: the type, an expression over K, V, Hash and Atomics inside namespace cmap.
       policies: further headers that `map` names, where the strategy's own does not include them.
       deps: libraries beyond //maps:internal, such as a peer's package.
@@ -62,19 +63,19 @@ def strategy(name, header, map, policies = [], deps = [], architectures = _EVERY
 
 # Reclamation by liburcu. Its barriers are machine instructions, which ThreadSanitizer does not see.
 _QSBR = {
-    "policies": ["internal/rcu_qsbr.h"],
+    "policies": ["internal/reclamation/rcu_qsbr.h"],
     "deps": ["//tools/third_party:liburcu_qsbr"],
     "tsan": False,
 }
 _MEMB = {
-    "policies": ["internal/rcu_memb.h"],
+    "policies": ["internal/reclamation/rcu_memb.h"],
     "deps": ["//tools/third_party:liburcu_memb"],
     "tsan": False,
 }
 
 STRATEGIES = [
     strategy("null", header = "null_map.h", map = "NullMap<K, V, Hash, Atomics>"),
-    strategy("line_touch", header = "line_touch.h", map = "LineTouch<K, V, Hash, Atomics>", wide = False),
+    strategy("line_touch", header = "line_touch.h", map = "LineTouch<K, V, Hash, Atomics>", deps = [":cache_line_map"], wide = False),
     strategy("unsynchronised_map", header = "unsynchronised_map.h", map = "UnsynchronisedMap<K, V, Hash, Atomics>"),
     strategy("mutex_map", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics>"),
     strategy("mutex_map_boxed", header = "mutex_map.h", map = "MutexMap<K, V, Hash, Atomics, internal::BoxedTable<K, V>>", variant_of = "mutex_map", wide = True),
@@ -110,7 +111,7 @@ STRATEGIES = [
     strategy("snapshot_map_seq_cst", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, internal::SeqCst<Atomics>>", variant_of = "snapshot_map"),
     strategy("snapshot_map_hazard", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::HazardDomain>", variant_of = "snapshot_map"),
     strategy("snapshot_map_qsbr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::QuiescentDomain>", variant_of = "snapshot_map", **_QSBR),
-    # libstdc++ 12: std::atomic<std::shared_ptr>::load() has a data race (see internal/published.h).
+    # libstdc++ 12: std::atomic<std::shared_ptr>::load() has a data race (see internal/reclamation/published.h).
     strategy("snapshot_map_shared_ptr", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics, internal::SharedPointers>", variant_of = "snapshot_map", tsan = False),
     strategy("generation_seqlock_map", header = "generation_seqlock_map.h", map = "GenerationSeqlockMap<K, V, Hash, Atomics>", wide = False),
     strategy("generation_pointer_map", header = "generation_pointer_map.h", map = "GenerationPointerMap<K, V, Hash, Atomics>", wide = False),
@@ -376,7 +377,7 @@ def declare_strategies():
         )
         cc_library(
             name = s.name,
-            hdrs = [header, s.header] + direct,
+            hdrs = [header, s.header] + direct + native.glob([s.header[:-len(".h")] + "/*.h"]),
             tags = ["map_strategy"] + (["peer"] if s.peer else []),
             target_compatible_with = where(s, [], ["//tools/platforms:incompatible"]),
             visibility = ["//visibility:public"],

@@ -10,7 +10,7 @@
 // readers: mutex_map, shared_mutex_map and rw_mutex_map send every Load to one
 // shared word, this map does not. What is left of the distance to maps that are
 // read without a lock is two uncontended read-modify-writes per Load. Writers
-// pay for it: each visits every stripe (internal/striped_lock.h has the
+// pay for it: each visits every stripe (internal/locks/striped_lock.h has the
 // algorithm), so it is a bad map for anything but reading.
 //
 // Tunables: stripes, the number of reader counters; read_first, see
@@ -19,14 +19,14 @@
 // Guarantees: every operation is linearizable and blocking. A waiting writer
 // stops readers that come later. Range visits a snapshot.
 //
-// Source: the brlock of Linux 2.4; see internal/striped_lock.h.
+// Source: the brlock of Linux 2.4; see internal/locks/striped_lock.h.
 #ifndef CMAP_MAPS_STRIPED_READER_MAP_H_
 #define CMAP_MAPS_STRIPED_READER_MAP_H_
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/striped_lock.h"
+#include "maps/internal/locks/striped_lock.h"
+#include "maps/internal/tables/locked_map.h"
 
 namespace cmap {
 

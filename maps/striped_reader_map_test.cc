@@ -16,8 +16,8 @@
 #include "gtest/gtest.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/striped_lock.h"
-#include "maps/internal/thread_number.h"
+#include "maps/internal/counting/thread_number.h"
+#include "maps/internal/locks/striped_lock.h"
 
 namespace cmap {
 namespace {

@@ -48,7 +48,7 @@
 //
 // What differs from Go, for want of a garbage collector and for fairness:
 //   - Replaced values, dropped entries and replaced indexes are freed by epochs
-//     (internal/epoch.h), or as the parameter Reclamation says. Every operation is
+//     (internal/reclamation/epoch.h), or as the parameter Reclamation says. Every operation is
 //     a guard.
 //   - An index is a std::unordered_set of {hash, entry}; the key lives once, in
 //     the entry (Go's strings share their bytes as well). The hash is computed
@@ -67,7 +67,7 @@
 // If an operation throws, nothing has changed for readers (a StoreBatch that
 // throws leaves the pairs before that one stored).
 //
-// Reclamation. Epochs, or liburcu (internal/rcu.h). Not hazard pointers: a reader
+// Reclamation. Epochs, or liburcu (internal/reclamation/rcu.h). Not hazard pointers: a reader
 // goes from read to an index to entries, and an index that has been replaced may
 // still lead to entries which later indexes shared with it and which went with those.
 // To name an entry proves nothing unless read is the same afterwards; a Range would
@@ -78,7 +78,7 @@
 // Layout. kPacked as upstream: the pointer to read shares the cache line of the
 // mutex, which misses write. kSplit gives it a line of its own.
 //
-// Where it is. internal/sync_entry.h has the states of an entry, sync_index.h the
+// Where it is. sync_map/sync_entry.h has the states of an entry, sync_index.h the
 // table that an index is, sync_indexes.h the two of them and what passes between them:
 // misses, promotion, copying. Here is what each operation makes of these.
 //
@@ -98,12 +98,12 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/epoch.h"
 #include "maps/internal/orders.h"
-#include "maps/internal/sync_entry.h"
-#include "maps/internal/sync_index.h"
-#include "maps/internal/sync_indexes.h"
+#include "maps/internal/reclamation/epoch.h"
 #include "maps/internal/text.h"
+#include "maps/sync_map/sync_entry.h"
+#include "maps/sync_map/sync_index.h"
+#include "maps/sync_map/sync_indexes.h"
 
 namespace cmap {
 
@@ -340,7 +340,7 @@ class alignas(kCacheLine) SyncMap {
   // map at the moment.
   static void Quiesce() { Domain::Drain(); }
 
-  // This thread will not use a map for a while: see internal/rcu.h.
+  // This thread will not use a map for a while: see internal/reclamation/rcu.h.
   static void Idle() noexcept { Domain::Idle(); }
 
  private:

@@ -7,14 +7,14 @@
 // Guarantees: none under concurrent use. Range visits a copy, as in the locked
 // maps, so that the visitor may call anything.
 //
-// Source: std::unordered_map, as internal/table.h uses it.
+// Source: std::unordered_map, as internal/tables/table.h uses it.
 #ifndef CMAP_MAPS_UNSYNCHRONISED_MAP_H_
 #define CMAP_MAPS_UNSYNCHRONISED_MAP_H_
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/locked_map.h"
 
 namespace cmap {
 

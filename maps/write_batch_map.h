@@ -38,7 +38,7 @@
 // table; they are not put off. StoreBatch is a batch already and does the same.
 // Range, Size and Clear apply the whole ring.
 //
-// Why kOwnWrites is linearizable (internal/waiting_writes.h keeps the positions, and has
+// Why kOwnWrites is linearizable (write_batch_map/waiting_writes.h keeps the positions, and has
 // the numbers). Writes of one key are applied in the order of their positions. A Store
 // announces its position to the stripe before it returns (3); the position up to which
 // the ring is applied moves only after the table has changed (5). A reader finds at some
@@ -65,7 +65,7 @@
 // equality of keys throws inside a Store's batch is left to the next to apply it.
 //
 // Source: write-behind buffers and flat combining (D. Hendler, I. Incze, N. Shavit,
-// M. Tzafrir, SPAA 2010); the ring: internal/mpsc_ring.h.
+// M. Tzafrir, SPAA 2010); the ring: write_batch_map/mpsc_ring.h.
 #ifndef CMAP_MAPS_WRITE_BATCH_MAP_H_
 #define CMAP_MAPS_WRITE_BATCH_MAP_H_
 
@@ -85,13 +85,13 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
+#include "maps/internal/locks/rw_lock.h"
 #include "maps/internal/memory.h"
-#include "maps/internal/mpsc_ring.h"
-#include "maps/internal/node_table.h"
 #include "maps/internal/options.h"
-#include "maps/internal/rw_lock.h"
-#include "maps/internal/waiting_writes.h"
+#include "maps/internal/tables/locked_map.h"
+#include "maps/write_batch_map/mpsc_ring.h"
+#include "maps/write_batch_map/node_table.h"
+#include "maps/write_batch_map/waiting_writes.h"
 
 namespace cmap {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The memory order of every access as a policy: an Atomics policy that strengthens
-// what a map asks for. What does the care for orderings in this folder buy?
+// what a map asks for. What does the care for orderings in the strategies buy?
 //
 //                          asked for:  relaxed    acquire    release    acq_rel
 //   (as it is)                         relaxed    acquire    release    acq_rel

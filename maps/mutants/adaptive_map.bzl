@@ -9,7 +9,7 @@ def _mutant(*args, **kwargs):
 
 def _gate(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant("gate_" + name, "adaptive_map", "maps/internal/writer_gate.h", *rest, **kwargs)
+    return mutant("gate_" + name, "adaptive_map", "maps/internal/locks/writer_gate.h", *rest, **kwargs)
 
 ADAPTIVE_MAP = [
     _mutant(

@@ -4,19 +4,19 @@
 load(":mutant.bzl", "mutant")
 
 def _writer_mutant(name, *args, **kwargs):
-    return mutant(name, "bin_lock_map", "maps/internal/bin_writer.h", *args, **kwargs)
+    return mutant(name, "bin_lock_map", "maps/bin_lock_map/bin_writer.h", *args, **kwargs)
 
 def _growth_mutant(name, *args, **kwargs):
-    return mutant(name, "bin_lock_map", "maps/internal/bin_growth.h", *args, **kwargs)
+    return mutant(name, "bin_lock_map", "maps/bin_lock_map/bin_growth.h", *args, **kwargs)
 
 def _table_mutant(name, *args, **kwargs):
-    return mutant(name, "bin_lock_map", "maps/internal/bin_table.h", *args, **kwargs)
+    return mutant(name, "bin_lock_map", "maps/bin_lock_map/bin_table.h", *args, **kwargs)
 
 def _chain_mutant(name, *args, **kwargs):
-    return mutant(name, "bin_lock_map", "maps/internal/chain.h", *args, **kwargs)
+    return mutant(name, "bin_lock_map", "maps/internal/tables/chain.h", *args, **kwargs)
 
 def _value_mutant(name, *args, **kwargs):
-    return mutant(name, "bin_lock_map", "maps/internal/value_cell.h", *args, **kwargs)
+    return mutant(name, "bin_lock_map", "maps/internal/tables/value_cell.h", *args, **kwargs)
 
 BIN_LOCK_MAP = [
     _writer_mutant(

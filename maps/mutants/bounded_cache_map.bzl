@@ -5,7 +5,7 @@ load(":mutant.bzl", "mutant")
 
 def _mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "bounded_cache_map", "maps/internal/cache_segment.h", *rest, **kwargs)
+    return mutant(name, "bounded_cache_map", "maps/bounded_cache_map/cache_segment.h", *rest, **kwargs)
 
 def _map_mutant(*args, **kwargs):
     name, rest = args[0], args[1:]

@@ -5,7 +5,7 @@ load(":mutant.bzl", "mutant")
 
 def _mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "mutex_bucket_map", "maps/internal/bucket_table.h", *rest, **kwargs)
+    return mutant(name, "mutex_bucket_map", "maps/internal/tables/bucket_table.h", *rest, **kwargs)
 
 BUCKET_MAP = [
     _mutant(

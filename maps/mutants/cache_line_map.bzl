@@ -5,15 +5,15 @@ load(":mutant.bzl", "mutant")
 
 def _mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "cache_line_map", "maps/internal/cache_line_table.h", *rest, **kwargs)
+    return mutant(name, "cache_line_map", "maps/cache_line_map/cache_line_table.h", *rest, **kwargs)
 
 def _home_mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "cache_line_map", "maps/internal/home_ops.h", *rest, **kwargs)
+    return mutant(name, "cache_line_map", "maps/cache_line_map/home_ops.h", *rest, **kwargs)
 
 def _growth_mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "cache_line_map", "maps/internal/growing_table.h", *rest, **kwargs)
+    return mutant(name, "cache_line_map", "maps/cache_line_map/growing_table.h", *rest, **kwargs)
 
 def _map_mutant(*args, **kwargs):
     name, rest = args[0], args[1:]

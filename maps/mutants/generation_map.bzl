@@ -9,7 +9,7 @@ def _seqlock(*args, **kwargs):
 
 def _image(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "generation_seqlock_map", "maps/internal/word_image.h", *rest, **kwargs)
+    return mutant(name, "generation_seqlock_map", "maps/generation_seqlock_map/word_image.h", *rest, **kwargs)
 
 def _pointer(*args, **kwargs):
     name, rest = args[0], args[1:]

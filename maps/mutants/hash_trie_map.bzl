@@ -4,7 +4,7 @@
 load(":mutant.bzl", "mutant")
 
 _FILE = "maps/hash_trie_map.h"
-_LOCK = "maps/internal/spin_lock.h"
+_LOCK = "maps/internal/locks/spin_lock.h"
 
 def _mutant(*args, **kwargs):
     name, rest = args[0], args[1:]

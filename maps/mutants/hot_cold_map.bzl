@@ -9,7 +9,7 @@ def _mutant(*args, **kwargs):
 
 def _hot(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "hot_cold_map", "maps/internal/hot_buckets.h", *rest, **kwargs)
+    return mutant(name, "hot_cold_map", "maps/hot_cold_map/hot_buckets.h", *rest, **kwargs)
 
 HOT_COLD_MAP = [
     _mutant(

@@ -3,9 +3,9 @@
 
 load(":mutant.bzl", "mutant")
 
-_MAP = "maps/internal/locked_map.h"
-_LOCK = "maps/internal/rw_lock.h"
-_TABLE = "maps/internal/table.h"
+_MAP = "maps/internal/tables/locked_map.h"
+_LOCK = "maps/internal/locks/rw_lock.h"
+_TABLE = "maps/internal/tables/table.h"
 
 LOCKS = [
     # mutex_map: the sections of the lock, and the table itself.
@@ -38,7 +38,7 @@ LOCKS = [
     mutant(
         "destroys_under_the_lock",
         "mutex_map",
-        "maps/internal/departed.h",
+        "maps/internal/tables/departed.h",
         "    table_.SendDepartedTo(&gone_);\n",
         "",
         "Values that leave the map are destroyed under its lock: a destructor that calls the map waits for ever.",

@@ -9,7 +9,7 @@ def _mutant(*args, **kwargs):
 
 def _per_thread_mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "lookaside_map", "maps/internal/per_thread.h", *rest, **kwargs)
+    return mutant(name, "lookaside_map", "maps/internal/counting/per_thread.h", *rest, **kwargs)
 
 LOOKASIDE_MAP = [
     _mutant(

@@ -9,7 +9,7 @@ def _mutant(*args, **kwargs):
 
 def _place(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "published_map", "maps/internal/publication.h", *rest, **kwargs)
+    return mutant(name, "published_map", "maps/published_map/publication.h", *rest, **kwargs)
 
 PUBLISHED_MAP = [
     _mutant(

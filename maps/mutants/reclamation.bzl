@@ -4,13 +4,13 @@
 load(":mutant.bzl", "mutant")
 
 def _mutant(name, strategy, *args, **kwargs):
-    return mutant("epoch_" + name, strategy, "maps/internal/epoch.h", *args, **kwargs)
+    return mutant("epoch_" + name, strategy, "maps/internal/reclamation/epoch.h", *args, **kwargs)
 
 def _records_mutant(name, strategy, *args, **kwargs):
-    return mutant("records_" + name, strategy, "maps/internal/records.h", *args, **kwargs)
+    return mutant("records_" + name, strategy, "maps/internal/reclamation/records.h", *args, **kwargs)
 
 def _hazard_mutant(name, *args, **kwargs):
-    return mutant(name, "snapshot_map_hazard", "maps/internal/hazard.h", *args, **kwargs)
+    return mutant(name, "snapshot_map_hazard", "maps/internal/reclamation/hazard.h", *args, **kwargs)
 
 RECLAMATION = [
     _mutant(

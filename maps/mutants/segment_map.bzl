@@ -7,13 +7,13 @@ def _mutant(name, *args, **kwargs):
     return mutant(name, "segment_map", "maps/segment_map.h", *args, **kwargs)
 
 def _segment_mutant(name, *args, **kwargs):
-    return mutant(name, "segment_map", "maps/internal/segment.h", *args, **kwargs)
+    return mutant(name, "segment_map", "maps/segment_map/segment.h", *args, **kwargs)
 
 def _writer_mutant(name, *args, **kwargs):
-    return mutant(name, "segment_map", "maps/internal/segment_writer.h", *args, **kwargs)
+    return mutant(name, "segment_map", "maps/segment_map/segment_writer.h", *args, **kwargs)
 
 def _chain_mutant(name, *args, **kwargs):
-    return mutant(name, "segment_map", "maps/internal/chain.h", *args, **kwargs)
+    return mutant(name, "segment_map", "maps/internal/tables/chain.h", *args, **kwargs)
 
 SEGMENT_MAP = [
     _mutant(

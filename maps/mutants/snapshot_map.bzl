@@ -11,7 +11,7 @@ def _mutant(*args, **kwargs):
 
 def _published_mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "snapshot_map", "maps/internal/published.h", *rest, **kwargs)
+    return mutant(name, "snapshot_map", "maps/internal/reclamation/published.h", *rest, **kwargs)
 
 SNAPSHOT_MAP = [
     _mutant(

@@ -5,7 +5,7 @@ load(":mutant.bzl", "mutant")
 
 def _mutant(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "striped_reader_map", "maps/internal/striped_lock.h", *rest, **kwargs)
+    return mutant(name, "striped_reader_map", "maps/internal/locks/striped_lock.h", *rest, **kwargs)
 
 STRIPED_READER_MAP = [
     _mutant(

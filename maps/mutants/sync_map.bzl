@@ -9,11 +9,11 @@ def _mutant(*args, **kwargs):
 
 def _entry(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "sync_map", "maps/internal/sync_entry.h", *rest, **kwargs)
+    return mutant(name, "sync_map", "maps/sync_map/sync_entry.h", *rest, **kwargs)
 
 def _indexes(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant(name, "sync_map", "maps/internal/sync_indexes.h", *rest, **kwargs)
+    return mutant(name, "sync_map", "maps/sync_map/sync_indexes.h", *rest, **kwargs)
 
 SYNC_MAP = [
     # Promotion and the making of dirty.

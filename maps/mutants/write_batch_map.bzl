@@ -9,7 +9,7 @@ def _mutant(*args, **kwargs):
 
 def _ring(*args, **kwargs):
     name, rest = args[0], args[1:]
-    return mutant("ring_" + name, "write_batch_map", "maps/internal/mpsc_ring.h", *rest, **kwargs)
+    return mutant("ring_" + name, "write_batch_map", "maps/write_batch_map/mpsc_ring.h", *rest, **kwargs)
 
 WRITE_BATCH_MAP = [
     _mutant(

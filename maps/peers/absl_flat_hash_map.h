@@ -40,9 +40,9 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
+#include "maps/internal/tables/locked_map.h"
 
 #define CMAP_ABSL_TEXT_(number) #number
 #define CMAP_ABSL_TEXT(number) CMAP_ABSL_TEXT_(number)

@@ -52,9 +52,9 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/peers/lazy.h"
 
 namespace cmap {

@@ -9,7 +9,7 @@
 //   table of bucket nodes, by the bits of the hash           reversed hash
 //
 // Readers write nothing shared. A node that is removed is marked, then taken out
-// by whoever passes; it is freed after a grace period (internal/rcu.h).
+// by whoever passes; it is freed after a grace period (internal/reclamation/rcu.h).
 //
 // How operations are translated, with nodes that never change:
 //   Load               lookup in a read-side section
@@ -50,7 +50,7 @@
 #define CMAP_MAPS_PEERS_URCU_LFHT_MAP_H_
 
 // The flavour comes before the table, which asks for it.
-#include "maps/internal/rcu_memb.h"
+#include "maps/internal/reclamation/rcu_memb.h"
 
 #include <urcu/rculfhash.h>
 
@@ -69,9 +69,9 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/locked_map.h"
+#include "maps/internal/counting/striped_counter.h"
 #include "maps/internal/options.h"
-#include "maps/internal/striped_counter.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/peers/clear_by_key.h"
 
 namespace cmap {

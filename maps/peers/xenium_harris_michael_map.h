@@ -49,8 +49,8 @@
 #include <xenium/harris_michael_hash_map.hpp>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
 #include "maps/internal/memory.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/peers/clear_by_key.h"
 #include "maps/peers/xenium_reclaimer.h"
 

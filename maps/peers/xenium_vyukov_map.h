@@ -55,8 +55,8 @@
 #include <xenium/vyukov_hash_map.hpp>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
 #include "maps/internal/options.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/peers/xenium_reclaimer.h"
 
 namespace cmap {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the tests of the maps with chains of nodes (maps/internal/chain.h) share.
+// What the tests of the maps with chains of nodes (maps/internal/tables/chain.h) share.
 #ifndef CMAP_MAPS_TESTING_CHAINS_H_
 #define CMAP_MAPS_TESTING_CHAINS_H_
 

@@ -22,8 +22,8 @@
 #include "maps/checked_map.h"
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
-#include "maps/internal/fail_fast_lock.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/fail_fast_lock.h"
+#include "maps/internal/locks/rw_lock.h"
 
 namespace cmap::testing {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/locked_map.h"
-#include "maps/internal/rw_lock.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/tables/locked_map.h"
 #include "maps/verification/perturbation.h"
 #include "maps/verification/verify.h"
 

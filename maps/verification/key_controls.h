@@ -29,9 +29,9 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
-#include "maps/internal/rw_lock.h"
-#include "maps/internal/spin_lock.h"
-#include "maps/internal/table.h"
+#include "maps/internal/locks/rw_lock.h"
+#include "maps/internal/locks/spin_lock.h"
+#include "maps/internal/tables/table.h"
 #include "maps/verification/control_base.h"
 #include "maps/verification/perturbation.h"
 

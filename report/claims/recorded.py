@@ -47,8 +47,14 @@ def own(target: str, name: str) -> Test:
     return Test(f"//maps:{target}", f"*.{name}", f"maps/{target}.cc", name)
 
 
-def internal(target: str, name: str) -> Test:
-    return Test(f"//maps:internal_{target}", f"*.{name}", f"maps/internal/{target}.cc", name)
+def internal(file: str, name: str) -> Test:
+    """A test beside what strategies share: <room>/<file>."""
+    return Test(f"//maps:internal_{file.split('/')[-1]}", f"*.{name}", f"maps/internal/{file}.cc", name)
+
+
+def part(file: str, name: str) -> Test:
+    """A test beside a part of a strategy: <strategy>/<file>."""
+    return Test(f"//maps:{file.replace('/', '_')}", f"*.{name}", f"maps/{file}.cc", name)
 
 
 _KIT_FILES = {

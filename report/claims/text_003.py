@@ -10,7 +10,7 @@ from report.claims.measured import Amount, Best, Crosses, Order, Speed, printed
 from report.claims.model import OutOfScope, claim, reading
 from report.claims.names import (BATCHES, GO_MAP, GO_REFERENCE, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC, TRIE)
 from report.claims.ranked import Ahead, Leads
-from report.claims.recorded import fails, has, holds, internal, kit, lacks, own, sync
+from report.claims.recorded import fails, has, holds, internal, kit, lacks, own, part, sync
 
 ROWS = (
     claim("003-C01", "1", "Filling 10 K keys one by one takes sync.Map three to five times as long as a locked native "
@@ -46,7 +46,7 @@ ROWS = (
                 has("go-1.22", GO_RUNTIME, "mapassign",
                     r"overLoadFactor\(h\.count\+1, h\.B\) \|\| tooManyOverflowBuckets")),
           holds("The port of its table also grows when overflow buckets pile up.",
-                internal("bucket_table_test", "ASameSizeGrowthClearsOverflowBuckets"))),
+                internal("tables/bucket_table_test", "ASameSizeGrowthClearsOverflowBuckets"))),
     claim("003-C06", "2.1", "Without a capacity the first entry already makes the map grow.", "",
           fails("One bucket holds eight entries before the rule of growth applies.",
                 has("go-1.22", GO_RUNTIME, "overLoadFactor", r"count > bucketCnt"))),
@@ -54,7 +54,7 @@ ROWS = (
           holds("All of them in the end.", has("go-1.22", GO_RUNTIME, "hashGrow", r"h\.oldbuckets = oldbuckets")),
           fails("Not at once: a write moves one or two.",
                 has("go-1.22", GO_RUNTIME, "growWork", r"evacuate\(t, h, h\.nevacuate\)"),
-                internal("bucket_table_test", "GrowthIsSpreadOverWrites"))),
+                internal("tables/bucket_table_test", "GrowthIsSpreadOverWrites"))),
     claim("003-C08", "2.1", "A presized native map fills 10 K keys 4.5 times as fast as a growing one.", "10K integers",
           Speed("batch_init", "fill_10k", "mutex_map@reserve", MUTEX, 4.0, 5.0),
           reading="a chained table under a lock that nobody contends for",
@@ -145,7 +145,7 @@ ROWS = (
     claim("003-C30", "4.2", "The ring needs a store fence, a load fence and a full fence; setting its head is a "
                             "compare-and-swap.",
           "", fails("A ring with acquire and release and no fence loses, doubles and reorders nothing.",
-                    internal("mpsc_ring_test", "ManyProducers"), internal("mpsc_ring_test", "AClaimedSlotIsNotTaken")),
+                    part("write_batch_map/mpsc_ring_test", "ManyProducers"), part("write_batch_map/mpsc_ring_test", "AClaimedSlotIsNotTaken")),
           others=[reading("a full fence costs nothing that matters",
                           Order("ring_fence", "ring", "write_batch_map@fenced", "write_batch_map",
                                 ("equivalent",)))]),

@@ -8,7 +8,7 @@
 #define CMAP_MAPS_PEERS_DIRECT_URCU_LFHT_MAP_H_
 
 // First, as it says which flavour of liburcu is meant.
-#include "maps/internal/rcu_memb.h"
+#include "maps/internal/reclamation/rcu_memb.h"
 
 #include <urcu/rculfhash.h>
 
