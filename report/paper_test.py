@@ -263,6 +263,17 @@ class Runs(unittest.TestCase):
         self.assertIn("its loop by hand is simulated", text)
         self.assertIn("<code>bazel run //experiments:harness_price</code> measures it", self.pages["empty"])
 
+    def test_dear_memory_is_a_threat(self):
+        self.assertIn("touched for the first time in 250 ns", self.pages["full"])
+        self.assertNotIn("Memory is dear", self.pages["full"])
+        dear = self.root / "dear"
+        make_testdata.make(dear, "empty")
+        meta = json.loads((dear / "run.json").read_text())
+        for worker in meta["workers"].values():
+            worker["describe"]["fresh_page"]["touch_ns"] = 14_000
+        (dear / "run.json").write_text(json.dumps(meta))
+        self.assertIn("Memory is dear on this machine: touching a fresh page takes 14 µs", main.build(dear).read_text("utf-8"))
+
     def test_every_claim_is_rendered(self):
         ids = Page(self.pages["full"]).ids
         self.assertTrue(self.verdicts["claims"])

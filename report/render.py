@@ -22,6 +22,7 @@ from report import (chooser, conclude, landscape, latency_plates, leading, ledge
                     words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
+from report.figures.latency import duration
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
@@ -303,6 +304,8 @@ def render(paper: Paper) -> Page:
         "fairness": views.fairness_rows(analysis),
         "validated": views.validation_table(analysis),
         "environment": views.environment_rows(analysis),
+        "fresh_page_ns": views.fresh_page_ns(analysis),
+        "duration": duration,
         "rules": views.rule_rows(analysis),
         "strategies": run.strategies(),
         "linearizability": proof.linearizability(

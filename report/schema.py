@@ -339,6 +339,7 @@ _STRATEGY = record({
 _WORKER = record({
     "timed?": _FLAG, "layouts?": List(_NAME), "wide?": List(_NAME), "emulator?": or_null(_TEXT),
     "describe?": or_null(record({"compiler?": _TEXT, "flags?": _TEXT, "allocator?": _PLAIN, "clock?": _PLAIN,
+                                 "fresh_page?": or_null(record({"bytes": whole(1), "touch_ns": _COUNT})),
                                  "strategies?": List(_STRATEGY)}))})
 
 _SPAN = Kind("a count, or a list of the least and the greatest", lambda v: _COUNT.fits(v) or (

@@ -9,6 +9,7 @@ from typing import Any
 
 from report import conclude, fairness, words
 from report.analyse import Analysis, Cell, Curve, Setting, make_axis
+from report.figures.latency import duration
 from report.figures.style import fine, number
 
 
@@ -384,12 +385,21 @@ def environment_rows(analysis: Analysis) -> list[tuple[str, str]]:
                  ("Flags", str(describe.get("flags", "not recorded")))]
         rows += [(k.capitalize(), _plain(k, describe[k]))
                  for k in ("allocator", "clock") if k in describe]
+        if page := describe.get("fresh_page"):
+            rows.append(("Fresh page", f"{page['bytes']} bytes, touched for the first time in "
+                         f"{duration(page['touch_ns'])}"))
     for arch, record in sorted(analysis.run.meta["workers"].items()):
         how = ("timed" if record.get("timed") else "not timed, under "
                + str(record.get("emulator") or "an emulator"))
         digests = record.get("layouts") or ["not recorded"]
         rows.append((f"Worker {arch}", f"{how}; sha256 {', '.join(d[:16] for d in digests)}"))
     return rows
+
+
+def fresh_page_ns(analysis: Analysis) -> int:
+    """What touching a page fresh from the kernel takes; 0 where the worker did not say."""
+    page = (analysis.run.worker()[1].get("describe") or {}).get("fresh_page")
+    return page["touch_ns"] if page else 0
 
 
 def _plain(key: str, value: Any) -> str:

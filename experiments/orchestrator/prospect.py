@@ -12,6 +12,7 @@ from report.stats import cells, search
 
 START_S = 0.3  # of a worker, and of writing down what it says
 FILL_S = 4e-7  # of a key, in one map that is filled for a visit
+ENTRY_BYTES = 96  # of a map, beside the text of its keys and its larger values
 
 
 def sentence(planner: plan.Planner, settings: dict, seconds: float) -> str:
@@ -42,16 +43,28 @@ def sentence(planner: plan.Planner, settings: dict, seconds: float) -> str:
             "at least (--budget)")
 
 
-def ranked(planner: plan.Planner, settings: dict, seconds: float) -> list[str]:
-    """What `seconds` can do for each ranked question that is asked, in a sentence each."""
+def fill_s(workload: dict, page: dict | None) -> float:
+    """Seconds that a map with the workload's keys takes in a visit before and after it is measured.
+
+    `page`: what the worker says of a page fresh from the kernel (bytes, touch_ns); it is touched, and given back.
+    """
+    entry = ENTRY_BYTES + (workload.get("key_bytes", 0) if workload.get("key_type") == "string" else 0)
+    if workload.get("value_type", "u64") != "u64":
+        entry += workload.get("value_bytes", 0)
+    fresh = 2e-9 * page["touch_ns"] / page["bytes"] if page else 0.0
+    return workload.get("population", 0) * (FILL_S + entry * fresh)
+
+
+def ranked(planner: plan.Planner, settings: dict, seconds: float, page: dict | None) -> list[str]:
+    """What `seconds` can do for each ranked question that is asked, in a sentence each; `page` as of fill_s."""
     questions = [q for q in planner.questions.values() if leading.is_ranked(q)]
     said = []
     for q in questions:
         places = collections.Counter((g.regime, g.threads, g.cell) for g, _, _ in planner.goals()
                                      if g.question == q["name"])
-        keys = [next(c["workload"] for c in q["cells"] if c["name"] == cell).get("population", 0) for _, _, cell in places]
-        fill = FILL_S * max(keys, default=0) * threads_lib.TEAM if q["regimes"] == ["stationary"] else 0.0
-        visit_s = _visit_s(settings) + fill
+        fills = [fill_s(next(c["workload"] for c in q["cells"] if c["name"] == cell), page) for _, _, cell in places]
+        stationary = q["regimes"] == ["stationary"]
+        visit_s = _visit_s(settings) + (threads_lib.TEAM * max(fills, default=0.0) if stationary else 0.0)
         visits = max(0, int(seconds / len(questions) / visit_s))
         rivals = [planner.rivals_at_once(threads) for _, threads, _ in places]
         screen = sum(-(-count // team) for count, team in zip(places.values(), rivals)) + q["aa_visits"]

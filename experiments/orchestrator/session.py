@@ -156,7 +156,7 @@ class Session:
         left = self._limits.budget_s - self._reserve() - self.elapsed()
         if not self._native:
             return []
-        said = prospect.ranked(self.planner, self._profile, left)
+        said = prospect.ranked(self.planner, self._profile, left, self._native.describe.get("fresh_page"))
         if said or self._profile["screen_visits"] < search.SCREEN_VISITS:
             return said
         return list(filter(None, [prospect.sentence(self.planner, self._profile, left)]))

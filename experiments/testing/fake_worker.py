@@ -72,7 +72,8 @@ def describe(arch: str, wide: bool = False) -> dict:
     strategies = [_traits(name) for name in (WIDE if wide else STRATEGIES)]
     for traits in strategies if wide else ():
         traits["types"] = ["string>string#mixed", "u64>inline256#mixed", "u64>u64#std"]
-    return {"schema": 1, "arch": arch, "compiler": "none", "flags": "", "clock": {}, "strategies": strategies}
+    return {"schema": 1, "arch": arch, "compiler": "none", "flags": "", "clock": {},
+            "fresh_page": {"bytes": 4096, "touch_ns": 250}, "strategies": strategies}
 
 
 def _traits(name: str) -> dict:

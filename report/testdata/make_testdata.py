@@ -282,6 +282,7 @@ def _describe() -> dict:
         "schema": 1, "arch": "x86_64", "compiler": "g++ 12.2.0",
         "flags": "-O2 -std=c++20", "clock": {"source": "CLOCK_MONOTONIC",
                                              "resolution_ns": 1},
+        "fresh_page": {"bytes": 4096, "touch_ns": 250},
         "strategies": [{
             "name": name, "family": t[0], "summary": t[1], "source": t[2],
             "read_progress": t[3], "write_progress": t[4],
