@@ -83,8 +83,10 @@
 // cleared, evicted, left behind by growth) is destroyed when the operation holds no
 // lock of the map any more: its destructor may call any operation of the same map.
 // (Some maps move it away first: what a move leaves behind is destroyed under the lock.)
-// f of LoadOrCompute, hashes, comparisons and copies may run under a lock: they must not
-// call the map. Peers promise none of this.
+// f of LoadOrCompute and Visit, hashes, comparisons and copies may run under a lock: they
+// must not call the map. In a build with assertions a call that would wait for its own
+// thread ends the program with a sentence (internal/held_locks.h). Peers promise none of
+// this.
 //
 // Errors. Maps throw only what K, V, Hash, equality or the allocator throw
 // (std::bad_alloc above all), and are unchanged for readers when they do; only a

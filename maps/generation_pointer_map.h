@@ -66,6 +66,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
+#include "maps/internal/held_locks.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 #include "maps/internal/reclamation/epoch.h"
@@ -334,6 +335,7 @@ class alignas(kCacheLine) GenerationPointerMap {
       seen_ = map.word_.load(std::memory_order_acquire);
       for (;;) {
         if ((seen_ & kClaimed) != 0) {
+          internal::HeldLocks::Want(&map.word_);
           Atomics::Yield();  // for O(n), or for somebody's function
           seen_ = map.word_.load(std::memory_order_acquire);
         } else if (!claim || map.word_.compare_exchange_weak(
@@ -343,9 +345,12 @@ class alignas(kCacheLine) GenerationPointerMap {
           break;
         }
       }
-      if (claim) map.claims_.fetch_add(1, std::memory_order_relaxed);
+      if (!claim) return;
+      internal::HeldLocks::Add(&map.word_);
+      map.claims_.fetch_add(1, std::memory_order_relaxed);
     }
     ~Attempt() {
+      if (claim_) internal::HeldLocks::Remove(&map_.word_);
       // (4) release, pairs with (3): what `make` did, although it threw. A
       // subtraction and not a store: it continues the release sequence of (2),
       // which readers of this word still need.
@@ -364,6 +369,7 @@ class alignas(kCacheLine) GenerationPointerMap {
                                               std::memory_order_relaxed)) {
         return false;
       }
+      if (claim_) internal::HeldLocks::Remove(&map_.word_);
       claim_ = false;
       next.release();
       return true;

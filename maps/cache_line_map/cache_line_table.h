@@ -54,6 +54,7 @@
 #include "maps/concurrent_map.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/counting/striped_counter.h"
+#include "maps/internal/held_locks.h"
 
 namespace cmap::internal {
 
@@ -113,12 +114,14 @@ class CacheLineTable {
       state_ = home_.state().load(std::memory_order_relaxed);
       if (!Ops::TryLock(home_, state_)) [[unlikely]]
         LockSlowly();
+      HeldLocks::Add(&home_.state());
       // Relaxed: tags of homes in use are written under the lock.
       tags_ = home_.tags().load(std::memory_order_relaxed);
     }
     ~Owner() {
       if (emptied_count_ != 0) [[unlikely]]
         GiveLines();
+      HeldLocks::Remove(&home_.state());
       Ops::Unlock(home_, changed_ ? Ops::NextVersion(state_) : state_);
     }
     Owner(const Owner&) = delete;
@@ -201,6 +204,7 @@ class CacheLineTable {
         } else if (Ops::TryLock(home_, state_)) {
           return;
         } else {
+          HeldLocks::Want(&home_.state());
           Ops::Wait(failures);
         }
       }
@@ -417,6 +421,7 @@ class CacheLineTable {
       }
       if (seen == Seen::kFound) return {value, true};
       if (seen == Seen::kAbsent) return {0, false};
+      HeldLocks::Want(&table.HomeOf(hash).state());
       if (failures > 0) Ops::Wait(failures);
     }
   }

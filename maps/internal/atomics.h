@@ -2,7 +2,7 @@
 //
 // The Atomics policy: the only door through which a strategy reaches shared
 // memory. Measurements use NativeAtomics, which is std::atomic and the standard
-// locks and costs nothing. The verification kit substitutes its own policy to
+// locks and costs nothing (with assertions, locks know their holder: held_locks.h). The verification kit substitutes its own policy to
 // yield at every access or to explore schedules, without a second copy of any
 // strategy.
 #ifndef CMAP_MAPS_INTERNAL_ATOMICS_H_
@@ -13,13 +13,20 @@
 #include <shared_mutex>
 #include <thread>
 
+#include "maps/internal/held_locks.h"
+
 namespace cmap {
 
 struct NativeAtomics {
   template <class T>
   using Atomic = std::atomic<T>;
+#ifdef NDEBUG
   using Mutex = std::mutex;
   using SharedMutex = std::shared_mutex;
+#else
+  using Mutex = internal::HeldMutex<std::mutex>;
+  using SharedMutex = internal::HeldMutex<std::shared_mutex>;
+#endif
 
   // Tells the core that this thread spins: frees execution resources for the
   // sibling thread and saves power. No effect on ordering.

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "maps/internal/held_locks.h"
 #include "maps/internal/locks/spin_lock.h"
 
 namespace cmap::internal {
@@ -119,11 +120,14 @@ class WriterPreferringLock {
     // (1) acquire: pairs with the writer's release (6), so that a reader that
     // finds no writer sees what the last one wrote.
     if (readers_.fetch_add(1, std::memory_order_acquire) + 1 < 0) {
+      HeldLocks::Want(this);  // the writer waits for the readers inside, if it does not hold
       readers_may_enter_.Acquire();
     }
+    HeldLocks::Add(this);
   }
 
   void unlock_shared() {
+    HeldLocks::Remove(this);
     // (2) release: pairs with the writer's acquire (4), so that what this
     // reader read happens before what the writer writes.
     if (readers_.fetch_sub(1, std::memory_order_release) - 1 < 0) {
@@ -146,11 +150,14 @@ class WriterPreferringLock {
     // the sum is 0 and nobody hands out a token.
     if (inside != 0 &&
         leaving_.fetch_add(inside, std::memory_order_acquire) + inside != 0) {
+      HeldLocks::Want(this);
       writer_may_enter_.Acquire();
     }
+    HeldLocks::Add(this);
   }
 
   void unlock() {
+    HeldLocks::Remove(this);
     // (6) release: pairs with (1). Readers that wait get the same through their
     // tokens (7).
     const std::int32_t waiting =

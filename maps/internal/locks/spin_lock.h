@@ -13,6 +13,7 @@
 #include <atomic>
 
 #include "maps/internal/atomics.h"
+#include "maps/internal/held_locks.h"
 
 namespace cmap::internal {
 
@@ -25,11 +26,13 @@ class SpinLock {
   }
 
   bool try_lock() noexcept {
-    // (1) acquire, pairs with (2).
-    return !held_.exchange(true, std::memory_order_acquire);
+    const bool taken = Take();
+    if (taken) HeldLocks::Add(this);
+    return taken;
   }
 
   void unlock() noexcept {
+    HeldLocks::Remove(this);
     held_.store(false, std::memory_order_release);  // (2), with (1)
   }
 
@@ -37,8 +40,14 @@ class SpinLock {
   // About as long as a critical section elsewhere.
   static constexpr int kSpins = 64;
 
+  bool Take() noexcept {
+    // (1) acquire, pairs with (2).
+    return !held_.exchange(true, std::memory_order_acquire);
+  }
+
   // Only reads while it waits: the line stays shared until it is worth a try.
   [[gnu::noinline]] void Wait() noexcept {
+    HeldLocks::Want(this);
     for (int i = 0; i < kSpins; ++i) {
       if (!held_.load(std::memory_order_relaxed)) return;
       Atomics::Pause();

@@ -55,6 +55,7 @@
 
 #include "maps/concurrent_map.h"
 #include "maps/internal/counting/thread_number.h"
+#include "maps/internal/held_locks.h"
 #include "maps/internal/memory.h"
 #include "maps/internal/options.h"
 
@@ -86,20 +87,12 @@ class StripedReaderLock {
   StripedReaderLock& operator=(const StripedReaderLock&) = delete;
 
   void lock_shared() {
-    auto& mine = MyCount();
-    // (1) acq_rel. Acquires from (4), hence knows (3). The release hands on
-    // what (2) of others released, to (4) and (5).
-    mine.fetch_add(1, std::memory_order_acq_rel);
-    // (7) acquire, pairs with (6): what the last writer wrote.
-    if (!writer_.load(std::memory_order_acquire)) [[likely]] return;
-    mine.fetch_sub(1, std::memory_order_release);
-    // Nobody writes while this thread holds the mutex, and the next writer will
-    // see the count because it takes the mutex afterwards.
-    std::lock_guard in_line(writers_);
-    mine.fetch_add(1, std::memory_order_relaxed);
+    Enter();
+    HeldLocks::Add(this);
   }
 
   void unlock_shared() noexcept {
+    HeldLocks::Remove(this);
     // (2) release, pairs with (4) and (5): this reader has read.
     MyCount().fetch_sub(1, std::memory_order_release);
   }
@@ -112,6 +105,7 @@ class StripedReaderLock {
       auto& count = readers_[i].count;
       // (4) acq_rel add of zero, not a load: see the head of this file.
       if (count.fetch_add(0, std::memory_order_acq_rel) == 0) continue;
+      HeldLocks::Want(this);
       // (5) acquire, pairs with (2). From here on a plain load does: a reader
       // that comes after (4) sees the writer and leaves again.
       for (int spins = 0; count.load(std::memory_order_acquire) != 0; ++spins) {
@@ -122,9 +116,11 @@ class StripedReaderLock {
         }
       }
     }
+    HeldLocks::Add(this);
   }
 
   void unlock() {
+    HeldLocks::Remove(this);
     writer_.store(false, std::memory_order_release);  // (6), with (7)
     writers_.unlock();
   }
@@ -139,6 +135,21 @@ class StripedReaderLock {
   struct alignas(kCacheLine) Stripe {
     typename Atomics::template Atomic<std::uint32_t> count{0};
   };
+
+  void Enter() {
+    auto& mine = MyCount();
+    // (1) acq_rel. Acquires from (4), hence knows (3). The release hands on
+    // what (2) of others released, to (4) and (5).
+    mine.fetch_add(1, std::memory_order_acq_rel);
+    // (7) acquire, pairs with (6): what the last writer wrote.
+    if (!writer_.load(std::memory_order_acquire)) [[likely]] return;
+    HeldLocks::Want(this);  // the writer waits for the readers inside, if it does not hold
+    mine.fetch_sub(1, std::memory_order_release);
+    // Nobody writes while this thread holds the mutex, and the next writer will
+    // see the count because it takes the mutex afterwards.
+    std::lock_guard in_line(writers_);
+    mine.fetch_add(1, std::memory_order_relaxed);
+  }
 
   auto& MyCount() noexcept {
     return readers_[ThreadNumber<Atomics>::Mine() & mask_].count;
