@@ -17,6 +17,7 @@
 namespace cmap::testing {
 namespace {
 
+// Those named hold a lock while they call the function, and need it for the nested Store.
 TEST(CalledFromWithin, ComesBackOrSaysSo) {
   std::set<std::string> compute;
   std::set<std::string> visit;
@@ -26,8 +27,14 @@ TEST(CalledFromWithin, ComesBackOrSaysSo) {
     if (ends.compute == End::kSaidSo) compute.insert(ends.strategy);
     if (ends.visit == End::kSaidSo) visit.insert(ends.strategy);
   }
-  EXPECT_EQ(compute, std::set<std::string>{});
-  EXPECT_EQ(visit, std::set<std::string>{});
+  EXPECT_EQ(compute, (std::set<std::string>{
+                         "adaptive_map", "bin_lock_map", "bounded_cache_map", "cache_line_map", "generation_pointer_map",
+                         "generation_seqlock_map", "hash_trie_map", "hot_cold_map", "lookaside_map", "mutex_bucket_map",
+                         "mutex_map"}));
+  EXPECT_EQ(visit, (std::set<std::string>{
+                       "adaptive_map", "bounded_cache_map", "hot_cold_map", "lookaside_map", "mutex_bucket_map",
+                       "mutex_map", "published_map", "rw_mutex_map", "sharded_map", "shared_mutex_map",
+                       "striped_reader_map"}));
 }
 
 using Atomics = NativeAtomics;
