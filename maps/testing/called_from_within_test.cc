@@ -30,7 +30,8 @@ TEST(CalledFromWithin, ComesBackOrSaysSo) {
   EXPECT_EQ(compute, (std::set<std::string>{
                          "adaptive_map", "bin_lock_map", "bounded_cache_map", "cache_line_map", "generation_pointer_map",
                          "generation_seqlock_map", "hash_trie_map", "hot_cold_map", "lookaside_map", "mutex_bucket_map",
-                         "mutex_map"}));
+                         "mutex_map", "published_map", "rw_mutex_map", "segment_map", "sharded_map", "shared_mutex_map",
+                         "snapshot_map", "striped_reader_map", "sync_map"}));
   EXPECT_EQ(visit, (std::set<std::string>{
                        "adaptive_map", "bounded_cache_map", "hot_cold_map", "lookaside_map", "mutex_bucket_map",
                        "mutex_map", "published_map", "rw_mutex_map", "sharded_map", "shared_mutex_map",
