@@ -13,7 +13,9 @@ import argparse
 import ast
 import concurrent.futures
 import dataclasses
+import functools
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -24,29 +26,12 @@ import sys
 import tempfile
 import tokenize
 
-GOAL = 0.92
-TIMEOUT_S = 240  # for one test module; a mistake that makes it hang is noticed too
+from experiments.mutants.targets import TARGETS, unplaced
 
-STATS = [f"report.stats.{name}_test" for name in (
-    "aa", "axis", "between", "cells", "rankings", "robust", "thresholds", "visits", "edges", "compare", "crossover", "simulate")]
-PAPER = ["report.conclude_test", "report.load_test", "report.damage_test", "report.paper_test"]
-PLAN = [f"experiments.orchestrator.{name}_test" for name in (
-    "gate", "evidence", "store", "visit", "plan", "catalogue", "cli", "edges", "session")]
-# Where mistakes are planted, and the test modules that should notice, in this order.
-TARGETS: dict[str, list[str]] = {
-    **{f"report/stats/{name}.py": [t for t in STATS if t.endswith(f".{name}_test")]
-       + [t for t in STATS if not t.endswith(f".{name}_test")] + PAPER for name in (
-           "aa", "axis", "between", "cells", "compare", "crossover", "curve", "rankings", "robust", "search", "thresholds", "visits",
-           "words")},
-    **{f"report/claims/{name}.py": ["report.claims.*", *PAPER] for name in ("arithmetic", "measured", "tested")},
-    **{f"report/{name}.py": PAPER for name in ("analyse", "conclude", "load")},
-    **{f"report/compare/{name}.py": ["report.compare_test"] for name in ("compared", "taken")},
-    "report/capsule.py": ["report.capsule_test"],
-    **{f"report/recommend/{name}.py": ["report.recommend_test"] for name in ("__init__", "fitness", "described")},
-    **{f"experiments/orchestrator/{name}.py": [t for t in PLAN if t.endswith(f".{name}_test")]
-       + [t for t in PLAN if not t.endswith(f".{name}_test")] for name in (
-           "catalogue", "evidence", "gate", "plan", "store", "validate", "visit")},
-}
+GOAL = 0.92
+# For one test module: what hangs is noticed too. Of the processor's time, as others may be using the machine; the wall
+# clock is for those that wait for ever.
+LIMIT_CPU_S, LIMIT_S = 200, 1800
 
 _SWAPS = {
     "==": "!=", "!=": "==", "<": ">", ">": "<", "<=": "<", ">=": ">", "+": "-", "-": "+", "*": "/", "/": "*",
@@ -79,7 +64,8 @@ def _number(text: str) -> str | None:
 
 
 def candidates(file: str, source: str) -> list[Mutant]:
-    """Every mistake of one token that the file can have and still be parsed. Imports, annotations, decorators and texts stay."""
+    """Every mistake of one token that the file can have. Imports, annotations, decorators and texts stay. A few of them
+    cannot be parsed: see `parses`."""
     tree = ast.parse(source)
     spared = set()
     for node in ast.walk(tree):
@@ -104,13 +90,17 @@ def candidates(file: str, source: str) -> list[Mutant]:
         follows = tokens[i - 1].string if i else ""
         if new is None or (token.string == "in" and follows == "not") or token.string in ("*", "/") and follows in "(,":
             continue
-        mutant = Mutant(file, *token.start, token.string, new)
-        try:
-            ast.parse(planted(source, mutant))
-        except SyntaxError:  # the in of a for
-            continue
-        found.append(mutant)
+        found.append(Mutant(file, *token.start, token.string, new))
     return found
+
+
+def parses(source: str, mutant: Mutant) -> bool:
+    """Whether Python still reads the file: not with the `in` of a `for` turned round."""
+    try:
+        ast.parse(planted(source, mutant))
+    except SyntaxError:
+        return False
+    return True
 
 
 def planted(source: str, mutant: Mutant) -> str:
@@ -125,40 +115,30 @@ def choose(root: pathlib.Path, files: list[str], count: int, seed: int) -> list[
     rng = random.Random(seed)
     lanes = []
     for file in files:
-        lane = candidates(file, (root / file).read_text(encoding="utf-8"))
+        source = (root / file).read_text(encoding="utf-8")
+        lane = candidates(file, source)
         rng.shuffle(lane)
-        lanes.append(lane)
-    chosen: list[Mutant] = []
-    while len(chosen) < count and any(lanes):
-        for lane in filter(None, lanes):
-            chosen.append(lane.pop())
-    return chosen[:count]
+        lanes.append(filter(functools.partial(parses, source), lane))
+    rounds = itertools.zip_longest(*lanes)
+    return list(itertools.islice((m for m in itertools.chain.from_iterable(rounds) if m), count))
 
 
 def copy(root: pathlib.Path, to: pathlib.Path) -> None:
-    """The sources, and what the build generated for them."""
+    """The sources, and what the build generated for them: that of `here`, as far as it lies there."""
     for name in ("report", "experiments", "maps", "workloads"):
-        shutil.copytree(root / name, to / name, symlinks=False, ignore=shutil.ignore_patterns("*.cc", "*.h", "*.pyc") if (
-            name != "maps") else None)
+        shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("*.pyc"))
+    here = pathlib.Path(__file__).absolute().parents[2]
     for name in ("catalogue.json", "strategies.json"):
         if not (to / "experiments" / name).exists():
-            shutil.copy(root / "bazel-bin/experiments" / name, to / "experiments" / name)
-
-
-def modules(tree: pathlib.Path, names: list[str]) -> list[str]:
-    """The test modules that exist; "package.*" is every one of a package."""
-    found: list[str] = []
-    for name in names:
-        path = tree / name.removesuffix(".*").replace(".", "/")
-        found += sorted(f"{name[:-2]}.{p.stem}" for p in path.glob("*_test.py")) if name.endswith(".*") else (
-            [name] if path.with_suffix(".py").exists() else [])
-    return found
+            built = here / "experiments" / name
+            shutil.copy(built if built.exists() else root / "bazel-bin/experiments" / name, to / "experiments" / name)
 
 
 def passes(tree: pathlib.Path, module: str) -> bool:
     """Runs a test module. Raises TimeoutExpired."""
-    return not subprocess.run([sys.executable, "-B", "-m", "unittest", "-f", module], cwd=tree, timeout=TIMEOUT_S,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+    command = [sys.executable, "-B", "-m", "unittest", "-f", module]
+    return not subprocess.run(["/bin/sh", "-c", f'ulimit -t {LIMIT_CPU_S}; exec "$@"', "sh", *command], cwd=tree,
+                              timeout=LIMIT_S, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
                               env={**os.environ, "PYTHONPATH": str(tree)}).returncode
 
 
@@ -168,7 +148,7 @@ def killer(tree: pathlib.Path, mutant: Mutant) -> str:
     whole = target.read_text(encoding="utf-8")
     target.write_text(planted(whole, mutant), encoding="utf-8")
     try:
-        for module in modules(tree, TARGETS[mutant.file]):
+        for module in TARGETS[mutant.file]:
             try:
                 if not passes(tree, module):
                     return module
@@ -186,24 +166,30 @@ def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, str, str], str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bazel run //experiments/mutants:plant --", description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, default=200, help="mistakes to plant (default: 200)")
+    parser = argparse.ArgumentParser(prog="bazel run //experiments/mutants:plant --", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--count", type=int, default=200, help="mistakes to choose (default: 200)")
+    parser.add_argument("--part", default="1/1", metavar="I/N", help="only the I-th of N parts of them, for a machine that is wanted")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
     parser.add_argument("--no-check", action="store_true", help="do not run the tests without a mistake first")
     parser.add_argument("--only", action="append", metavar="FILE", choices=sorted(TARGETS), help="only in this file")
     args = parser.parse_args()
-    root = pathlib.Path(__file__).absolute().parents[2]
+    part, of = (int(n) for n in args.part.split("/"))
+    root = pathlib.Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY") or pathlib.Path(__file__).absolute().parents[2])
+    wrong = unplaced(root)
+    if wrong:
+        print(f"plant: {'; '.join(wrong)}: mend targets.py first.", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         trees = [pathlib.Path(folder) / str(i) for i in range(args.jobs)]
         for tree in trees:
             copy(root, tree)
-        every = dict.fromkeys(m for f in args.only or TARGETS for m in modules(trees[0], TARGETS[f]))
+        every = dict.fromkeys(m for f in args.only or TARGETS for m in TARGETS[f])
         failing = [] if args.no_check else [m for m in every if not passes(trees[0], m)]
         if failing:
             print(f"plant: {', '.join(failing)} fail without a mistake; mend them first.", file=sys.stderr)
             return 2
-        mutants = choose(root, args.only or list(TARGETS), args.count, args.seed)
+        mutants = choose(root, args.only or list(TARGETS), args.count, args.seed)[part - 1::of]
         reasons = known_survivors(pathlib.Path(__file__).parent / "survivors.json")
         killed, explained, survivors = 0, 0, []
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
