@@ -86,8 +86,16 @@ class Load(unittest.TestCase):
 
     def test_what_is_wrong_with_the_command(self):
         make_testdata.make(self.run_dir, "empty")
-        for args, sentence in (([""], "what is given is empty; name a results directory"),
-                               (["--figure", "", "x"], "what is given is empty"),
+        run, before = str(self.run_dir), sorted(self.run_dir.parent.rglob("*"))
+        for args, sentence in (*(([*start, value], f"argument {what}: what is given is empty; name a results directory, a figure or "
+                                                   "a file; see --help.") for value in ("", "  ") for start, what in (
+                                     ([], "RUN"), ([run], "OUT"), ([run, "--figure"], "--figure"),
+                                     ([run, "--capsule"], "--capsule"), ([run, "--gallery"], "--gallery"),
+                                     ([run, "--hdr-log"], "--hdr-log"), (["--compare"], "--compare"),
+                                     (["--compare", run], "--compare"), (["--compare", run, run, "--out"], "--out"),
+                                     (["--harness-price", run], "OUT"))),
+                               ([run, "x.svg"], "x.svg stands after the run, and only --figure and --harness-price write there"),
+                               ([run, "x", "--capsule", "y"], "x stands after the run"),
                                ([], "no run is named; give a results directory, such as results/latest, or a capsule."),
                                (["x", "y", "z"], "unrecognized arguments: z; see --help."),
                                (["--figure", "fig-x", str(self.run_dir)], "there is no figure 'fig-x' in this run")):
@@ -95,6 +103,7 @@ class Load(unittest.TestCase):
                 self.assertEqual(main.main(args), 2)
             self.assertIn(sentence, said.getvalue())
             self.assertEqual(said.getvalue().count("\n"), 1)
+        self.assertEqual(sorted(self.run_dir.parent.rglob("*")), before)
 
     def test_output_that_cannot_be_written(self):
         make_testdata.make(self.run_dir, "empty")

@@ -27,6 +27,7 @@ import tempfile
 import tokenize
 
 from experiments.mutants.targets import TARGETS, unplaced
+from tools.arguments import Parser, named
 
 GOAL = 0.92
 # For one test module: what hangs is noticed too. Of the processor's time, as others may be using the machine; the wall
@@ -165,16 +166,29 @@ def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, str, str], str]:
             for s in json.loads(path.read_text(encoding="utf-8"))}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="bazel run //experiments/mutants:plant --", description=__doc__.split("\n", maxsplit=1)[0])
+def _target(text: str) -> str:
+    if named(text) not in TARGETS:
+        raise argparse.ArgumentTypeError(f"no mistake is planted in {text!r}; targets.py lists the files")
+    return text
+
+
+def _part(text: str) -> tuple[int, int]:
+    part, _, of = text.partition("/")
+    if not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part; write I/N, such as 2/5")
+    return int(part), int(of)
+
+
+def main(given: list[str]) -> int:
+    parser = Parser(prog="plant", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--count", type=int, default=200, help="mistakes to choose (default: 200)")
-    parser.add_argument("--part", default="1/1", metavar="I/N", help="only the I-th of N parts of them, for a machine that is wanted")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="only the I-th of N parts of them, for a machine that is wanted")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
     parser.add_argument("--no-check", action="store_true", help="do not run the tests without a mistake first")
-    parser.add_argument("--only", action="append", metavar="FILE", choices=sorted(TARGETS), help="only in this file")
-    args = parser.parse_args()
-    part, of = (int(n) for n in args.part.split("/"))
+    parser.add_argument("--only", action="append", metavar="FILE", type=_target, help="only in this file")
+    args = parser.parse_args(given)
+    part, of = args.part
     root = pathlib.Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY") or pathlib.Path(__file__).absolute().parents[2])
     wrong = unplaced(root)
     if wrong:
@@ -216,4 +230,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
