@@ -11,6 +11,7 @@ import unittest
 
 from report import analyse, conclude, latency, load, main, render
 from report.figures import latency as figures
+from report.figures import style
 from report.stats.sparse_for_tests import sparse
 
 QUESTIONS = [
@@ -111,7 +112,7 @@ class Words(unittest.TestCase):
     def test_durations(self):
         for ns, text in ((0.6, "0.6 ns"), (87, "87 ns"), (340, "340 ns"), (1500, "1.5 µs"), (23_950, "24 µs"), (996_000, "1 ms"),
                          (4.4e8, "440 ms"), (2.5e9, "2.5 s")):
-            self.assertEqual(figures.duration(ns), text)
+            self.assertEqual(style.duration(ns), text)
         self.assertEqual([figures.rate(r) for r in (950, 80_000, 1.23e6)], ["950", "80k", "1.2M"])
 
     def test_an_interval_needs_two_visits(self):

@@ -126,7 +126,7 @@ def choose(root: pathlib.Path, files: list[str], count: int, seed: int) -> list[
 
 def copy(root: pathlib.Path, to: pathlib.Path) -> None:
     """The sources, and what the build generated for them: that of `here`, as far as it lies there."""
-    for name in ("report", "experiments", "maps", "workloads"):
+    for name in ("report", "experiments", "maps", "workloads", "tools"):
         shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("*.pyc"))
     here = pathlib.Path(__file__).absolute().parents[2]
     for name in ("catalogue.json", "strategies.json"):
