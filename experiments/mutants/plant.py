@@ -112,13 +112,13 @@ def planted(source: str, mutant: Mutant) -> str:
 
 
 def choose(root: pathlib.Path, files: list[str], count: int, seed: int) -> list[Mutant]:
-    """As many of every file, as far as it has them, in an order that the seed fixes."""
-    rng = random.Random(seed)
+    """As many of every file, as far as it has them, in an order that the seed fixes for each file: a change of one file does
+    not choose others elsewhere."""
     lanes = []
     for file in files:
         source = (root / file).read_text(encoding="utf-8")
         lane = candidates(file, source)
-        rng.shuffle(lane)
+        random.Random(f"{seed}/{file}").shuffle(lane)
         lanes.append(filter(functools.partial(parses, source), lane))
     rounds = itertools.zip_longest(*lanes)
     return list(itertools.islice((m for m in itertools.chain.from_iterable(rounds) if m), count))

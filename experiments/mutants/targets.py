@@ -13,7 +13,7 @@ _PAPER = ("report.conclude_test", "report.load_test", "report.damage_test", "rep
 _STATS = tuple(f"report.stats.{name}_test" for name in (
     "aa", "axis", "between", "cells", "rankings", "robust", "thresholds", "visits", "latency", "layouts", "edges", "compare",
     "crossover", "simulate"))
-_CLAIMS = tuple(f"report.claims.{name}_test" for name in ("arithmetic", "rules", "record", "claims"))
+_CLAIMS = tuple(f"report.claims.{name}_test" for name in ("arithmetic", "rules", "words", "record", "claims"))
 _ORCHESTRATOR = tuple(f"experiments.orchestrator.{name}_test" for name in (
     "gate", "threads", "topology", "evidence", "store", "leading", "visit", "machines", "plan", "catalogue", "cli", "ask",
     "edges", "session"))
@@ -32,7 +32,7 @@ TARGETS: dict[str, list[str]] = {
             "visits words", _STATS + _PAPER),
     **_each("report/claims", "__init__ arithmetic counted measured model ranked record recorded upstream",
             _CLAIMS + ("report.paper_test",)),
-    **_each("report", "analyse conclude load schema", _PAPER),
+    **_each("report", "analyse conclude load", _PAPER),
     **_each("report", "advice standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
     **_each("report", "leading latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
         "leading", "latency", "price", "fairness", "quantities", "capsule")) + ("report.conclude_test", "report.paper_test")),
@@ -54,7 +54,8 @@ SPARED: dict[str, list[str]] = {
         "report/__main__.py", "report/main.py", "report/browser_check.py", "report/large_benchmark.py",
         "report/claims/count.py", "experiments/orchestrator/cli.py"],
     "it is a check itself": [f"report/stats/{name}.py" for name in ("simulate", "simulate_full", "sparse_for_tests")],
-    "it is data, a row or a name each": [
+    "it is data, a row, a name or a bound each": [
+        "report/schema.py",
         "report/claims/names.py", *(f"report/claims/text_{n:03}.py" for n in range(5))],
     "it copies facts about the machine or the source tree into the run": [
         "experiments/orchestrator/environment.py", "experiments/orchestrator/proof.py"],
