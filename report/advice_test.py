@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import tempfile
+import types
 import unittest
 
 from report import advice, analyse, load, standing
@@ -119,6 +120,51 @@ class Situations(unittest.TestCase):
         self.assertEqual([p.title for p in found[:1]], ["97 1000"])
         self.assertEqual({p.threads for p in found}, {4})
         self.assertEqual(advice.nearest([], wanted, 1), [])
+
+
+class Places(unittest.TestCase):
+    """What places are made of, by hand."""
+
+    def test_a_lead_over_a_baseline_that_both_met(self):
+        found = standing.difference(cells.Estimate(10, 0.3, 0.27, 0.33, 0.3), cells.Estimate(8, 0.1, 0.06, 0.14, 0.4))
+        self.assertEqual(found.visits, 8)
+        for value, expected in ((found.effect, 0.2), (found.low, 0.15), (found.high, 0.25), (found.sd, 0.5)):
+            self.assertAlmostEqual(value, expected)
+
+    def test_a_curve_between_its_places(self):
+        axis = types.SimpleNamespace(to_unit=lambda x: x / 10)
+
+        def fitted(at, low=(-1.0, 0.0), high=(3.0, 4.0)):
+            curve = types.SimpleNamespace(fit=lambda: ((2, 4), (1.0, 2.0), low, high), x=[2, 3, 4])
+            return standing._fitted(curve, axis, at)  # pylint: disable=protected-access
+
+        for at, (effect, low, high) in ((0.2, (1.0, -1.0, 3.0)), (0.3, (1.5, -0.5, 3.5)), (0.4, (2.0, 0.0, 4.0))):
+            found = fitted(at)
+            for value, expected in zip((found.visits, found.effect, found.low, found.high), (3, effect, low, high)):
+                self.assertAlmostEqual(value, expected)
+        self.assertIsNone(fitted(0.19))
+        self.assertIsNone(fitted(0.41))
+        # Without a bound at one end nothing is known in between, whatever the other bound says.
+        for low, high in (((-math.inf, 0.0), (3.0, 4.0)), ((-1.0, 0.0), (math.inf, 4.0)), ((math.nan, 0.0), (3.0, 4.0))):
+            found = fitted(0.3, low, high)
+            self.assertEqual((found.effect, found.low, found.high), (1.5, -math.inf, math.inf))
+
+    def test_a_workload_at_another_value(self):
+        work = {"keys": {"stream": "krr", "reuse": 0.5}, "mix": {"load": 80, "delete": 5, "store": 15}, "population": 100}
+        self.assertEqual(standing.moved(work, "population", 7), {**work, "population": 7})
+        self.assertEqual(standing.moved(work, "keys.reuse", 0.9), {**work, "keys": {"stream": "krr", "reuse": 0.9}})
+        self.assertEqual(standing.moved(work, "mix.load", 90), {**work, "mix": {"load": 90, "delete": 5, "store": 5}})
+        self.assertEqual(standing.moved(work, "mix.load", 99)["mix"], {"load": 99, "delete": 5, "store": 0.0})
+        self.assertEqual(work["mix"]["load"], 80)
+
+    def test_what_is_no_choice(self):
+        run = types.SimpleNamespace(references=lambda: ["null"], strategies=lambda: [
+            {"name": "null", "max_threads": 1}, {"name": "alone", "max_threads": 1}, {"name": "cache", "keeps_every_key": False},
+            {"name": "late", "linearizable": False}, {"name": "two", "max_threads": 2}, {"name": "good"},
+            {"name": "sure", "keeps_every_key": True, "linearizable": True}])
+        self.assertEqual(standing.unfit(types.SimpleNamespace(run=run)), {
+            "null": "finds nothing: a reference", "alone": "is for one thread", "cache": "may evict keys",
+            "late": "may lag behind"})
 
 
 class OfARun(unittest.TestCase):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of recording: what a report of tests says, what a lookup finds, and what a claim makes of it."""
 
+import gzip
 import pathlib
 import stat
 import tempfile
@@ -141,6 +142,16 @@ class Lookups(unittest.TestCase):
         self.assertEqual(self.look(recorded.same("go-1.21", "go-1.22", "src/map.go", "Map.missLocked")), "differs")
         self.assertEqual(self.look(recorded.counts("go-1.22", "src/map.go", r"^func Test", 2)), "holds")
         self.assertEqual(self.look(recorded.counts("go-1.22", "src/map.go", r"^func Test", 21)), "found 2 times")
+
+    def test_versions(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            (root / "a.zip").write_bytes(b"abc")
+            tree = upstream.Tree(upstream.Package("p", "", "log.gz", "a.zip"), root)
+            self.assertEqual(tree.version(), "sha256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+            with gzip.open(root / "log.gz", "wt") as log:
+                log.write("golang-1.22 (1.22.1-2) unstable; urgency=medium\n\n  * (Not this.)\n")
+            self.assertEqual(tree.version(), "1.22.1-2")
 
     def test_java(self):
         self.assertEqual(self.look(recorded.has("openjdk-17", "Map.java", "putVal", r"synchronized \(f\)")), "holds")

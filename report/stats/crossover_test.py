@@ -42,6 +42,10 @@ class ContinuousTest(unittest.TestCase):
         # The drawn curve crosses zero where the estimate says.
         at = np.interp(found.estimate, found.curve.x, found.curve.fit)
         self.assertAlmostEqual(at, 0.0, delta=0.001)
+        # The band is as far below the curve as above it.
+        for fit, low, high in zip(found.curve.fit, found.curve.low, found.curve.high):
+            self.assertLess(low, fit)
+            self.assertAlmostEqual(fit - low, high - fit, places=9)
 
     def test_exchanging_the_contestants_mirrors_the_answer(self):
         visits = search(REUSE, line)
