@@ -72,6 +72,12 @@ class Answers(unittest.TestCase):
         found = advice.answer([place("p", {"a": 0.003, "b": 0.0, "c": -1})])
         self.assertEqual((found.verdict, found.name, found.rivals), (advice.EQUAL, "a", ("b",)))
 
+    def test_of_equals_the_one_that_is_more_often_the_fastest(self):
+        some = [place("p", {"z": 0.003, "b": 0.0}), place("q", {"z": 0.003, "b": 0.0}), place("r", {"b": 0.003, "z": 0.0})]
+        found = advice.answer(some)
+        self.assertEqual((found.verdict, found.name, found.rivals), (advice.EQUAL, "z", ("b",)))
+        self.assertEqual(advice.answer([some[0], some[2]]).name, "b")  # then by name
+
     def test_none_without_a_place(self):
         self.assertIsNone(advice.answer([]))
 
@@ -120,6 +126,25 @@ class Situations(unittest.TestCase):
         self.assertEqual([p.title for p in found[:1]], ["97 1000"])
         self.assertEqual({p.threads for p in found}, {4})
         self.assertEqual(advice.nearest([], wanted, 1), [])
+
+
+class Distances(unittest.TestCase):
+
+    def test_by_hand(self):
+        base = dataclasses.replace(FEATURES, reads=50.0, keys=1000, theta=0.0)
+        for change, apart in (({}, 0), ({"reads": 75.0}, 1), ({"keys": 100_000}, 2), ({"theta": 0.5}, 0.5), ({"strings": True}, 1),
+                              ({"growing": True}, 4), ({"other": "delete"}, 4), ({"reuse": 0.5}, 2), ({"reads": 100.0}, 5)):
+            with self.subTest(change):
+                other = dataclasses.replace(base, **change)
+                self.assertAlmostEqual(advice.distance(base, other), apart)
+                self.assertAlmostEqual(advice.distance(other, base), apart)
+        # Reads alone are another thing than nearly all reads.
+        pure = dataclasses.replace(base, reads=100.0)
+        self.assertAlmostEqual(advice.distance(pure, dataclasses.replace(base, reads=99.0)), 3.04)
+        self.assertAlmostEqual(advice.distance(dataclasses.replace(base, reads=98.0), dataclasses.replace(base, reads=99.0)), 0.04)
+        # How many keys there are says nothing of maps that grow.
+        growing = dataclasses.replace(base, growing=True)
+        self.assertEqual(advice.distance(growing, dataclasses.replace(growing, keys=10)), 0)
 
 
 class Places(unittest.TestCase):

@@ -7,6 +7,7 @@ import pathlib
 import random
 import re
 import tempfile
+import types
 import unittest
 
 from report import analyse, conclude, latency, load, main, render
@@ -105,6 +106,16 @@ class Decay(unittest.TestCase):
     def test_the_next_burst_ends_the_time(self):
         windows = {"window": 10, "p99": [5, 50, 50, 50, 5], "from": [10, 30], "until": [10, 30]}
         self.assertEqual(latency.decay_after(windows), [None, 10 / 1e9])
+
+
+    def test_a_window_is_the_least_that_is_known(self):
+        def shape(p99):
+            windows = {"window": 10**7, "p99": p99, "p50": p99, "done": [5] * len(p99), "from": [2 * 10**7], "until": [3 * 10**7]}
+            return types.SimpleNamespace(contestant=0, shape="step", state="ok", windows=windows, counters={})
+        for p99, decay, still in (([5, 5, 50, 5, 5], 0.005, 0), ([5, 5, 50, 50, 50, 5], 0.02, 0), ([5, 5, 50, 50], math.nan, 1)):
+            found, = latency._shaped("map", [(types.SimpleNamespace(shapes=[shape(p99)] * 3), 0)])  # pylint: disable=protected-access
+            self.assertEqual((found.visits, found.window, found.open), (3, 0.01, 3 * still))
+            self.assertTrue(found.decay.value == decay or math.isclose(found.decay.value, decay) or still)
 
 
 class Words(unittest.TestCase):

@@ -207,6 +207,11 @@ class DiscreteTest(unittest.TestCase):
         self.assertEqual((found.verdict, found.estimate), (crossover.CROSSOVER, None))
         self.assertEqual((round(found.low), round(found.high)), (8, 16))
         self.assertIn("between 8 and 16", found.reason)
+        for x, fit, low, high in zip(found.curve.x, found.curve.fit, found.curve.low, found.curve.high):
+            self.assertAlmostEqual(fit, effects[round(x)], delta=0.02)
+            self.assertAlmostEqual(fit - low, high - fit)
+            self.assertTrue(0 < fit - low < 0.02)
+        self.assertEqual([(round(r.low), r.word) for r in found.regions], [(1, "b"), (2, "b"), (4, "b"), (8, "b"), (16, "a"), (32, "a")])
         self.assertEqual(len(visits), 60)
 
     def test_a_tie_in_the_middle_widens_the_answer(self):

@@ -3,12 +3,13 @@
 
 import math
 import random
+import types
 import unittest
 from unittest import mock
 
 import numpy as np
 
-from report.stats import aa, axis, cells, crossover, curve, rankings, robust, thresholds, visits, words
+from report.stats import aa, axis, cells, crossover, curve, rankings, robust, search, thresholds, visits, words
 
 DELTA = 0.02
 EPS = 1e-9
@@ -108,6 +109,43 @@ class Words(unittest.TestCase):
         high = np.array([0.1, 0.1, -0.021, 0.1, -0.02])
         self.assertEqual(curve.runs(low, high, DELTA), [(1, 0, 0), (-1, 2, 2), (1, 3, 3)])
         self.assertEqual(curve.runs(np.array([0.1, 0.1]), np.array([0.2, 0.2]), DELTA), [(1, 0, 1)])
+
+
+class Search(unittest.TestCase):
+    """Which points keep the word open, of a curve whose bounds are given."""
+
+    def open_points(self, pointwise, simultaneous, visits=9):
+        """pointwise and simultaneous: (low, high) of every point, at the stricter confidence."""
+        def bounds(confidence, at_once):
+            self.assertAlmostEqual(confidence, search.EARLY_CONFIDENCE if at_once else words.everywhere(search.EARLY_CONFIDENCE))
+            return tuple(np.array(column, float) for column in zip(*(simultaneous if at_once else pointwise)))
+        fitted = types.SimpleNamespace(bounds=bounds, visits=np.full(len(pointwise), visits))
+        return search._open_points(fitted, DELTA)
+
+    def test_open_points(self):
+        up, down, tie, wide = (0.1, 0.2), (-0.2, -0.1), (-0.01, 0.01), (-0.5, 0.5)
+        # A crossing closes all; a win is kept open by points that may be beyond on the other side.
+        self.assertEqual(self.open_points([up, wide, down], [up, wide, down]), [])
+        self.assertEqual(self.open_points([up, wide, tie], [up, wide, tie]), [1])
+        self.assertEqual(self.open_points([up, (-DELTA, 0.1), (-DELTA + EPS, 0.1)], [up, wide, wide]), [1])
+        self.assertEqual(self.open_points([down, (-0.1, DELTA), (-0.1, DELTA - EPS)], [down, wide, wide]), [1])
+        # Pointwise beyond is no win yet: only what is so at once counts as one.
+        self.assertEqual(self.open_points([up, tie], [wide, wide]), [0])
+        # A win on few visits wants more there.
+        self.assertEqual(self.open_points([up, tie], [up, tie], visits=2), [0])
+        # Without a win, points that reach over one of the margins.
+        self.assertEqual(self.open_points([tie, (-0.03, 0.01), (-0.01, 0.03), wide], [wide] * 4), [1, 2, 3])
+        self.assertEqual(self.open_points([tie, tie], [wide] * 2), [])
+
+    def test_the_step_is_one_spread_on_the_slope(self):
+        def step(sd, slope, room):
+            return search._step(types.SimpleNamespace(sd=sd), slope, room)
+        self.assertAlmostEqual(step(0.1, 2.0, 0.5), 0.05)
+        self.assertEqual(step(0.1, 0.0, 0.5), 0.5)  # without a slope, or a spread, as far as there is room
+        self.assertEqual(step(math.nan, 2.0, 0.5), 0.5)
+        self.assertEqual(step(0.1, -2.0, 0.5), 0.5)
+        self.assertEqual(step(1e-9, 2.0, 0.5), curve.H_MIN)
+        self.assertEqual(step(0.1, 2.0, 0.0), curve.H_MIN / 2)
 
 
 class Thresholds(unittest.TestCase):
