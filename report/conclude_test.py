@@ -240,6 +240,18 @@ class Pairs(unittest.TestCase):
         question = {"baselines": ["lock", "twin"], "contestants": ["map", "twin", "lock"]}
         self.assertEqual(analyse.pairs(question, []), [("map", "lock"), ("twin", "lock"), ("map", "twin")])
 
+    def test_stretches_of_the_same_leaders_are_one(self):
+        made = [conclude.Stretch(i / 4, (i + 1) / 4, names, decided) for i, (names, decided) in enumerate((
+            (("a",), True), (("a",), True), (("a",), False), (("a", "b"), False)))]
+        self.assertEqual(conclude._merge(made), [conclude.Stretch(0, 0.5, ("a",), True), *made[2:]])
+
+    def test_who_is_not_beaten(self):
+        for scores, names, known in (({"a": (0.5, 0.003), "b": (0.49, 0.003), "c": (0.3, 0.01)}, ("a", "b"), True),
+                                     ({"a": (0.5, 0.03), "b": (0.49, 0.04), "c": (0.3, 0.01)}, ("a", "b"), False),
+                                     ({"a": (0.5, 0.003), "c": (0.4, 0.11)}, ("a", "c"), False),
+                                     ({"b": (0.5, 0.0), "a": (0.5, 0.0)}, ("a", "b"), True), ({"a": (0.5, 0.1)}, ("a",), True)):
+            self.assertEqual(conclude._best(scores, 0.02), (names, known), scores)
+
     def test_templates_mean_what_they_were_filled_with(self):
         visit = load.Visit(1, "q", 8, None, "stationary", 1, ["lock", "sharded:shards=8"], "lock", {}, "", True, "cell",
                            "", {}, False)

@@ -32,7 +32,7 @@ TARGETS: dict[str, list[str]] = {
             "visits words", _STATS + _PAPER),
     **_each("report/claims", "__init__ arithmetic counted measured model ranked record recorded upstream",
             _CLAIMS + ("report.paper_test",)),
-    **_each("report", "analyse conclude load", _PAPER),
+    **_each("report", "analyse conclude load", (*_PAPER[:2], "report.latency_test", "report.leading_test", *_PAPER[2:])),
     **_each("report", "advice standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
     **_each("report", "leading latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
         "leading", "latency", "price", "fairness", "quantities", "capsule")) + ("report.conclude_test", "report.paper_test")),

@@ -4,9 +4,11 @@
 import math
 import unittest
 
+from report import claims
+from report.claims import recorded
 from report.claims.counted import Bytes, Violations
 from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed, printed
-from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence)
+from report.claims.model import CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Decision, Evidence
 from report.claims.ranked import Ahead, Leads, TellsApart
 
 _ROW = {"experiment": "q", "a": "x", "b": "y", "regime": "stationary", "threads": 2, "visits": 12}
@@ -177,6 +179,22 @@ class Words(unittest.TestCase):
             with self.subTest(rule):
                 found = rule.decide(Evidence({}, proof, {}))
                 self.assertEqual((found.verdict, found.evidence), (verdict, words))
+
+    def test_what_recorded_rules_rest_on(self):
+        test, lookup = recorded.own("m_test", "Copies"), recorded.has("go-1.22", "map.go", "type Map", "misses int")
+        listed = "Copies (maps/m_test.cc)", "type Map in map.go of go-1.22 has `misses int`"
+        for rule, clause in ((recorded.holds("So.", test), f"supported as long as these pass: {listed[0]}"),
+                             (recorded.fails("So.", test, lookup), f"contradicted as long as these hold: {', '.join(listed)}"),
+                             (recorded.holds("So.", lookup), f"supported as long as these hold: {listed[1]}")):
+            self.assertEqual(rule.rule, clause)
+        records = {"tests": {test.key: {"outcome": "passed"}}, "lookups": {lookup.key: {"outcome": "holds"}}}
+        self.assertEqual(recorded.fails("So.", test, lookup).decide(Evidence({}, {}, records)),
+                         Decision(CONTRADICTED, "So. Shown by Copies (maps/m_test.cc), Map in map.go of go-1.22."))
+
+    def test_clauses_become_sentences(self):
+        self.assertEqual(claims._sentences(["a b", "c d"]), "A b. C d.")  # pylint: disable=protected-access
+        for entry in claims.evaluate({}):
+            self.assertRegex(entry["rule"], r"^[A-Z].*\.$")
 
     def test_places_are_named_once(self):
         found = Ahead("q", "c", "x", "y").decide(Evidence({"cells": [cell(verdict="faster"), cell(threads=4)]}, {}, {}))
