@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.mutants import plant
+from experiments.mutants import plant, plant_cc
 from experiments.testing import calibrate
 from maps.mutants import matrix
 from report.claims import count, record
@@ -38,6 +38,8 @@ COMMANDS = [
     (plant.main, ["--only", "report/words.py"], "argument --only: no mistake is planted in 'report/words.py'; targets.py lists"),
     (plant.main, ["--part", ""], "plant: argument --part: '' is no part; write I/N, such as 2/5"),
     (plant.main, ["--part", "3/2"], "'3/2' is no part"),
+    (plant_cc.main, ["--only", ""], f"plant_cc: argument --only: {EMPTY}"),
+    (plant_cc.main, ["--only", "report.cc"], "plant_cc: no file of measuring.py has 'report.cc' in its name"),
     (scan_keys.main, [""], f"scan_keys: argument DIR: {EMPTY}"),
     (scan_keys.main, [".", "--compile-commands", ""], f"scan_keys: argument --compile-commands: {EMPTY}"),
     (scan_keys.main, [], "scan_keys: the following arguments are required: DIR"),

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the planter: what counts as a mistake, that a seed names them, and that its tables fit the sources."""
 
+import dataclasses
 import json
 import pathlib
 import unittest
 
-from experiments.mutants import plant, targets
+from experiments.mutants import measuring, plant, plant_cc, targets
 
 ROOT = pathlib.Path(__file__).absolute().parents[2]
 SOURCE = '''"""A text: 1 < 2."""
@@ -42,6 +43,31 @@ class Planting(unittest.TestCase):
         self.assertNotEqual(chosen[0], chosen[2])
         self.assertEqual(len(set(chosen[0])), 100)
         self.assertEqual({m.file for m in chosen[0]}, set(files))
+
+
+class Measuring(unittest.TestCase):
+    """The mistakes in C++, of which nothing is built here."""
+
+    def test_each_fits_its_file_once(self):
+        self.assertEqual(plant_cc.wrong(ROOT), [])
+        self.assertIn("workloads/tape.cc", str(plant_cc.wrong(ROOT / "nowhere")))
+
+    def test_each_is_one_mistake_with_its_tests(self):
+        seen = set()
+        for m in measuring.MISTAKES:
+            with self.subTest(m.what):
+                self.assertNotIn((m.file, m.find, m.replace), seen)
+                seen.add((m.file, m.find, m.replace))
+                self.assertNotEqual(m.find, m.replace)
+                self.assertTrue(m.what.endswith(".") and m.tests)
+                self.assertTrue(m.file.startswith(plant_cc.PACKAGES))
+
+    def test_what_is_not_there_once_is_refused(self):
+        mistake = dataclasses.replace(measuring.MISTAKES[0], find="x", replace="y")
+        self.assertEqual(plant_cc.planted(mistake, "a x b"), "a y b")
+        for text in ("a b", "x x"):
+            with self.assertRaisesRegex(ValueError, "times; measuring.py needs it once"):
+                plant_cc.planted(mistake, text)
 
 
 class Tables(unittest.TestCase):
