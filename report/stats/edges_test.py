@@ -148,6 +148,48 @@ class Search(unittest.TestCase):
         self.assertEqual(step(0.1, 2.0, 0.0), curve.H_MIN / 2)
 
 
+class Brackets(unittest.TestCase):
+    """Between which points a crossing lies, of a curve whose bounds or visits are given."""
+
+    def brackets(self, *bounds):
+        def at_once(confidence, simultaneous):
+            self.assertEqual((confidence, simultaneous), (0.95, True))
+            return tuple(np.array(column, float) for column in zip(*bounds))
+        fitted = types.SimpleNamespace(bounds=at_once, points=np.arange(len(bounds)))
+        return [tuple(map(float, b[:2])) + (bool(b[2]),) for b in curve._brackets(fitted, DELTA)]
+
+    def test_between_points_beyond_delta_narrowed_by_signs(self):
+        up, down, wide = (0.1, 0.2), (-0.2, -0.1), (-0.5, 0.5)
+        for bounds, found in (([down, wide, up], [(0, 2, True)]), ([up, wide, wide, down], [(0, 3, False)]),
+                              ([up, up], []), ([wide, up], []), ([down, up, down], [(0, 1, True), (1, 2, False)]),
+                              ([down, (-0.1, -EPS), wide, (EPS, 0.1), up], [(1, 3, True)]),
+                              ([down, (EPS, 0.1), (-0.1, -EPS), up], [(0, 3, True)]),  # they alternate
+                              ([(-0.1, -EPS), wide, (EPS, 0.1)], [(0, 2, True)]),  # nobody beyond delta yet
+                              ([(-DELTA - EPS, -EPS), (EPS, DELTA)], [(0, 1, True)])):
+            with self.subTest(bounds):
+                self.assertEqual(self.brackets(*bounds), found)
+
+    def test_clusters_that_are_clearly_on_one_side_tighten_it(self):
+        def crossing(*visits, sd=0.01):
+            u, y = (np.array(column, float) for column in zip((0.0, -0.1), (0.0, -0.1), *visits, (1.0, 0.2), (1.0, 0.2)))
+            found = curve._initial_crossing(types.SimpleNamespace(u=u, y=y, sd=sd), 0.0, 1.0, True)
+            return found.left, found.right
+        self.assertEqual(crossing(), (0.0, 1.0))
+        self.assertEqual(crossing((0.5, 0.041), (0.5, 0.041)), (0.0, 0.5))
+        self.assertEqual(crossing((0.5, 0.039), (0.5, 0.039)), (0.0, 1.0))  # four spreads, in the mean
+        self.assertEqual(crossing((0.5, 0.1), (0.5, 0.019)), (0.0, 1.0))  # and two, each
+        self.assertEqual(crossing((0.5, 0.1)), (0.0, 1.0))  # of two visits at least
+        self.assertEqual(crossing((0.5, -0.041), (0.5, -0.041)), (0.5, 1.0))
+        self.assertEqual(crossing((0.5, -0.039), (0.5, -0.039)), (0.0, 1.0))
+        self.assertEqual(crossing((0.3, -0.1), (0.3, -0.1), (0.6, 0.1), (0.6, 0.1)), (0.3, 0.6))
+
+    def test_points_of_a_curve(self):
+        reuse = axis.Axis("reuse", "x", "linear", 0.0, 1.0, "", (0.0, 0.5, 1.0), False)
+        for u, points in (([0.0, 0.5, 1.0], [0.0, 0.5, 1.0]), ([0.49, 0.5, 0.51], [0.5]), ([0.47, 0.5, 0.53], [0.47, 0.5, 0.53]),
+                          ([0.3, 0.4], [0.3, 0.4]), ([0.2, 1.0], [0.2, 1.0])):
+            self.assertEqual(list(curve._points(reuse, np.array(u))), points)
+
+
 class Thresholds(unittest.TestCase):
     AXIS = axis.Axis("reuse", "x", "linear", 0.0, 1.0, "", (0.0, 0.5, 1.0), False)
 
