@@ -15,7 +15,7 @@ _STATS = tuple(f"report.stats.{name}_test" for name in (
     "crossover", "simulate"))
 _CLAIMS = tuple(f"report.claims.{name}_test" for name in ("arithmetic", "rules", "words", "record", "claims"))
 _ORCHESTRATOR = tuple(f"experiments.orchestrator.{name}_test" for name in (
-    "gate", "threads", "topology", "evidence", "store", "leading", "visit", "machines", "plan", "catalogue", "cli", "ask",
+    "gate", "threads", "topology", "evidence", "store", "leading", "prospect", "visit", "machines", "plan", "catalogue", "cli", "ask",
     "edges", "session"))
 
 
