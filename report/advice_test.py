@@ -8,6 +8,7 @@ import pathlib
 import tempfile
 import types
 import unittest
+from unittest import mock
 
 from report import advice, analyse, load, standing
 from report.stats import cells
@@ -173,6 +174,20 @@ class Places(unittest.TestCase):
         for low, high in (((-math.inf, 0.0), (3.0, 4.0)), ((-1.0, 0.0), (math.inf, 4.0)), ((math.nan, 0.0), (3.0, 4.0))):
             found = fitted(0.3, low, high)
             self.assertEqual((found.effect, found.low, found.high), (1.5, -math.inf, math.inf))
+
+    def test_the_baseline_of_an_axis_rests_on_all_visits(self):
+        question = {"name": "q", "kind": "sweep", "axis": {"name": "share", "field": "x", "lo": 0, "hi": 1, "values": [0, 0.5, 1]}}
+        seen = {"a": cells.Estimate(9, 0.5, 0.49, 0.51, 0.1), "b": cells.Estimate(5, 0.1, 0.09, 0.11, 0.1)}
+        curves = [types.SimpleNamespace(question="q", regime="stationary", threads=2, a=a, b="base", delta=0.02,
+                                        fit=lambda: ((0, 1), (), (), ())) for a in seen]
+        visit = types.SimpleNamespace(axis=0.5, threads=2, oversubscribed=False, workload={})
+        setting = types.SimpleNamespace(question=question, regime="stationary", threads=2, visits=[visit])
+        with mock.patch.object(standing, "_fitted", lambda curve, axis, at: seen[curve.a]):
+            found, = standing.along(types.SimpleNamespace(curves=curves), setting, set(), [0.5])
+            self.assertEqual([(s.name, s.visits) for s in found.standings], [("a", 9), ("b", 5), ("base", 9)])
+            self.assertEqual((found.title, found.value, found.threads), ("share 0.5", 0.5, 2))
+            without, = standing.along(types.SimpleNamespace(curves=curves), setting, {"base"}, [0.5])
+            self.assertEqual([s.name for s in without.standings], ["a", "b"])
 
     def test_a_workload_at_another_value(self):
         work = {"keys": {"stream": "krr", "reuse": 0.5}, "mix": {"load": 80, "delete": 5, "store": 15}, "population": 100}

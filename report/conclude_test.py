@@ -3,6 +3,7 @@
 
 import math
 import pathlib
+import types
 import unittest
 
 from report import analyse, conclude, load, plates, views, words
@@ -244,6 +245,12 @@ class Pairs(unittest.TestCase):
         made = [conclude.Stretch(i / 4, (i + 1) / 4, names, decided) for i, (names, decided) in enumerate((
             (("a",), True), (("a",), True), (("a",), False), (("a", "b"), False)))]
         self.assertEqual(conclude._merge(made), [conclude.Stretch(0, 0.5, ("a",), True), *made[2:]])
+
+    def test_figures_of_the_tapes_along_the_axis(self):
+        visits = [types.SimpleNamespace(realised=r, axis=x) for r, x in (({"hit_rate": 0.5}, 3), (None, 4), ({"hit_rate": 1.0}, None),
+                                                                         ({"hit_rate": 0.25}, 0))]
+        self.assertEqual(conclude.realised_rows(types.SimpleNamespace(visits=visits)),
+                         [{"hit_rate": 0.5, "x": 3.0}, {"hit_rate": 0.25, "x": 0.0}])
 
     def test_who_is_not_beaten(self):
         for scores, names, known in (({"a": (0.5, 0.003), "b": (0.49, 0.003), "c": (0.3, 0.01)}, ("a", "b"), True),

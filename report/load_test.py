@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 from report import load, main
@@ -140,6 +141,10 @@ class Load(unittest.TestCase):
                      + '{"t":"visit_end","v":1,"status":"ok","seconds":1}\n')
         visit, = load.load(self.run_dir).visits
         self.assertEqual((visit.status, visit.operations), ("ok", 0))
+
+    def test_layouts_are_numbered_from_one(self):
+        for worker, numbers in (({"layouts": ["a", "b", "c"]}, [1, 2, 3]), ({"layouts": None}, []), ({}, [])):
+            self.assertEqual(load.Run.layouts(types.SimpleNamespace(worker=lambda own=worker: ("x86_64", own))), numbers)
 
     def test_missing_directory(self):
         self.assertIn("is not a results directory", self._error())

@@ -103,6 +103,17 @@ class ChangesTest(unittest.TestCase):
                                                      ("with 4 threads", "here")])
 
 
+class FitnessTest(unittest.TestCase):
+
+    def test_as_many_threads_as_a_map_allows(self):
+        def why(most, threads):
+            traits = {"max_threads": most} if most is not None else {}
+            return fitness._why_not(traits, described.parse("reads=95"), described.parse_constraints(""), threads)  # pylint: disable=protected-access
+        for most, threads, said in ((1, 1, ""), (1, 2, "it is for one thread"), (4, 4, ""), (4, 5, "it is for at most 4 threads"),
+                                    (0, 99, ""), (None, 99, "")):
+            self.assertEqual(why(most, threads), said)
+
+
 class KnownBestTest(Made):
 
     def test_right_or_undecided_wherever_the_best_is_known(self):
