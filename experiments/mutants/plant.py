@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants mistakes of one token in the Python that decides and concludes, and sees whether a test notices.
 
-    bazel run //experiments/mutants:plant                  # 200 mistakes, two at a time: up to half an hour
+    bazel run //experiments/mutants:plant                  # 200 mistakes, two at a time
     bazel run //experiments/mutants:plant -- --count 20 --seed 7 --only report/conclude.py
 
 Each mistake is planted in a copy of the sources and the tests of its file run there, the quickest first. What survives
@@ -160,10 +160,16 @@ def killer(tree: pathlib.Path, mutant: Mutant) -> str:
         target.write_text(whole, encoding="utf-8")
 
 
-def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, str, str], str]:
-    """(file, text of the line, old, new) -> the reason. By its text, because lines move."""
-    return {(s["file"], s["line"], s["old"], s["new"]): s["why"]
-            for s in json.loads(path.read_text(encoding="utf-8"))}
+def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, int, str, str], str]:
+    """What `place` says of a mistake -> the reason why it may survive."""
+    return {(s["file"], s["line"], at, s["old"], s["new"]): s["why"]
+            for s in json.loads(path.read_text(encoding="utf-8")) for at in s["at"]}
+
+
+def place(mutant: Mutant, source: str) -> tuple[str, str, int, str, str]:
+    """(file, text of the line, where in it, old, new): by the text, because lines move."""
+    line = source.splitlines()[mutant.line - 1]
+    return mutant.file, line.strip(), mutant.column - (len(line) - len(line.lstrip())), mutant.old, mutant.new
 
 
 def _target(text: str) -> str:
@@ -182,7 +188,8 @@ def _part(text: str) -> tuple[int, int]:
 def main(given: list[str]) -> int:
     parser = Parser(prog="plant", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--count", type=int, default=200, help="mistakes to choose (default: 200)")
-    parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="only the I-th of N parts of them, for a machine that is wanted")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="only the I-th of N parts of them, where "
+                        "others want the machine too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
     parser.add_argument("--no-check", action="store_true", help="do not run the tests without a mistake first")
@@ -217,13 +224,13 @@ def main(given: list[str]) -> int:
                     free.append(tree)
 
             for mutant, by in zip(mutants, pool.map(one, mutants)):
-                line = (root / mutant.file).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
-                why = reasons.get((mutant.file, line, mutant.old, mutant.new), "")
+                here = place(mutant, (root / mutant.file).read_text(encoding="utf-8"))
+                why = reasons.get(here, "")
                 killed += bool(by)
                 explained += bool(not by and why)
                 if not by and not why:
                     survivors.append(mutant)
-                print(f"{mutant}: {by or why or 'SURVIVES: ' + line}", flush=True)
+                print(f"{mutant}: {by or why or 'SURVIVES: ' + here[1]}", flush=True)
     good = (killed + explained) / max(1, len(mutants))
     print(f"{len(mutants)} mistakes: {killed} killed, {explained} explained, {len(survivors)} survive: {100 * good:.1f} %")
     return int(good < GOAL)
