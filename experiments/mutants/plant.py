@@ -26,7 +26,7 @@ import sys
 import tempfile
 import tokenize
 
-from experiments.mutants.targets import TARGETS, unplaced
+from experiments.mutants.targets import TARGETS, TIMED, unplaced
 from tools.arguments import Parser, named
 
 GOAL = 0.92
@@ -147,14 +147,18 @@ def killer(tree: pathlib.Path, mutant: Mutant) -> str:
     """The test module that notices the mistake, or "" when none does."""
     target = tree / mutant.file
     whole = target.read_text(encoding="utf-8")
-    target.write_text(planted(whole, mutant), encoding="utf-8")
+    mistaken = planted(whole, mutant)
     try:
         for module in TARGETS[mutant.file]:
+            target.write_text(mistaken, encoding="utf-8")
             try:
-                if not passes(tree, module):
-                    return module
+                if passes(tree, module):
+                    continue
             except subprocess.TimeoutExpired:
                 return f"{module} (it hangs)"
+            target.write_text(whole, encoding="utf-8")
+            if module not in TIMED or passes(tree, module):
+                return module
         return ""
     finally:
         target.write_text(whole, encoding="utf-8")

@@ -18,6 +18,9 @@ _ORCHESTRATOR = tuple(f"experiments.orchestrator.{name}_test" for name in (
     "gate", "threads", "topology", "evidence", "store", "leading", "prospect", "visit", "machines", "plan", "catalogue", "cli", "ask",
     "edges", "session"))
 
+# These hold runs against the clock: where others use the machine they may fail without a mistake.
+TIMED = ("experiments.orchestrator.edges_test", "experiments.orchestrator.session_test")
+
 
 def _each(package: str, names: str, tests: Iterable[str]) -> dict[str, list[str]]:
     """Files of a package, each with its own test before the others."""
