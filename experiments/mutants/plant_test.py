@@ -4,7 +4,9 @@
 import dataclasses
 import json
 import pathlib
+import tempfile
 import unittest
+from unittest import mock
 
 from experiments.mutants import measuring, plant, plant_cc, targets
 
@@ -43,6 +45,29 @@ class Planting(unittest.TestCase):
         self.assertNotEqual(chosen[0], chosen[2])
         self.assertEqual(len(set(chosen[0])), 100)
         self.assertEqual({m.file for m in chosen[0]}, set(files))
+
+
+    def test_the_first_module_that_notices(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder)
+            file = tree / "report/load.py"
+            file.parent.mkdir()
+            file.write_text("x = 1\n", encoding="utf-8")
+            ran = []
+
+            def passes(_, module):
+                ran.append((module, file.read_text(encoding="utf-8")))
+                return module == "blind" or module == "sees" and "2" not in ran[-1][1]  # and "timed" never does
+
+            mutant = plant.Mutant("report/load.py", 1, 4, "1", "2")
+            for modules, by, runs in ((["blind"], "", ["x = 2"]), (["blind", "sees", "blind"], "sees", ["x = 2"] * 2),
+                                      (["timed", "sees"], "sees", ["x = 2", "x = 1", "x = 2"]), (["timed"], "", ["x = 2", "x = 1"])):
+                ran.clear()
+                with mock.patch.dict(plant.TARGETS, {"report/load.py": modules}), mock.patch.object(plant, "TIMED", ("timed",)), \
+                        mock.patch.object(plant, "passes", passes):
+                    self.assertEqual(plant.killer(tree, mutant), by)
+                self.assertEqual([text.strip() for _, text in ran], runs)
+                self.assertEqual(file.read_text(encoding="utf-8"), "x = 1\n")
 
 
 class Measuring(unittest.TestCase):
