@@ -45,7 +45,7 @@ def outcome(tests: tuple[str, ...], overlay: pathlib.Path, workspace: pathlib.Pa
     for test in tests:
         code = subprocess.run(
             [str(workspace / "tools/bazel"), "test", f"--package_path={overlay}:%workspace%", "--test_output=summary",
-             "--experimental_convenience_symlinks=ignore", "--noshow_progress", "--ui_event_filters=-info,-stdout,-stderr", test],
+             "--experimental_convenience_symlinks=ignore", test],
             cwd=workspace, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
         if code == 3:  # Bazel's word for tests that fail
             return KILLED
