@@ -206,7 +206,11 @@ class DiscreteTest(unittest.TestCase):
         found = crossover.analyse(SHARDS, visits, 0.02)
         self.assertEqual((found.verdict, found.estimate), (crossover.CROSSOVER, None))
         self.assertEqual((round(found.low), round(found.high)), (8, 16))
-        self.assertIn("between 8 and 16", found.reason)
+        self.assertIn("a is faster from a value between 8 and 16 on", found.reason)
+        self.assertTrue(found.rising)
+        other = crossover.analyse(SHARDS, [(x, -e) for x, e in visits], 0.02)
+        self.assertFalse(other.rising)
+        self.assertIn("b is faster from a value between 8 and 16 on", other.reason)
         for x, fit, low, high in zip(found.curve.x, found.curve.fit, found.curve.low, found.curve.high):
             self.assertAlmostEqual(fit, effects[round(x)], delta=0.02)
             self.assertAlmostEqual(fit - low, high - fit)
