@@ -81,6 +81,9 @@ TEST(BucketMapTest, TraitsNameTheLock) {
   EXPECT_TRUE(says(Map<RwLock>::kTraits, RwLock::kName));
   EXPECT_EQ((BucketMap<U64, U64>::kTraits.max_threads), 1);
   EXPECT_EQ(Map<Mutex>::kTraits.max_threads, 0);
+  // The table's name ends in s: of the shards, one is described.
+  EXPECT_EQ((ShardedBucketMap<U64, U64>::kTraits.summary),
+            "many shards, each a table of 8-entry buckets on cache lines of its own, behind a mutex");
 }
 
 }  // namespace

@@ -88,12 +88,12 @@ class ShardedMap {
 
   static constexpr std::string_view kWhere =
       kLayout == ShardLayout::kPadded
-          ? "s, each on cache lines of its own, behind a "
-          : "s, side by side in memory, behind a ";
-  static constexpr std::string_view kMany = "many ";
-  static constexpr std::string_view kEach = " each";
+          ? " on cache lines of its own, behind a "
+          : " right beside the others in memory, behind a ";
+  // One of them is described, as not every name of a table forms its plural by an s.
+  static constexpr std::string_view kMany = "many shards, each a ";
   static constexpr std::string_view kSummary =
-      internal::kJoined<kMany, Inner::kName, kWhere, Lock::kName, kEach>;
+      internal::kJoined<kMany, Inner::kName, kWhere, Lock::kName>;
   static constexpr std::string_view kEachShard = "each shard: ";
   static constexpr Traits kTraits = {
       .family = "sharded lock",

@@ -134,8 +134,8 @@ TEST(ShardedMapTest, TheLockIsNamedAndCostsItsSize) {
   EXPECT_EQ(shard_bytes(static_cast<Shared*>(nullptr)), 128);
   EXPECT_EQ(shard_bytes(static_cast<Rw*>(nullptr)), 128);
   EXPECT_EQ(summary(static_cast<Spin*>(nullptr)),
-            "many hash tables, each on cache lines of its own, behind a one-byte "
-            "spin lock each");
+            "many shards, each a hash table on cache lines of its own, behind a one-byte "
+            "spin lock");
   EXPECT_NE(summary(static_cast<Rw*>(nullptr)).find("writer-preferring"),
             std::string_view::npos);
 }

@@ -6,7 +6,9 @@ import json
 import math
 import pathlib
 import tempfile
+import types
 import unittest
+from unittest import mock
 
 from report import advice, analyse, load, standing
 from report.stats import cells
@@ -71,6 +73,12 @@ class Answers(unittest.TestCase):
         found = advice.answer([place("p", {"a": 0.003, "b": 0.0, "c": -1})])
         self.assertEqual((found.verdict, found.name, found.rivals), (advice.EQUAL, "a", ("b",)))
 
+    def test_of_equals_the_one_that_is_more_often_the_fastest(self):
+        some = [place("p", {"z": 0.003, "b": 0.0}), place("q", {"z": 0.003, "b": 0.0}), place("r", {"b": 0.003, "z": 0.0})]
+        found = advice.answer(some)
+        self.assertEqual((found.verdict, found.name, found.rivals), (advice.EQUAL, "z", ("b",)))
+        self.assertEqual(advice.answer([some[0], some[2]]).name, "b")  # then by name
+
     def test_none_without_a_place(self):
         self.assertIsNone(advice.answer([]))
 
@@ -119,6 +127,84 @@ class Situations(unittest.TestCase):
         self.assertEqual([p.title for p in found[:1]], ["97 1000"])
         self.assertEqual({p.threads for p in found}, {4})
         self.assertEqual(advice.nearest([], wanted, 1), [])
+
+
+class Distances(unittest.TestCase):
+
+    def test_by_hand(self):
+        base = dataclasses.replace(FEATURES, reads=50.0, keys=1000, theta=0.0)
+        for change, apart in (({}, 0), ({"reads": 75.0}, 1), ({"keys": 100_000}, 2), ({"theta": 0.5}, 0.5), ({"strings": True}, 1),
+                              ({"growing": True}, 4), ({"other": "delete"}, 4), ({"reuse": 0.5}, 2), ({"reads": 100.0}, 5)):
+            with self.subTest(change):
+                other = dataclasses.replace(base, **change)
+                self.assertAlmostEqual(advice.distance(base, other), apart)
+                self.assertAlmostEqual(advice.distance(other, base), apart)
+        # Reads alone are another thing than nearly all reads.
+        pure = dataclasses.replace(base, reads=100.0)
+        self.assertAlmostEqual(advice.distance(pure, dataclasses.replace(base, reads=99.0)), 3.04)
+        self.assertAlmostEqual(advice.distance(dataclasses.replace(base, reads=98.0), dataclasses.replace(base, reads=99.0)), 0.04)
+        # How many keys there are says nothing of maps that grow.
+        growing = dataclasses.replace(base, growing=True)
+        self.assertEqual(advice.distance(growing, dataclasses.replace(growing, keys=10)), 0)
+
+
+class Places(unittest.TestCase):
+    """What places are made of, by hand."""
+
+    def test_a_lead_over_a_baseline_that_both_met(self):
+        found = standing.difference(cells.Estimate(10, 0.3, 0.27, 0.33, 0.3), cells.Estimate(8, 0.1, 0.06, 0.14, 0.4))
+        self.assertEqual(found.visits, 8)
+        for value, expected in ((found.effect, 0.2), (found.low, 0.15), (found.high, 0.25), (found.sd, 0.5)):
+            self.assertAlmostEqual(value, expected)
+
+    def test_a_curve_between_its_places(self):
+        axis = types.SimpleNamespace(to_unit=lambda x: x / 10)
+
+        def fitted(at, low=(-1.0, 0.0), high=(3.0, 4.0)):
+            curve = types.SimpleNamespace(fit=lambda: ((2, 4), (1.0, 2.0), low, high), x=[2, 3, 4])
+            return standing._fitted(curve, axis, at)  # pylint: disable=protected-access
+
+        for at, (effect, low, high) in ((0.2, (1.0, -1.0, 3.0)), (0.3, (1.5, -0.5, 3.5)), (0.4, (2.0, 0.0, 4.0))):
+            found = fitted(at)
+            for value, expected in zip((found.visits, found.effect, found.low, found.high), (3, effect, low, high)):
+                self.assertAlmostEqual(value, expected)
+        self.assertIsNone(fitted(0.19))
+        self.assertIsNone(fitted(0.41))
+        # Without a bound at one end nothing is known in between, whatever the other bound says.
+        for low, high in (((-math.inf, 0.0), (3.0, 4.0)), ((-1.0, 0.0), (math.inf, 4.0)), ((math.nan, 0.0), (3.0, 4.0))):
+            found = fitted(0.3, low, high)
+            self.assertEqual((found.effect, found.low, found.high), (1.5, -math.inf, math.inf))
+
+    def test_the_baseline_of_an_axis_rests_on_all_visits(self):
+        question = {"name": "q", "kind": "sweep", "axis": {"name": "share", "field": "x", "lo": 0, "hi": 1, "values": [0, 0.5, 1]}}
+        seen = {"a": cells.Estimate(9, 0.5, 0.49, 0.51, 0.1), "b": cells.Estimate(5, 0.1, 0.09, 0.11, 0.1)}
+        curves = [types.SimpleNamespace(question="q", regime="stationary", threads=2, a=a, b="base", delta=0.02,
+                                        fit=lambda: ((0, 1), (), (), ())) for a in seen]
+        visit = types.SimpleNamespace(axis=0.5, threads=2, oversubscribed=False, workload={})
+        setting = types.SimpleNamespace(question=question, regime="stationary", threads=2, visits=[visit])
+        with mock.patch.object(standing, "_fitted", lambda curve, axis, at: seen[curve.a]):
+            found, = standing.along(types.SimpleNamespace(curves=curves), setting, set(), [0.5])
+            self.assertEqual([(s.name, s.visits) for s in found.standings], [("a", 9), ("b", 5), ("base", 9)])
+            self.assertEqual((found.title, found.value, found.threads), ("share 0.5", 0.5, 2))
+            without, = standing.along(types.SimpleNamespace(curves=curves), setting, {"base"}, [0.5])
+            self.assertEqual([s.name for s in without.standings], ["a", "b"])
+
+    def test_a_workload_at_another_value(self):
+        work = {"keys": {"stream": "krr", "reuse": 0.5}, "mix": {"load": 80, "delete": 5, "store": 15}, "population": 100}
+        self.assertEqual(standing.moved(work, "population", 7), {**work, "population": 7})
+        self.assertEqual(standing.moved(work, "keys.reuse", 0.9), {**work, "keys": {"stream": "krr", "reuse": 0.9}})
+        self.assertEqual(standing.moved(work, "mix.load", 90), {**work, "mix": {"load": 90, "delete": 5, "store": 5}})
+        self.assertEqual(standing.moved(work, "mix.load", 99)["mix"], {"load": 99, "delete": 5, "store": 0.0})
+        self.assertEqual(work["mix"]["load"], 80)
+
+    def test_what_is_no_choice(self):
+        run = types.SimpleNamespace(references=lambda: ["null"], strategies=lambda: [
+            {"name": "null", "max_threads": 1}, {"name": "alone", "max_threads": 1}, {"name": "cache", "keeps_every_key": False},
+            {"name": "late", "linearizable": False}, {"name": "two", "max_threads": 2}, {"name": "good"},
+            {"name": "sure", "keeps_every_key": True, "linearizable": True}])
+        self.assertEqual(standing.unfit(types.SimpleNamespace(run=run)), {
+            "null": "finds nothing: a reference", "alone": "is for one thread", "cache": "may evict keys",
+            "late": "may lag behind"})
 
 
 class OfARun(unittest.TestCase):

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 from report import capsule, compare, load, main
+from report.compare import compared, taken
 from report.paper_test import Page
 from report.testdata import make_testdata
 
@@ -193,6 +194,8 @@ class DifferentRunsTest(Made):
                 ("withheld", 23, withhold, "standard_cells", "sync_map gave wrong results and is withheld", 3)):
             _, data, page = self.compare(first, changed(name, seed, change))
             self.assertIn({"question": question, "letters": ["B"], "why": why, "places": places}, data["not_compared"])
+            if name == "redefined":  # the reason is said once
+                self.assertEqual([r["why"] for r in data["not_compared"] if r["question"] == question], [why])
             self.assertIn(why.replace("sync_map", "<code>sync_map</code>"), page)
         _, data, page = self.compare(first, changed("coarser", 24, coarser))
         self.assertIn("different deltas at 2 threads; the largest is used", page)
@@ -222,6 +225,41 @@ class DifferentRunsTest(Made):
         self.assertTrue(moved[0]["verdicts"]["A"]["low"] > moved[0]["verdicts"]["B"]["high"])
         self.assertIn("<h3>Contradictory</h3>", page)
         self.assertEqual({p["a"] for p in data["places"] if p["word"] == "differs"}, {"sync_map"})
+
+
+class WhyTest(unittest.TestCase):
+    """Why a run has nothing for a place that another has, of runs made up for each reason."""
+
+    def why(self, key, places, **meta):
+        meta = {"questions": [{"name": "q"}], "not_asked": [], "withheld": [], "skipped": [], **meta}
+        run = taken.Taken("B", meta, "x86_64", (), [], 1, dict.fromkeys(places), {})
+        return compared._why(run, key)  # pylint: disable=protected-access
+
+    def test_reasons(self):
+        key = taken.Key("q", "one", None, "stationary", 2, "a", "b")
+        at = key._replace(cell=None, value=0.5, threads=0)  # along an axis of threads a place has no number of them
+        other = key._replace(cell="two")
+        for wanted, places, meta, why in (
+                (key, [other], {"questions": []}, "the question was not asked"),
+                (key, [other], {"questions": [], "not_asked": [{"question": "p", "why": "no"}, {"question": "q", "why": "left out"}]},
+                 "the question was not asked (left out)"),
+                (key, [other], {"withheld": [{"contestant": "c", "what": ""}, {"contestant": "b", "what": "lies"}]},
+                 "b gave wrong results and is withheld"),
+                (key, [other._replace(threads=1)], {}, "nothing was measured with 2 threads"),
+                (key._replace(threads=1), [other], {}, "nothing was measured with 1 thread"),
+                (key, [other._replace(a="c")], {}, "a did not take part"),
+                (key, [other._replace(b="c")], {"skipped": [{"question": "p", "contestant": "b", "why": "no"},
+                                                            {"question": "q", "contestant": "b", "why": "it may evict keys"}]},
+                 "b did not take part (it may evict keys)"),
+                (key, [other._replace(regime="fixed_distinct")], {}, "nothing was measured in the regime stationary"),
+                (key, [other], {}, "no usable visit"),
+                (key, [], {}, "no usable visit"),
+                (key, [other._replace(question="p", threads=1)], {}, "no usable visit"),
+                (at, [at._replace(value=0.6)], {}, "other values of the axis were visited"),
+                (at, [at._replace(value=0.5, a="b", b="a")], {}, "no usable visit"),
+                (at, [], {}, "no usable visit")):
+            with self.subTest(why, wanted=wanted):
+                self.assertEqual(self.why(wanted, places, **meta), why)
 
 
 class PageTest(Made):

@@ -3,6 +3,7 @@
 
 import math
 import pathlib
+import types
 import unittest
 
 from report import analyse, conclude, load, plates, views, words
@@ -239,6 +240,24 @@ class Pairs(unittest.TestCase):
     def test_each_unordered_pair_once_baselines_first(self):
         question = {"baselines": ["lock", "twin"], "contestants": ["map", "twin", "lock"]}
         self.assertEqual(analyse.pairs(question, []), [("map", "lock"), ("twin", "lock"), ("map", "twin")])
+
+    def test_stretches_of_the_same_leaders_are_one(self):
+        made = [conclude.Stretch(i / 4, (i + 1) / 4, names, decided) for i, (names, decided) in enumerate((
+            (("a",), True), (("a",), True), (("a",), False), (("a", "b"), False)))]
+        self.assertEqual(conclude._merge(made), [conclude.Stretch(0, 0.5, ("a",), True), *made[2:]])
+
+    def test_figures_of_the_tapes_along_the_axis(self):
+        visits = [types.SimpleNamespace(realised=r, axis=x) for r, x in (({"hit_rate": 0.5}, 3), (None, 4), ({"hit_rate": 1.0}, None),
+                                                                         ({"hit_rate": 0.25}, 0))]
+        self.assertEqual(conclude.realised_rows(types.SimpleNamespace(visits=visits)),
+                         [{"hit_rate": 0.5, "x": 3.0}, {"hit_rate": 0.25, "x": 0.0}])
+
+    def test_who_is_not_beaten(self):
+        for scores, names, known in (({"a": (0.5, 0.003), "b": (0.49, 0.003), "c": (0.3, 0.01)}, ("a", "b"), True),
+                                     ({"a": (0.5, 0.03), "b": (0.49, 0.04), "c": (0.3, 0.01)}, ("a", "b"), False),
+                                     ({"a": (0.5, 0.003), "c": (0.4, 0.11)}, ("a", "c"), False),
+                                     ({"b": (0.5, 0.0), "a": (0.5, 0.0)}, ("a", "b"), True), ({"a": (0.5, 0.1)}, ("a",), True)):
+            self.assertEqual(conclude._best(scores, 0.02), (names, known), scores)
 
     def test_templates_mean_what_they_were_filled_with(self):
         visit = load.Visit(1, "q", 8, None, "stationary", 1, ["lock", "sharded:shards=8"], "lock", {}, "", True, "cell",

@@ -32,6 +32,11 @@ class FairnessTest(unittest.TestCase):
         self.assertEqual(fairness.summarise([visit([slice_of(0, 0.1, 2, 0.2, 9)], ok=False)]), [])
         self.assertEqual(fairness.summarise([visit([{"b": 1, "c": 0, "n": 1, "ns": 1}])]), [])  # an older run
 
+    def test_the_worst_gap_of_a_visit_and_not_of_the_control(self):
+        rows = fairness.summarise([visit([slice_of(0, 1, 1, 1, 9), slice_of(1, 1, 1, 1, 10), slice_of(1, 1, 1, 1, 500)],
+                                         contestants=["null", "mutex_map"])])
+        self.assertEqual([(r.contestant, r.gap) for r in rows], [("mutex_map", 500)])
+
     def test_the_widest_place_of_each(self):
         rows = fairness.summarise([
             visit([slice_of(0, 0.9, 1.1, 0.99, 1), slice_of(1, 1, 1, 1, 1)]),

@@ -74,8 +74,8 @@ def span(f: Figure) -> str:
     if not f.known:
         return "–"
     if not (f.low > 0 and math.isfinite(f.high)):
-        return figures.duration(f.value)
-    return f"{figures.duration(f.value)} ({figures.duration(f.low)} to {figures.duration(f.high)})"
+        return style.duration(f.value)
+    return f"{style.duration(f.value)} ({style.duration(f.low)} to {style.duration(f.high)})"
 
 
 def _floor(place: Place) -> str:
@@ -83,12 +83,12 @@ def _floor(place: Place) -> str:
     half = latency.at_half(place.control) if isinstance(place.control, Runner) else None
     parts = []
     if half and half.response.get(0.999) and half.response[0.999].known:
-        parts.append(f"with the null map responses reach {figures.duration(half.response[0.999].value)} at p99.9 and "
-                     f"{figures.duration(half.longest.value)} at most")
+        parts.append(f"with the null map responses reach {style.duration(half.response[0.999].value)} at p99.9 and "
+                     f"{style.duration(half.longest.value)} at most")
     if isinstance(place.control, Filler) and place.control.longest.known:
-        parts.append(f"the longest store into the null map takes {figures.duration(place.control.longest.value)}")
+        parts.append(f"the longest store into the null map takes {style.duration(place.control.longest.value)}")
     if place.gap.known:
-        parts.append(f"a thread that only reads the clock is away for up to {figures.duration(place.gap.value)} at a time")
+        parts.append(f"a thread that only reads the clock is away for up to {style.duration(place.gap.value)} at a time")
     return f"The floor: {words.join(parts)}. What lies there is the machine's." if parts else ""
 
 
@@ -199,7 +199,7 @@ def _loads(place: Place, looks: style.Looks) -> Plate | None:
 
 
 def span_short(f: Figure) -> str:
-    return figures.duration(f.value) if f.known else "not known"
+    return style.duration(f.value) if f.known else "not known"
 
 
 def _service_table(analysis: Analysis, place: Place, where: str) -> Table:
@@ -263,7 +263,7 @@ def _growth(analysis: Analysis, place: Place, looks: style.Looks) -> Plate | Non
         return None
     known = sorted((f for f in place.fillers if f.longest.known), key=lambda f: -f.longest.value)
     caption = ["The longest store: " + words.join([
-        f"{words.pretty(f.contestant)} {figures.duration(f.longest.value)} at {words.count(f.at)} entries"
+        f"{words.pretty(f.contestant)} {style.duration(f.longest.value)} at {words.count(f.at)} entries"
         for f in known]) + "."]
     caption += [tail_sentence(t) for t in analysis.tails
                 if (t.question, t.cell, t.threads) == (place.question["name"], place.cell, place.threads)
@@ -316,9 +316,9 @@ def _over_time(place: Place, looks: style.Looks) -> Plate | None:
 def decay_words(s: Shaped) -> str:
     if not s.decay.known:
         return "more time than there was"
-    text = figures.duration(s.decay.value * 1e9)
+    text = style.duration(s.decay.value * 1e9)
     if s.decay.value <= s.window:
-        text = f"at most {figures.duration(s.window * 1e9)}"
+        text = f"at most {style.duration(s.window * 1e9)}"
     return text + (f" (in {words.plural(s.open, 'case')} not within the time)" if s.open else "")
 
 
@@ -330,8 +330,8 @@ def _shape_table(place: Place, where: str) -> Table:
         counted = ", ".join(f"{name.replace('_', ' ')} {words.count(int(v))}" for name, v in s.counters.items() if v)
         rows.append(Row(CONTROL if s.contestant == latency.CONTROL else words.pretty(s.contestant), [
             s.shape, f"{min(s.done) / 1e6:.3g} to {max(s.done) / 1e6:.3g}" if s.done else "–",
-            figures.duration(sorted(half)[len(half) // 2]) if half else "–",
-            figures.duration(max(tail)) if tail else "–",
+            style.duration(sorted(half)[len(half) // 2]) if half else "–",
+            style.duration(max(tail)) if tail else "–",
             decay_words(s) if s.marks else "–", counted or "–"],
             "floor" if s.contestant == latency.CONTROL else ""))
     return Table(where, ["Map", "shape", "M op/s done, by window", "p50", "worst p99", "as before after", "the map counted"],

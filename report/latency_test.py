@@ -7,10 +7,12 @@ import pathlib
 import random
 import re
 import tempfile
+import types
 import unittest
 
 from report import analyse, conclude, latency, load, main, render
 from report.figures import latency as figures
+from report.figures import style
 from report.stats.sparse_for_tests import sparse
 
 QUESTIONS = [
@@ -106,12 +108,22 @@ class Decay(unittest.TestCase):
         self.assertEqual(latency.decay_after(windows), [None, 10 / 1e9])
 
 
+    def test_a_window_is_the_least_that_is_known(self):
+        def shape(p99):
+            windows = {"window": 10**7, "p99": p99, "p50": p99, "done": [5] * len(p99), "from": [2 * 10**7], "until": [3 * 10**7]}
+            return types.SimpleNamespace(contestant=0, shape="step", state="ok", windows=windows, counters={})
+        for p99, decay, still in (([5, 5, 50, 5, 5], 0.005, 0), ([5, 5, 50, 50, 50, 5], 0.02, 0), ([5, 5, 50, 50], math.nan, 1)):
+            found, = latency._shaped("map", [(types.SimpleNamespace(shapes=[shape(p99)] * 3), 0)])  # pylint: disable=protected-access
+            self.assertEqual((found.visits, found.window, found.open), (3, 0.01, 3 * still))
+            self.assertTrue(found.decay.value == decay or math.isclose(found.decay.value, decay) or still)
+
+
 class Words(unittest.TestCase):
 
     def test_durations(self):
         for ns, text in ((0.6, "0.6 ns"), (87, "87 ns"), (340, "340 ns"), (1500, "1.5 µs"), (23_950, "24 µs"), (996_000, "1 ms"),
                          (4.4e8, "440 ms"), (2.5e9, "2.5 s")):
-            self.assertEqual(figures.duration(ns), text)
+            self.assertEqual(style.duration(ns), text)
         self.assertEqual([figures.rate(r) for r in (950, 80_000, 1.23e6)], ["950", "80k", "1.2M"])
 
     def test_an_interval_needs_two_visits(self):

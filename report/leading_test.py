@@ -33,6 +33,8 @@ class Tables(unittest.TestCase):
         self.assertEqual({r.verdict for r in table.rows[1:]}, {"undecided"})
         # c and d never met a: their speed is known through lock.
         by_name = {r.contestant: r for r in table.rows}
+        self.assertEqual(table.where, "My cell, 1 thread")
+        self.assertEqual([(r.rank, r.ns) for r in table.rows], [("1", "25.0"), ("2", "50.0"), ("3", "100"), ("4", "125"), ("5", "200")])
         self.assertEqual((by_name["d"].ratio, by_name["d"].visits, by_name["d"].interval), ("about 0.125×", "–", "–"))
         self.assertEqual(by_name["b"].visits, "1")
 

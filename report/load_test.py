@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 from report import load, main
@@ -86,8 +87,16 @@ class Load(unittest.TestCase):
 
     def test_what_is_wrong_with_the_command(self):
         make_testdata.make(self.run_dir, "empty")
-        for args, sentence in (([""], "what is given is empty; name a results directory"),
-                               (["--figure", "", "x"], "what is given is empty"),
+        run, before = str(self.run_dir), sorted(self.run_dir.parent.rglob("*"))
+        for args, sentence in (*(([*start, value], f"argument {what}: what is given is empty; name a results directory, a figure or "
+                                                   "a file; see --help.") for value in ("", "  ") for start, what in (
+                                     ([], "RUN"), ([run], "OUT"), ([run, "--figure"], "--figure"),
+                                     ([run, "--capsule"], "--capsule"), ([run, "--gallery"], "--gallery"),
+                                     ([run, "--hdr-log"], "--hdr-log"), (["--compare"], "--compare"),
+                                     (["--compare", run], "--compare"), (["--compare", run, run, "--out"], "--out"),
+                                     (["--harness-price", run], "OUT"))),
+                               ([run, "x.svg"], "x.svg stands after the run, and only --figure and --harness-price write there"),
+                               ([run, "x", "--capsule", "y"], "x stands after the run"),
                                ([], "no run is named; give a results directory, such as results/latest, or a capsule."),
                                (["x", "y", "z"], "unrecognized arguments: z; see --help."),
                                (["--figure", "fig-x", str(self.run_dir)], "there is no figure 'fig-x' in this run")):
@@ -95,6 +104,7 @@ class Load(unittest.TestCase):
                 self.assertEqual(main.main(args), 2)
             self.assertIn(sentence, said.getvalue())
             self.assertEqual(said.getvalue().count("\n"), 1)
+        self.assertEqual(sorted(self.run_dir.parent.rglob("*")), before)
 
     def test_output_that_cannot_be_written(self):
         make_testdata.make(self.run_dir, "empty")
@@ -131,6 +141,10 @@ class Load(unittest.TestCase):
                      + '{"t":"visit_end","v":1,"status":"ok","seconds":1}\n')
         visit, = load.load(self.run_dir).visits
         self.assertEqual((visit.status, visit.operations), ("ok", 0))
+
+    def test_layouts_are_numbered_from_one(self):
+        for worker, numbers in (({"layouts": ["a", "b", "c"]}, [1, 2, 3]), ({"layouts": None}, []), ({}, [])):
+            self.assertEqual(load.Run.layouts(types.SimpleNamespace(worker=lambda own=worker: ("x86_64", own))), numbers)
 
     def test_missing_directory(self):
         self.assertIn("is not a results directory", self._error())

@@ -194,6 +194,9 @@ def _check(args: argparse.Namespace) -> None:
         raise load.ResultsError("no run is named; give a results directory, such as results/latest, or a capsule.")
     if args.run is not None and args.compare:
         raise load.ResultsError(f"{args.run} stands before --compare; name all runs after it.")
+    if args.out is not None and not (args.figure or args.harness_price):
+        raise load.ResultsError(f"{args.out} stands after the run, and only --figure and --harness-price write there; leave "
+                                "it out.")
     if args.out_dir and not args.compare:
         raise load.ResultsError("--out belongs to --compare; the paper of a run is in its own folder.")
 

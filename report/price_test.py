@@ -99,6 +99,12 @@ class Shown(unittest.TestCase):
         with self.assertRaises(ValueError):
             price.record({"questions": [OTHER]}, [])
 
+    def test_cells_are_recorded_with_their_titles(self):
+        meta = {"questions": [{**QUESTION, "cells": [*QUESTION["cells"], {"name": "plain"}, {"name": "unseen"}]}]}
+        found = price.record(meta, [{"cell": "hit"}, {"cell": "plain"}])
+        self.assertEqual(found["cells"], [{"name": "hit", "title": "Loads that hit"}, {"name": "plain", "title": "plain"}])
+        self.assertEqual((found["cpu"], found["recorded"]), ("unknown CPU", "not recorded"))
+
     def test_rows_without_an_interval_survive(self):
         one = price.rows([price.price("map", "hit", [math.log(10 / 12)], [10.0])])
         self.assertEqual((one[0]["low_ns"], one[0]["high_ns"]), (None, None))

@@ -12,6 +12,7 @@ import dataclasses
 from typing import Any
 
 from report import words
+from report.figures.style import duration
 
 _OUTCOMES = {"survived": "–", "killed": "killed", "reported": "report", "crashed": "crash", "hung": "hang"}
 _SURVIVED = ("", _OUTCOMES["survived"])
@@ -246,7 +247,7 @@ def blocking(proof: dict[str, Any], strategies: list[str]) -> Blocking | None:
         return None
 
     def waits(entry: dict[str, Any]) -> tuple[str, str]:
-        return tuple(_milliseconds(entry[who]["longest_ms"]) for who in ("writer", "reader"))
+        return tuple(duration(1e6 * entry[who]["longest_ms"]) for who in ("writer", "reader"))
 
     rows = []
     for name, s in sorted(figures["strategies"].items()):
@@ -275,13 +276,6 @@ def _each(size: float, footprint: dict[str, Any]) -> str:
     """Bytes per entry that the map kept."""
     kept = footprint["size"] or footprint["entries"]
     return f"{size / kept:.1f}"
-
-
-def _milliseconds(value: float) -> str:
-    """Two digits that count."""
-    if value >= 1000:
-        return f"{value / 1000:.1f} s"
-    return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms" if value >= 0.95 else f"{1000 * value:.0f} µs"
 
 
 def _span(pair: Any) -> str:

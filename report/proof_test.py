@@ -69,7 +69,7 @@ class Proof(unittest.TestCase):
         self.assertEqual(null.excluded, "returns no results")
         self.assertEqual(sync.cells, ["nobody / everybody (loads behind a store: everybody)", "nobody"] + 6 * ["–"])
         self.assertEqual((sync.writer, sync.reader), ("1.2 s", "13 ms"))
-        self.assertEqual((found.machine.writer, found.machine.reader), ("8.0 ms", "350 µs"))
+        self.assertEqual((found.machine.writer, found.machine.reader), ("8 ms", "350 µs"))
 
     def test_badges_count_both(self):
         self.assertEqual(proof.badges(self.proof),

@@ -37,6 +37,14 @@ class Quantities(unittest.TestCase):
         row, = rows(0.1)
         self.assertEqual((row["low"], row["high"]), (None, None))
 
+    def test_intervals_stay_where_the_quantity_can_be(self):
+        row, = rows(0.0, 1.0)  # the interval of a mean of 0.5 is far wider
+        self.assertEqual((row["value"], row["low"], row["high"]), (0.5, 0.0, 1.0))
+        found = quantities.summarise(visit({1: {"reads_per_s": rate}}) for rate in (1.0, 9.0))
+        row, = quantities.rows(found, conclude.rounded)
+        self.assertEqual((row["value"], row["low"]), (5.0, 0.0))
+        self.assertGreater(row["high"], 50)
+
     def test_rules_read_them(self):
         rule = measured.Amount("stock", "load_then_store", "sync_map", 0, 0, metric="oversold", threads=2)
         for shares, verdict in (((0.0, 0.0, 0.0), SUPPORTED), ((0.1, 0.11, 0.12), CONTRADICTED), ((0.1,), UNDECIDED)):

@@ -6,9 +6,11 @@ import json
 import pathlib
 import re
 import tempfile
+import types
 import unittest
+from unittest import mock
 
-from report import analyse, load, recommend
+from report import advice, analyse, load, recommend
 from report.paper_test import Page
 from report.recommend import described, fitness, say
 from report.recommend.described import Constraints
@@ -43,6 +45,73 @@ class Made(unittest.TestCase):
     def made(cls, name, seed, variant="full", **how):
         make_testdata.make(cls.root / name, variant, seed, **how)
         return analyse.analyse(load.load(cls.root / name))
+
+
+class ChangesTest(unittest.TestCase):
+    """What would change a recommendation, of places made up for it."""
+
+    AXIS = {"name": "q", "kind": "sweep", "axis": {"name": "share", "field": "x", "scale": "linear", "lo": 0.0, "hi": 1.0,
+                                                   "values": [0.0, 0.5, 1.0]}}
+
+    def place(self, front, behind="b", question="q", regime="stationary", threads=2, lead=0.5, **more):
+        standings = (advice.Standing(front, advice.ALONE, 0.0, 0.0, 0.0, 9), advice.Standing(
+            behind, advice.BEHIND if lead > 0.1 else advice.OPEN, lead, lead, lead, 9))
+        if lead <= 0.1:  # nobody is known to be in front
+            standings = (advice.Standing(front, advice.EQUAL, 0.0, 0.0, 0.0, 9), standings[1])
+        return advice.Place(question, front, regime, threads, advice.features_of({}), 0.02, standings, **more)
+
+    def changes(self, at, *others):
+        analysis = types.SimpleNamespace(run=types.SimpleNamespace(questions=[self.AXIS]))
+        with mock.patch.object(recommend.standing, "places_without", lambda of, skip: [at, *others]):
+            return [(c.what, c.place.front[0]) for c in recommend._changes(analysis, at, set())]  # pylint: disable=protected-access
+
+    def test_the_nearest_number_of_threads_at_which_another_is_in_front(self):
+        at = self.place("a", cell="one")
+        self.assertEqual(self.changes(at), [])
+        ignored = [self.place("x", "a", cell="one", threads=3, **more) for more in (
+            {"question": "p"}, {"regime": "growth"}, {"oversubscribed": True}, {"lead": 0.01})]
+        ignored += [self.place("a", cell="one", threads=3), self.place("x", cell="two", threads=3)]
+        self.assertEqual(self.changes(at, *ignored), [])
+        far, near = self.place("c", "a", cell="one", threads=16), self.place("d", "a", cell="one", threads=1)
+        self.assertEqual(self.changes(at, *ignored, far), [("with 16 threads", "c")])
+        self.assertEqual(self.changes(at, *ignored, far, near), [("with 1 thread", "d")])
+
+    def test_a_barred_map_that_is_ahead_is_looked_for_on_the_very_axis(self):
+        at, asked = self.place("a", value=0.5), []
+        free = dataclasses.replace(at, standings=(advice.Standing("x", advice.ALONE, 0.0, 0.0, 0.0, 9),
+                                                  advice.Standing("a", advice.BEHIND, 0.3, 0.2, 0.4, 9)))
+
+        def along(analysis, setting, skip, values):
+            asked.append((setting.number, skip, values))
+            return [free]
+
+        settings = [types.SimpleNamespace(number=i, question={"name": name}, regime=regime, threads=threads) for i, (
+            name, regime, threads) in enumerate((("p", "stationary", 2), ("q", "growth", 2), ("q", "stationary", 4), ("q", "stationary", 2)))]
+        analysis = types.SimpleNamespace(settings=settings, run=types.SimpleNamespace(
+            questions=[self.AXIS], references=lambda: {"null"}))
+        with mock.patch.object(recommend.standing, "along", along):
+            found = recommend._passed_over(analysis, at, {"x": "it may evict keys", "null": "a reference"})
+            self.assertEqual((found.name, found.lead, asked), ("x", 0.3, [(3, {"null"}, [0.5])]))
+            self.assertIsNone(recommend._passed_over(analysis, at, {"y": "why", "null": "a reference"}))  # x is not barred
+            self.assertIsNone(recommend._passed_over(analysis, at, {"null": "a reference"}))
+
+    def test_the_nearest_values_on_both_sides(self):
+        at = self.place("a", value=0.5)
+        others = [self.place(front, "a", value=value, threads=threads) for front, value, threads in (
+            ("far", 0.1, 2), ("left", 0.4, 2), ("right", 0.9, 2), ("other", 0.55, 1), ("here", 0.5, 4))]
+        self.assertEqual(self.changes(at, *others), [("at a share of 0.4", "left"), ("at a share of 0.9", "right"),
+                                                     ("with 4 threads", "here")])
+
+
+class FitnessTest(unittest.TestCase):
+
+    def test_as_many_threads_as_a_map_allows(self):
+        def why(most, threads):
+            traits = {"max_threads": most} if most is not None else {}
+            return fitness._why_not(traits, described.parse("reads=95"), described.parse_constraints(""), threads)  # pylint: disable=protected-access
+        for most, threads, said in ((1, 1, ""), (1, 2, "it is for one thread"), (4, 4, ""), (4, 5, "it is for at most 4 threads"),
+                                    (0, 99, ""), (None, 99, "")):
+            self.assertEqual(why(most, threads), said)
 
 
 class KnownBestTest(Made):

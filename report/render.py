@@ -22,7 +22,6 @@ from report import (chooser, conclude, landscape, latency_plates, leading, ledge
                     words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
-from report.figures.latency import duration
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
 
@@ -305,7 +304,7 @@ def render(paper: Paper) -> Page:
         "validated": views.validation_table(analysis),
         "environment": views.environment_rows(analysis),
         "fresh_page_ns": views.fresh_page_ns(analysis),
-        "duration": duration,
+        "duration": style.duration,
         "rules": views.rule_rows(analysis),
         "strategies": run.strategies(),
         "linearizability": proof.linearizability(

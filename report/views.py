@@ -9,8 +9,7 @@ from typing import Any
 
 from report import conclude, fairness, words
 from report.analyse import Analysis, Cell, Curve, Setting, make_axis
-from report.figures.latency import duration
-from report.figures.style import fine, number
+from report.figures.style import duration, fine, number
 
 
 @dataclasses.dataclass
@@ -205,16 +204,12 @@ def memory_rows(analysis: Analysis) -> list[dict[str, str]]:
             for name, v in sorted(best.items())]
 
 
-def _milliseconds(ns: float) -> str:
-    return f"{number(ns / 1e6)} ms"
-
-
 def fairness_rows(analysis: Analysis) -> list[dict[str, str]]:
     """Of every contestant the place where its threads advanced most unequally."""
     titles = {(q["name"], c["name"]): c.get("title") or c["name"] for q in analysis.run.questions for c in q["cells"]}
     return [{"contestant": words.pretty(f.contestant), "question": f.question.replace("_", " "),
              "place": titles.get((f.question, f.place), f.place), "threads": str(f.threads),
-             "least": number(f.least), "most": number(f.most), "jain": f"{f.jain:.3f}", "gap": _milliseconds(f.gap),
+             "least": number(f.least), "most": number(f.most), "jain": f"{f.jain:.3f}", "gap": duration(f.gap),
              "visits": str(f.visits)} for f in fairness.widest(analysis.fairness)]
 
 

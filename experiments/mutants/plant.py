@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants mistakes of one token in the Python that decides and concludes, and sees whether a test notices.
 
-    bazel run //experiments/mutants:plant                  # 200 mistakes, two at a time: up to half an hour
+    bazel run //experiments/mutants:plant                  # 200 mistakes, two at a time
     bazel run //experiments/mutants:plant -- --count 20 --seed 7 --only report/conclude.py
 
 Each mistake is planted in a copy of the sources and the tests of its file run there, the quickest first. What survives
@@ -13,7 +13,9 @@ import argparse
 import ast
 import concurrent.futures
 import dataclasses
+import functools
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -24,29 +26,13 @@ import sys
 import tempfile
 import tokenize
 
-GOAL = 0.92
-TIMEOUT_S = 240  # for one test module; a mistake that makes it hang is noticed too
+from experiments.mutants.targets import TARGETS, TIMED, unplaced
+from tools.arguments import Parser, named
 
-STATS = [f"report.stats.{name}_test" for name in (
-    "aa", "axis", "between", "cells", "rankings", "robust", "thresholds", "visits", "edges", "compare", "crossover", "simulate")]
-PAPER = ["report.conclude_test", "report.load_test", "report.damage_test", "report.paper_test"]
-PLAN = [f"experiments.orchestrator.{name}_test" for name in (
-    "gate", "evidence", "store", "visit", "plan", "catalogue", "cli", "edges", "session")]
-# Where mistakes are planted, and the test modules that should notice, in this order.
-TARGETS: dict[str, list[str]] = {
-    **{f"report/stats/{name}.py": [t for t in STATS if t.endswith(f".{name}_test")]
-       + [t for t in STATS if not t.endswith(f".{name}_test")] + PAPER for name in (
-           "aa", "axis", "between", "cells", "compare", "crossover", "curve", "rankings", "robust", "search", "thresholds", "visits",
-           "words")},
-    **{f"report/claims/{name}.py": ["report.claims.*", *PAPER] for name in ("arithmetic", "measured", "tested")},
-    **{f"report/{name}.py": PAPER for name in ("analyse", "conclude", "load")},
-    **{f"report/compare/{name}.py": ["report.compare_test"] for name in ("compared", "taken")},
-    "report/capsule.py": ["report.capsule_test"],
-    **{f"report/recommend/{name}.py": ["report.recommend_test"] for name in ("__init__", "fitness", "described")},
-    **{f"experiments/orchestrator/{name}.py": [t for t in PLAN if t.endswith(f".{name}_test")]
-       + [t for t in PLAN if not t.endswith(f".{name}_test")] for name in (
-           "catalogue", "evidence", "gate", "plan", "store", "validate", "visit")},
-}
+GOAL = 0.92
+# For one test module: what hangs is noticed too. Of the processor's time, as others may be using the machine; the wall
+# clock is for those that wait for ever.
+LIMIT_CPU_S, LIMIT_S = 200, 1800
 
 _SWAPS = {
     "==": "!=", "!=": "==", "<": ">", ">": "<", "<=": "<", ">=": ">", "+": "-", "-": "+", "*": "/", "/": "*",
@@ -79,7 +65,8 @@ def _number(text: str) -> str | None:
 
 
 def candidates(file: str, source: str) -> list[Mutant]:
-    """Every mistake of one token that the file can have and still be parsed. Imports, annotations, decorators and texts stay."""
+    """Every mistake of one token that the file can have. Imports, annotations, decorators and texts stay. A few of them
+    cannot be parsed: see `parses`."""
     tree = ast.parse(source)
     spared = set()
     for node in ast.walk(tree):
@@ -104,13 +91,17 @@ def candidates(file: str, source: str) -> list[Mutant]:
         follows = tokens[i - 1].string if i else ""
         if new is None or (token.string == "in" and follows == "not") or token.string in ("*", "/") and follows in "(,":
             continue
-        mutant = Mutant(file, *token.start, token.string, new)
-        try:
-            ast.parse(planted(source, mutant))
-        except SyntaxError:  # the in of a for
-            continue
-        found.append(mutant)
+        found.append(Mutant(file, *token.start, token.string, new))
     return found
+
+
+def parses(source: str, mutant: Mutant) -> bool:
+    """Whether Python still reads the file: not with the `in` of a `for` turned round."""
+    try:
+        ast.parse(planted(source, mutant))
+    except SyntaxError:
+        return False
+    return True
 
 
 def planted(source: str, mutant: Mutant) -> str:
@@ -121,44 +112,34 @@ def planted(source: str, mutant: Mutant) -> str:
 
 
 def choose(root: pathlib.Path, files: list[str], count: int, seed: int) -> list[Mutant]:
-    """As many of every file, as far as it has them, in an order that the seed fixes."""
-    rng = random.Random(seed)
+    """As many of every file, as far as it has them, in an order that the seed fixes for each file: a change of one file does
+    not choose others elsewhere."""
     lanes = []
     for file in files:
-        lane = candidates(file, (root / file).read_text(encoding="utf-8"))
-        rng.shuffle(lane)
-        lanes.append(lane)
-    chosen: list[Mutant] = []
-    while len(chosen) < count and any(lanes):
-        for lane in filter(None, lanes):
-            chosen.append(lane.pop())
-    return chosen[:count]
+        source = (root / file).read_text(encoding="utf-8")
+        lane = candidates(file, source)
+        random.Random(f"{seed}/{file}").shuffle(lane)
+        lanes.append(filter(functools.partial(parses, source), lane))
+    rounds = itertools.zip_longest(*lanes)
+    return list(itertools.islice((m for m in itertools.chain.from_iterable(rounds) if m), count))
 
 
 def copy(root: pathlib.Path, to: pathlib.Path) -> None:
-    """The sources, and what the build generated for them."""
-    for name in ("report", "experiments", "maps", "workloads"):
-        shutil.copytree(root / name, to / name, symlinks=False, ignore=shutil.ignore_patterns("*.cc", "*.h", "*.pyc") if (
-            name != "maps") else None)
+    """The sources, and what the build generated for them: that of `here`, as far as it lies there."""
+    for name in ("report", "experiments", "maps", "workloads", "tools"):
+        shutil.copytree(root / name, to / name, ignore=shutil.ignore_patterns("*.pyc"))
+    here = pathlib.Path(__file__).absolute().parents[2]
     for name in ("catalogue.json", "strategies.json"):
         if not (to / "experiments" / name).exists():
-            shutil.copy(root / "bazel-bin/experiments" / name, to / "experiments" / name)
-
-
-def modules(tree: pathlib.Path, names: list[str]) -> list[str]:
-    """The test modules that exist; "package.*" is every one of a package."""
-    found: list[str] = []
-    for name in names:
-        path = tree / name.removesuffix(".*").replace(".", "/")
-        found += sorted(f"{name[:-2]}.{p.stem}" for p in path.glob("*_test.py")) if name.endswith(".*") else (
-            [name] if path.with_suffix(".py").exists() else [])
-    return found
+            built = here / "experiments" / name
+            shutil.copy(built if built.exists() else root / "bazel-bin/experiments" / name, to / "experiments" / name)
 
 
 def passes(tree: pathlib.Path, module: str) -> bool:
     """Runs a test module. Raises TimeoutExpired."""
-    return not subprocess.run([sys.executable, "-B", "-m", "unittest", "-f", module], cwd=tree, timeout=TIMEOUT_S,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+    command = [sys.executable, "-B", "-m", "unittest", "-f", module]
+    return not subprocess.run(["/bin/sh", "-c", f'ulimit -t {LIMIT_CPU_S}; exec "$@"', "sh", *command], cwd=tree,
+                              timeout=LIMIT_S, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
                               env={**os.environ, "PYTHONPATH": str(tree)}).returncode
 
 
@@ -166,44 +147,74 @@ def killer(tree: pathlib.Path, mutant: Mutant) -> str:
     """The test module that notices the mistake, or "" when none does."""
     target = tree / mutant.file
     whole = target.read_text(encoding="utf-8")
-    target.write_text(planted(whole, mutant), encoding="utf-8")
+    mistaken = planted(whole, mutant)
     try:
-        for module in modules(tree, TARGETS[mutant.file]):
+        for module in TARGETS[mutant.file]:
+            target.write_text(mistaken, encoding="utf-8")
             try:
-                if not passes(tree, module):
-                    return module
+                if passes(tree, module):
+                    continue
             except subprocess.TimeoutExpired:
                 return f"{module} (it hangs)"
+            target.write_text(whole, encoding="utf-8")
+            if module not in TIMED or passes(tree, module):
+                return module
         return ""
     finally:
         target.write_text(whole, encoding="utf-8")
 
 
-def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, str, str], str]:
-    """(file, text of the line, old, new) -> the reason. By its text, because lines move."""
-    return {(s["file"], s["line"], s["old"], s["new"]): s["why"]
-            for s in json.loads(path.read_text(encoding="utf-8"))}
+def known_survivors(path: pathlib.Path) -> dict[tuple[str, str, int, str, str], str]:
+    """What `place` says of a mistake -> the reason why it may survive."""
+    return {(s["file"], s["line"], at, s["old"], s["new"]): s["why"]
+            for s in json.loads(path.read_text(encoding="utf-8")) for at in s["at"]}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="bazel run //experiments/mutants:plant --", description=__doc__.split("\n")[0])
-    parser.add_argument("--count", type=int, default=200, help="mistakes to plant (default: 200)")
+def place(mutant: Mutant, source: str) -> tuple[str, str, int, str, str]:
+    """(file, text of the line, where in it, old, new): by the text, because lines move."""
+    line = source.splitlines()[mutant.line - 1]
+    return mutant.file, line.strip(), mutant.column - (len(line) - len(line.lstrip())), mutant.old, mutant.new
+
+
+def _target(text: str) -> str:
+    if named(text) not in TARGETS:
+        raise argparse.ArgumentTypeError(f"no mistake is planted in {text!r}; targets.py lists the files")
+    return text
+
+
+def _part(text: str) -> tuple[int, int]:
+    part, _, of = text.partition("/")
+    if not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no part; write I/N, such as 2/5")
+    return int(part), int(of)
+
+
+def main(given: list[str]) -> int:
+    parser = Parser(prog="plant", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--count", type=int, default=200, help="mistakes to choose (default: 200)")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="I/N", help="only the I-th of N parts of them, where "
+                        "others want the machine too")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
     parser.add_argument("--no-check", action="store_true", help="do not run the tests without a mistake first")
-    parser.add_argument("--only", action="append", metavar="FILE", choices=sorted(TARGETS), help="only in this file")
-    args = parser.parse_args()
-    root = pathlib.Path(__file__).absolute().parents[2]
+    parser.add_argument("--only", action="append", metavar="FILE", type=_target, help="only in this file")
+    args = parser.parse_args(given)
+    part, of = args.part
+    root = pathlib.Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY") or pathlib.Path(__file__).absolute().parents[2])
+    wrong = unplaced(root)
+    if wrong:
+        print(f"plant: {'; '.join(wrong)}: mend targets.py first.", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         trees = [pathlib.Path(folder) / str(i) for i in range(args.jobs)]
         for tree in trees:
             copy(root, tree)
-        every = dict.fromkeys(m for f in args.only or TARGETS for m in modules(trees[0], TARGETS[f]))
+        every = dict.fromkeys(m for f in args.only or TARGETS for m in TARGETS[f])
         failing = [] if args.no_check else [m for m in every if not passes(trees[0], m)]
         if failing:
             print(f"plant: {', '.join(failing)} fail without a mistake; mend them first.", file=sys.stderr)
             return 2
-        mutants = choose(root, args.only or list(TARGETS), args.count, args.seed)
+        mutants = choose(root, args.only or list(TARGETS), args.count, args.seed)[part - 1::of]
         reasons = known_survivors(pathlib.Path(__file__).parent / "survivors.json")
         killed, explained, survivors = 0, 0, []
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -217,17 +228,17 @@ def main() -> int:
                     free.append(tree)
 
             for mutant, by in zip(mutants, pool.map(one, mutants)):
-                line = (root / mutant.file).read_text(encoding="utf-8").splitlines()[mutant.line - 1].strip()
-                why = reasons.get((mutant.file, line, mutant.old, mutant.new), "")
+                here = place(mutant, (root / mutant.file).read_text(encoding="utf-8"))
+                why = reasons.get(here, "")
                 killed += bool(by)
                 explained += bool(not by and why)
                 if not by and not why:
                     survivors.append(mutant)
-                print(f"{mutant}: {by or why or 'SURVIVES: ' + line}", flush=True)
+                print(f"{mutant}: {by or why or 'SURVIVES: ' + here[1]}", flush=True)
     good = (killed + explained) / max(1, len(mutants))
     print(f"{len(mutants)} mistakes: {killed} killed, {explained} explained, {len(survivors)} survive: {100 * good:.1f} %")
     return int(good < GOAL)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

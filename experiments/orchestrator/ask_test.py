@@ -214,6 +214,17 @@ class Runs(unittest.TestCase):
         self.assertEqual(catalogue.resolve(q, 100, None, "stationary")["mix"], {"load": 100})
         self.assertEqual(catalogue.resolve(q, 0, None, "stationary")["mix"], {"store": 75, "delete": 25})
 
+    def test_ranges(self):
+        for span, discrete, values in (("0..5", True, [0, 1, 2, 4, 5]), ("1..8", True, [1, 2, 4, 8]), ("3..4", True, [3, 4]),
+                                       ("1,3", True, [1, 3]), ("0..12", False, [0, 2, 4, 6, 8, 10, 12])):
+            self.assertEqual(ask._range("x", span, 0, 64, "linear", True, discrete), values)  # pylint: disable=protected-access
+
+    def test_the_small_form_for_an_emulator(self):
+        for text, smoke in (("mix=load:90,store:10 population=5k", {"population": ask.SMALL}),
+                            ("mix=load:90,store:10 population=300", {"population": 300}),
+                            ("mix=store:100 regime=growth ops=5k keys=sequential_new", {"ops": ask.SMALL})):
+            self.assertEqual(build({"ask": text}).catalogue.questions[0]["profiles"]["smoke"], smoke)
+
     def test_on_the_other_architecture(self):
         code, said = self.run_cli("--ask", "mix=load:90,store:10 population=1M", "--arch", "cross", "--budget", "60s",
                                   cross=True)

@@ -266,6 +266,28 @@ class Narrow(unittest.TestCase):
             support.narrow(threads=["2x"], machine=machines.machine(
                 "arm", online="0-191", siblings=[str(c) for c in range(192)]))
 
+    def test_a_place_for_a_value_is_filled_by_the_questions_that_have_one(self):
+        for only in (None, ["shards"], ["shards", "skew"]):
+            q = next(q for q in support.narrow(only=only, strategies=["sharded_map:shards={}"]).questions if q["name"] == "shards")
+            self.assertEqual(q["contestants"], ["sharded_map:shards={}"])
+        with self.assertRaisesRegex(UserError, "no question that is asked fills"):
+            support.narrow(only=["skew"], strategies=["sharded_map:shards={}"])
+
+    def test_three_reasons_are_enough(self):
+        with self.assertRaises(UserError) as refused:
+            support.narrow("full", strategies=["unsynchronised_map"], threads=["2"])
+        said = str(refused.exception)
+        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; read_share: .*; and \d+ more\); see --list\.$")
+        self.assertNotIn("standard_cells", said)
+
+    def test_types_that_are_not_compiled(self):
+        workload = {"mix": {"load": 100}, "value_type": "string"}
+        self.assertEqual(contestants.unfit({"types": ["u64>u64#mixed", "u64>inline64#mixed"]}, workload, 1),
+                         "it is not compiled for string values")
+        self.assertEqual(contestants.unfit({"types": ["u64>u64#mixed"]}, workload, 1),
+                         "it is compiled for 64-bit values under the study's hash only, not for string values")
+        self.assertIsNone(contestants.unfit({"types": ["u64>u64#mixed", "u64>string#mixed"]}, workload, 1))
+
     def test_unfit(self):
         traits = {"unsupported": ["swap"], "unsupported_reason": "one word", "max_threads": 1}
         self.assertIn("swap: one word", contestants.unfit(traits, {"mix": {"swap": 100}}, 1))

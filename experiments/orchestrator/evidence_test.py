@@ -70,6 +70,12 @@ class Known(unittest.TestCase):
             self.evidence.add(place(cell="one"), "map", 0.5)
         self.assertEqual(self.evidence.wanted_cell_visits(here, 60, False), 0)
         self.assertEqual(self.evidence.wanted_cell_visits(here, 10, True), 0)
+        # A visit without an accepted block is one of those that it may have.
+        for effect in (0.5, math.nan, -0.5, 0.5):
+            self.evidence.add(place(cell="four"), "map", effect)
+        self.assertEqual(self.evidence.wanted_cell_visits(goal(cell="four"), 4, False), 0)
+        self.assertEqual(self.evidence.wanted_cell_visits(goal(cell="four"), 4, True), 0)
+        self.assertEqual(self.evidence.wanted_cell_visits(goal(cell="four"), 5, False), 2)
         wide = goal(cell="two")
         for i in range(10):
             self.evidence.add(place(cell="two"), "map", 0.02 + (-1)**i * 0.2)

@@ -3,6 +3,7 @@
 
 import math
 import unittest
+from unittest import mock
 
 from experiments.orchestrator import leading
 from experiments.orchestrator.evidence import Evidence, Goal, Place
@@ -49,6 +50,15 @@ class LeadingTest(unittest.TestCase):
             goal = Goal("asked", b, a, "stationary", 1, cell="c")
             self.assertAlmostEqual(self.evidence.cell_effects(goal)[0], effect)
             self.assertEqual(self.evidence.spent(goal), 1)
+
+    def test_a_visit_counts_once_for_every_pair(self):
+        self.visit("lock", "a", "c")
+        self.visit("a", "b")
+        with mock.patch.object(leading.rankings, "rank", wraps=rankings.rank) as rank:
+            self.leading.order(SPOT)
+        effects = rank.call_args.args[0]
+        self.assertEqual({pair: [round(e, 9) for e in found] for pair, found in effects.items()},
+                         {("lock", "a"): [-0.7], ("lock", "c"): [-0.2], ("a", "c"): [0.5], ("a", "b"): [0.01]})
 
     def test_a_visit_without_an_accepted_block_counts_as_made(self):
         self.leading.add(self.evidence, PLACE, ("lock", "a"), [[math.nan] * 2] * 2)

@@ -57,6 +57,9 @@ class StoreTest(unittest.TestCase):
         meta = store.read_meta(run.path)
         self.assertEqual((meta["schema"], meta["run"], meta["status"]), (1, run.path.name, "running"))
 
+    def test_the_first_visit_is_number_one(self):
+        self.assertEqual(self.create().next_visit, 1)
+
     def test_two_runs_of_one_second(self):
         self.assertNotEqual(self.create().path, self.create().path)
 

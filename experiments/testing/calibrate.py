@@ -8,11 +8,13 @@ constants of fake_worker.py beside what they are there. On a quiet machine: it t
 """
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 
 from experiments.testing import fake_worker
+from tools.arguments import Parser, named
 
 TEAM = ["mutex_map", "sync_map", "sharded_map", "hash_trie_map"]
 KEYS = 10_000
@@ -32,8 +34,13 @@ def timing(worker: str, mix: dict[str, float], threads: int, seed: int) -> tuple
     return lines[-1]["timing"], blocks if lines[-1]["placement"] == "block" else 1
 
 
-def main() -> int:
+def main(given: list[str]) -> int:
     """Prints what was measured and what the simulation says."""
+    parser = Parser(prog="calibrate", description="Prints the constants of fake_worker.py as a worker has them.")
+    parser.add_argument("worker", metavar="WORKER", type=named, help="bazel-bin/experiments/worker/worker")
+    worker = parser.parse_args(given).worker
+    if shutil.which(worker) is None:
+        parser.error(f"{worker} is no program; build //experiments/worker")
     start: dict[int, list[float]] = {}
     surrounding: dict[str, list[float]] = {kind: [] for kind in MIXES}
     fill = []
@@ -41,7 +48,7 @@ def main() -> int:
         for kind, mix in MIXES.items():
             found = []
             for seed in range(VISITS):
-                parts, filled = timing(sys.argv[1], mix, threads, seed)
+                parts, filled = timing(worker, mix, threads, seed)
                 start.setdefault(threads, []).append(parts["start"] + parts["tape"])
                 found.append(1 + (parts["verify"] + parts["other"]) / parts["slices"])
                 fill.append(parts["place"] / (filled * len(TEAM) * KEYS))
@@ -59,4 +66,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

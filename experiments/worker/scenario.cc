@@ -87,7 +87,8 @@ void CheckScenario(const ContestantSpec& spec, const workloads::ScenarioRequest&
   }
   const Traits& traits = FindStrategy(spec).traits;
   if (traits.max_threads > 0 && threads > traits.max_threads) {
-    throw InputError(spec.name + " allows at most " + std::to_string(traits.max_threads) + " threads; leave it out");
+    throw InputError(spec.name + " allows at most " + std::to_string(traits.max_threads) + " thread" +
+                     (traits.max_threads == 1 ? "" : "s") + "; leave it out");
   }
 }
 

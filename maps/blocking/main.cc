@@ -2,19 +2,19 @@
 //
 // Writes maps/blocking/figures.json: see README.md.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include "maps/blocking/arguments.h"
 #include "maps/blocking/measure.h"
 #include "maps/blocking/subject.h"
 
@@ -30,62 +30,6 @@ constexpr std::string_view kUsage =
     "  alone on the machine.\n"
     "  --strategies  these only; the file keeps the entries of the others\n"
     "  --seconds     for each of the two waits (default 5)\n";
-
-struct Arguments {
-  std::set<std::string> strategies;  // empty: all
-  double seconds = 5;
-  std::string out;
-};
-
-int Refuse(const std::string& why) {
-  std::cerr << "profile: " << why << "\n" << kUsage;
-  return 2;
-}
-
-// The exit code, or -1 to go on.
-int Parse(int argc, char** argv, Arguments& arguments) {
-  constexpr std::string_view kOut = "--out=", kStrategies = "--strategies=", kSeconds = "--seconds=";
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument == "--help") {
-      std::cout << kUsage;
-      return 0;
-    }
-    if (argument.starts_with(kOut)) {
-      arguments.out = argument.substr(kOut.size());
-    } else if (argument.starts_with(kSeconds)) {
-      const std::string_view text = argument.substr(kSeconds.size());
-      const auto [end, error] =
-          std::from_chars(text.data(), text.data() + text.size(), arguments.seconds);
-      if (error != std::errc() || end != text.data() + text.size() || !(arguments.seconds > 0) ||
-          arguments.seconds > 3600) {
-        return Refuse("--seconds takes a number above 0 and at most 3600, not '" +
-                      std::string(text) + "'");
-      }
-    } else if (argument.starts_with(kStrategies)) {
-      std::istringstream names{std::string(argument.substr(kStrategies.size()))};
-      for (std::string name; std::getline(names, name, ',');) {
-        const auto named = [&](const Subject& subject) { return subject.name == name; };
-        if (std::ranges::none_of(Subjects(), named)) {
-          return Refuse("no strategy is named '" + name + "'; maps/strategies.bzl lists them");
-        }
-        arguments.strategies.insert(name);
-      }
-      if (arguments.strategies.empty()) return Refuse("--strategies names none");
-    } else {
-      return Refuse("unknown argument '" + std::string(argument) + "'");
-    }
-  }
-  if (arguments.out.empty()) {
-    const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-    if (workspace == nullptr) {
-      return Refuse("started by itself it needs --out=FILE; `tools/bazel run "
-                    "//maps/blocking:profile` knows where the project is");
-    }
-    arguments.out = std::string(workspace) + "/maps/blocking/figures.json";
-  }
-  return -1;
-}
 
 std::string_view Name(Held held) { return kHeldNames[static_cast<std::size_t>(held)]; }
 
@@ -125,7 +69,12 @@ int Run(const Arguments& arguments) {
   Json strategies = Json::object();
   if (!arguments.strategies.empty()) {
     std::ifstream before(arguments.out);
-    if (before) strategies = Json::parse(before).at("strategies");
+    try {
+      if (before) strategies = Json::parse(before).at("strategies");
+    } catch (const Json::exception&) {
+      throw std::invalid_argument(arguments.out +
+                                  " holds no figures to keep; give another --out=, or remove it");
+    }
   }
   for (const Subject& subject : Subjects()) {
     if (!arguments.strategies.empty() && !arguments.strategies.contains(subject.name)) continue;
@@ -157,7 +106,16 @@ int Run(const Arguments& arguments) {
 }  // namespace cmap::blocking
 
 int main(int argc, char** argv) {
-  cmap::blocking::Arguments arguments;
-  const int code = cmap::blocking::Parse(argc, argv, arguments);
-  return code >= 0 ? code : cmap::blocking::Run(arguments);
+  const std::vector<std::string> given(argv + 1, argv + argc);
+  if (std::ranges::count(given, "--help") != 0) {
+    std::cout << cmap::blocking::kUsage;
+    return 0;
+  }
+  try {
+    return cmap::blocking::Run(
+        cmap::blocking::ParseArguments(given, std::getenv("BUILD_WORKSPACE_DIRECTORY")));
+  } catch (const std::invalid_argument& why) {
+    std::cerr << "profile: " << why.what() << "\n";
+    return 2;
+  }
 }

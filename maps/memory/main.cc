@@ -3,7 +3,7 @@
 // Writes maps/memory/figures.json: see README.md.
 #include <gnu/libc-version.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -11,11 +11,13 @@
 #include <iostream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "maps/memory/arguments.h"
 #include "maps/memory/heap.h"
 #include "maps/memory/measure.h"
 #include "maps/memory/subject.h"
@@ -28,54 +30,6 @@ constexpr std::string_view kUsage =
     "  Measures bytes per entry of every strategy at 1e3 to 1e6 entries, u64 to u64,\n"
     "  and writes maps/memory/figures.json (or FILE; - is the terminal).\n"
     "  --large  1e7 entries as well: needs 4 GiB\n";
-
-struct Arguments {
-  std::vector<Number> sizes = {1'000, 10'000, 100'000, 1'000'000};
-  std::vector<std::string> strategies;  // empty: all
-  std::string out;
-  std::string given;  // those that change the figures, as they were written
-};
-
-bool Parse(int argc, char** argv, Arguments& arguments) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (!argument.starts_with("--out=")) arguments.given.append(" ").append(argument);
-    constexpr std::string_view kOut = "--out=", kStrategies = "--strategies=";
-    if (argument == "--large") {
-      arguments.sizes.push_back(10'000'000);
-    } else if (argument.starts_with(kOut)) {
-      arguments.out = argument.substr(kOut.size());
-    } else if (argument.starts_with(kStrategies)) {
-      std::istringstream names{std::string(argument.substr(kStrategies.size()))};
-      for (std::string name; std::getline(names, name, ',');) {
-        bool known = false;
-        for (const Subject& subject : Subjects()) known |= subject.name == name;
-        if (!known) {
-          std::cerr << "profile: no strategy is named '" << name
-                    << "'; maps/strategies.bzl lists them\n";
-          return false;
-        }
-        arguments.strategies.push_back(name);
-      }
-    } else if (argument == "--help") {
-      std::cout << kUsage;
-      std::exit(0);
-    } else {
-      std::cerr << "profile: unknown argument '" << argument << "'\n" << kUsage;
-      return false;
-    }
-  }
-  if (arguments.out.empty()) {
-    const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
-    if (workspace == nullptr) {
-      std::cerr << "profile: started by itself it needs --out=FILE; `tools/bazel run "
-                   "//maps/memory:profile` knows where the project is\n";
-      return false;
-    }
-    arguments.out = std::string(workspace) + "/maps/memory/figures.json";
-  }
-  return true;
-}
 
 // Names and reasons here hold no characters that JSON would escape but quotes.
 std::string Quoted(std::string_view text) {
@@ -178,11 +132,20 @@ int Run(const Arguments& arguments) {
 }  // namespace cmap::memory
 
 int main(int argc, char** argv) {
-  cmap::memory::Arguments arguments;
-  if (!cmap::memory::Parse(argc, argv, arguments)) return 2;
-  if (!cmap::memory::HeapIsCounted()) {
-    std::cerr << "profile: a sanitizer has replaced the allocator; build without one\n";
+  const std::vector<std::string> given(argv + 1, argv + argc);
+  if (std::ranges::count(given, "--help") != 0) {
+    std::cout << cmap::memory::kUsage;
+    return 0;
+  }
+  try {
+    const auto arguments =
+        cmap::memory::ParseArguments(given, std::getenv("BUILD_WORKSPACE_DIRECTORY"));
+    if (!cmap::memory::HeapIsCounted()) {
+      throw std::invalid_argument("a sanitizer has replaced the allocator; build without one");
+    }
+    return cmap::memory::Run(arguments);
+  } catch (const std::invalid_argument& why) {
+    std::cerr << "profile: " << why.what() << "\n";
     return 2;
   }
-  return cmap::memory::Run(arguments);
 }

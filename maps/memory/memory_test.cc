@@ -14,12 +14,14 @@
 #include <optional>
 #include <span>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "maps/memory/arguments.h"
 #include "maps/memory/heap.h"
 #include "maps/memory/measure.h"
 #include "maps/memory/subject.h"
@@ -284,6 +286,35 @@ TEST(MemoryTest, SlowStoresAreNotWaitedFor) {
   Subject slow;
   slow.make = []() -> std::unique_ptr<AnyMap> { return std::make_unique<SlowMap>(); };
   EXPECT_FALSE(Measure(slow, 1'000'000'000));
+}
+
+TEST(MemoryTest, WhatCannotBeAskedForIsOneSentence) {
+  struct Bad {
+    const char *given, *said;
+  };
+  // An unset variable of a shell gives an empty value: it is not the committed file that is meant.
+  const Bad bad[] = {{"--out=", "--out= names no file; give one, or leave it out"},
+                      {"--out=  ", "--out= names no file"},
+                      {"--strategies=", "--strategies= names none; give some, or leave it out"},
+                      {"--strategies=,", "no strategy is named ''"},
+                      {"--strategies=no_map", "no strategy is named 'no_map'"},
+                      {"--out", "unknown argument '--out'"},
+                      {"", "unknown argument ''"}};
+  for (const Bad& b : bad) {
+    try {
+      ParseArguments({b.given}, "/project");
+      ADD_FAILURE() << b.given;
+    } catch (const std::invalid_argument& error) {
+      const std::string said = error.what();
+      EXPECT_NE(said.find(b.said), std::string::npos) << b.given << ": " << said;
+      EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+    }
+  }
+  for (const char* nowhere : {static_cast<const char*>(nullptr), ""}) {
+    EXPECT_THROW(ParseArguments({}, nowhere), std::invalid_argument);
+  }
+  EXPECT_EQ(ParseArguments({}, "/project").out, "/project/maps/memory/figures.json");
+  EXPECT_EQ(ParseArguments({"--large", "--out=-"}, nullptr).out, "-");
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ import tempfile
 import time
 
 from maps.mutants import build, catalogue, report
+from tools.arguments import Parser, named
 
 # Rungs of one program, in order.
 _NATIVE = ("one_thread", "whole_map", "threads", "lives", "linearizability")
@@ -98,14 +99,26 @@ def _digest_of(
     return catalogue.digest(catalogue.sources([header], tree), tree)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def _pattern(text: str) -> str:
+    try:
+        re.compile(named(text))
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression ({error})") from None
+    return text
+
+
+def _folder(text: str) -> pathlib.Path:
+    return pathlib.Path(named(text))
+
+
+def _options(given: list[str]) -> argparse.Namespace:
+    parser = Parser(
         prog="matrix",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--only", action="append", default=[], help="mutants whose strategy/name matches this")
+    add("--only", action="append", type=_pattern, default=[], help="mutants whose strategy/name matches this")
     add("--stale", action="store_true", help="also those whose strategy's code has changed since")
     add("--all", action="store_true", help="also those whose results are up to date")
     add("--every-rung", action="store_true", help="sanitizers too for mutants already dead")
@@ -113,13 +126,13 @@ def _options() -> argparse.Namespace:
     add("--jobs", type=int, default=2, help="mutants at a time (default %(default)s)")
     add("--timeout", type=float, default=60, help="seconds for a rung (default %(default)s)")
     add("--scale", type=float, default=0.5, help="CMAP_TEST_SCALE (default %(default)s)")
-    add("--compiler", default=os.environ.get("CXX", "g++"), help="default %(default)s")
-    add("--work", type=pathlib.Path, help="where to build (default: results/mutants)")
-    add("--root", type=pathlib.Path, default=os.environ.get("BUILD_WORKSPACE_DIRECTORY"),
+    add("--compiler", type=named, default=os.environ.get("CXX") or "g++", help="default %(default)s")
+    add("--work", type=_folder, help="where to build (default: results/mutants)")
+    add("--root", type=_folder, default=os.environ.get("BUILD_WORKSPACE_DIRECTORY") or None,
         help="the project's folder (default: the one bazel run was called in)")
-    add("--list", type=pathlib.Path, default=pathlib.Path(__file__).with_name("list.json"),
+    add("--list", type=_folder, default=pathlib.Path(__file__).with_name("list.json"),
         help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(given)
     if options.root is None:
         parser.error("give --root, or start this with bazel run")
     options.root = options.root.absolute()
@@ -127,8 +140,8 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def main() -> int:
-    options = _options()
+def main(given: list[str]) -> int:
+    options = _options(given)
     listed = catalogue.load(options.list)
     store = report.Store(options.root / "maps/mutants/matrix.json", listed)
 
@@ -193,4 +206,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

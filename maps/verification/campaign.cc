@@ -72,7 +72,7 @@ std::uint64_t Number(const std::string& flag, const std::string& text) {
 
 Flags Parse(int argc, char** argv) {
   Flags flags;
-  if (const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY")) {
+  if (const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY"); workspace && *workspace) {
     flags.out = std::string(workspace) + "/maps/verification/figures.json";
   }
   for (int i = 1; i < argc; ++i) {
@@ -86,6 +86,10 @@ Flags Parse(int argc, char** argv) {
       name.resize(equals);
     } else if (++i < argc) {
       value = argv[i];
+    }
+    // As an unset variable of a shell gives it: neither all contestants nor the usual file.
+    if (name.starts_with("--") && value.find_first_not_of(' ') == std::string::npos) {
+      throw std::invalid_argument(name + " is given nothing; give it a value, or leave it out");
     }
     if (name == "--histories") {
       flags.histories = Number(name, value);

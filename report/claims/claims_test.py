@@ -83,6 +83,14 @@ class Complete(unittest.TestCase):
         for verdict in model.VERDICTS:
             self.assertEqual(sum(row[verdict] for kind, row in tally.items() if kind != "all"), tally["all"][verdict])
 
+    def test_what_decided_is_named_and_nothing_else(self):
+        entries = {entry["id"]: entry for entry in claims.evaluate({})}
+        self.assertEqual((entries["000-C26"]["verdict"], entries["000-C26"]["decided_by"]), (model.SUPPORTED, ["arithmetic"]))
+        # Two parts, of which one holds without a run: the claim stays open, and nothing has decided it.
+        self.assertEqual((entries["000-C48"]["kind"], entries["000-C48"]["decided_by"]), ("measured and arithmetic", []))
+        for entry in entries.values():
+            self.assertEqual(bool(entry["decided_by"]), entry["verdict"] in model.DECIDED, entry["id"])
+
     def test_entries_are_plain_data(self):
         entries = claims.evaluate({})
         self.assertEqual(json.loads(json.dumps(entries)), entries)

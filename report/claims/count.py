@@ -11,6 +11,7 @@ import sys
 
 from report import claims
 from report.claims.model import VERDICTS
+from tools.arguments import Parser, named
 
 
 def table(entries: list) -> str:
@@ -25,15 +26,16 @@ def table(entries: list) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: list[str]) -> int:
-    if len(arguments) > 1:
-        print("Name one run's directory or verdicts.json, or nothing for what needs no run.", file=sys.stderr)
-        return 2
-    if not arguments:
+def main(given: list[str]) -> int:
+    parser = Parser(prog="count", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("run", metavar="RUN", nargs="?", type=named, help="a run's directory or its verdicts.json; nothing "
+                        "for what needs no run")
+    run = parser.parse_args(given).run
+    if run is None:
         print(table(claims.evaluate({})))
         return 0
     # `bazel run` starts programs elsewhere; names are relative to where it was called.
-    path = pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), arguments[0])
+    path = pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ""), run)
     path = path / "report/verdicts.json" if path.is_dir() else path
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["claims"]

@@ -69,7 +69,7 @@ class Violations:
 
     @property
     def rule(self) -> str:
-        some, word = ("some" if self.expect_some else "no"), ("supported" if self.means else "contradicted")
+        some, word = ("some" if self.expect_some else "none"), ("supported" if self.means else "contradicted")
         return f"violations of linearizability in recorded histories of {self.name}: {word} when there are {some}"
 
     def decide(self, evidence: Evidence) -> Decision:

@@ -21,6 +21,7 @@ from typing import Any
 from report import claims
 from report.claims import recorded, upstream
 from report.claims.recorded import PASSED, Lookup, Test
+from tools.arguments import Parser
 
 COMMAND = "tools/bazel run //report/claims:record"
 _SECONDS = 1800  # one binary
@@ -104,7 +105,8 @@ def revision(root: pathlib.Path) -> dict[str, Any]:
         return {"revision": "unknown", "dirty": True}
 
 
-def main() -> int:
+def main(given: list[str]) -> int:
+    Parser(prog="record", description=__doc__.split("\n", maxsplit=1)[0]).parse_args(given)
     root = pathlib.Path(os.environ.get("BUILD_WORKSPACE_DIRECTORY", _WORKSPACE))
     items = recorded.everything(p for row in claims.ROWS for reading in row.readings for p in reading.parts)
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -125,4 +127,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of recording: what a report of tests says, what a lookup finds, and what a claim makes of it."""
 
+import contextlib
+import gzip
+import io
+import json
 import pathlib
 import stat
 import tempfile
 import unittest
 import zipfile
+from unittest import mock
 
 from report.claims import record, recorded, upstream
 from report.claims.model import CONTRADICTED, SOURCE, SUPPORTED, TESTED, UNDECIDED, Evidence
@@ -95,6 +100,42 @@ echo '{"testsuites": [{"name": "S", "testsuite": [{"name": "Copies", "result": "
             self.assertEqual(found[self.test.key]["outcome"], "passed")
 
 
+class Written(unittest.TestCase):
+    """The whole program, without the programs that it runs."""
+
+    def record(self, tests, lookups):
+        with tempfile.TemporaryDirectory() as directory, mock.patch.dict("os.environ", BUILD_WORKSPACE_DIRECTORY=directory), \
+                mock.patch.object(record, "lookups_of", lookups), mock.patch.object(record, "tests_of", tests), \
+                contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(said):
+            path = pathlib.Path(directory) / "report/claims/results.json"
+            path.parent.mkdir(parents=True)
+            code = record.main([])
+            return code, said.getvalue(), json.loads(path.read_text()) if path.exists() else None
+
+    def test_everything_as_the_ledger_needs_it(self):
+        def outcomes(kind, word):
+            return lambda items: {item.key: {"outcome": word} for item in items if isinstance(item, kind)}
+        lookups = outcomes(recorded.Lookup, "holds")
+        code, said, written = self.record(outcomes(Test, "passed"), lambda items: (lookups(items), {"go-1.22": "1.22.1-2"}))
+        self.assertEqual(code, 0, said)
+        self.assertRegex(said, r"results\.json: \d+ tests, \d+ lookups, 0 not as the ledger needs them\.\n$")
+        self.assertEqual((written["schema"], written["packages"], written["dirty"]), (1, {"go-1.22": "1.22.1-2"}, True))
+        self.assertEqual({o["outcome"] for o in written["tests"].values()}, {"passed"})
+
+        def one_fails(items):
+            found = outcomes(Test, "passed")(items)
+            found[min(found)] = {"outcome": "failed"}
+            return found
+        code, said, written = self.record(one_fails, lambda items: (lookups(items), {}))
+        self.assertEqual(code, 1)
+        self.assertRegex(said, r", 1 not as the ledger needs them\.\n  .*: failed\n$")
+
+    def test_what_is_not_at_hand_is_a_sentence(self):
+        def missing(items):
+            raise record.RecordError("The source of go-1.22 is not at hand.")
+        self.assertEqual(self.record(None, missing), (2, "The source of go-1.22 is not at hand.\n", None))
+
+
 class Lookups(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -141,6 +182,16 @@ class Lookups(unittest.TestCase):
         self.assertEqual(self.look(recorded.same("go-1.21", "go-1.22", "src/map.go", "Map.missLocked")), "differs")
         self.assertEqual(self.look(recorded.counts("go-1.22", "src/map.go", r"^func Test", 2)), "holds")
         self.assertEqual(self.look(recorded.counts("go-1.22", "src/map.go", r"^func Test", 21)), "found 2 times")
+
+    def test_versions(self):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            (root / "a.zip").write_bytes(b"abc")
+            tree = upstream.Tree(upstream.Package("p", "", "log.gz", "a.zip"), root)
+            self.assertEqual(tree.version(), "sha256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+            with gzip.open(root / "log.gz", "wt") as log:
+                log.write("golang-1.22 (1.22.1-2) unstable; urgency=medium\n\n  * (Not this.)\n")
+            self.assertEqual(tree.version(), "1.22.1-2")
 
     def test_java(self):
         self.assertEqual(self.look(recorded.has("openjdk-17", "Map.java", "putVal", r"synchronized \(f\)")), "holds")

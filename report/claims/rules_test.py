@@ -6,7 +6,7 @@ import types
 import unittest
 
 from report import claims
-from report.claims import arithmetic, counted, measured, model
+from report.claims import counted, measured, model
 from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed
 from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence,
                                  agreement, conjunction)
@@ -278,50 +278,6 @@ class Counted(unittest.TestCase):
         self.assertEqual(verdict(1, expect_some=True, means=False), CONTRADICTED)
         self.assertEqual(verdict(0, expect_some=True, means=False), SUPPORTED)
         self.assertEqual(counted.Violations("m", True, True).decide(evidence()).verdict, NOT_ASKED)
-
-
-class Arithmetic(unittest.TestCase):
-    def test_conflict_probability_of_small_cases(self):
-        self.assertAlmostEqual(arithmetic.conflict_probability(1, 5), 0.0)
-        self.assertAlmostEqual(arithmetic.conflict_probability(2, 5), 0.2)
-        self.assertAlmostEqual(arithmetic.conflict_probability(4, 5), 0.808)
-        self.assertAlmostEqual(arithmetic.conflict_probability(23, 365), 0.5073, places=4)
-        with self.assertRaises(ValueError):
-            arithmetic.conflict_probability(6, 5)
-
-    def test_root_inverts_the_probability_at_integers(self):
-        self.assertAlmostEqual(arithmetic.conflict_root(5, 0.52), 3.0, places=9)
-        self.assertAlmostEqual(arithmetic.conflict_root(5, 0.5) / 5, 0.588, places=3)
-
-    def test_comparisons_decide(self):
-        self.assertEqual(arithmetic.verdict(True), SUPPORTED)
-        self.assertEqual(arithmetic.verdict(False), CONTRADICTED)
-        self.assertEqual(arithmetic.verdict(True, False), PARTLY)
-        self.assertTrue(arithmetic.agrees(0.78, 0.7849, 0.005))
-        self.assertFalse(arithmetic.agrees(0.78, 0.7851, 0.005))
-
-    def test_every_computation_decides_without_a_run(self):
-        for row in claims.ROWS:
-            for part in (p for r in row.readings for p in r.parts if p.kind == model.ARITHMETIC):
-                with self.subTest(row.id):
-                    decision = part.decide(evidence())
-                    self.assertIn(decision.verdict, model.DECIDED)
-                    self.assertNotRegex(decision.evidence, r"\b(nan|inf)\b")
-                    self.assertTrue(part.function.__doc__, part.function.__name__)
-
-    def test_known_answers(self):
-        """What some of the computations come to, by hand."""
-        for function, verdict, words in (
-                (arithmetic.line_model_root, CONTRADICTED, "k = 2.94"),
-                (arithmetic.padding, CONTRADICTED, "16 B without"),
-                (arithmetic.thousand_samples, SUPPORTED, "+7.4%"),
-                (arithmetic.poisson_rate, PARTLY, "80 arrivals"),
-                (arithmetic.gap_after_deletion, SUPPORTED, "nothing in 1"),
-                (arithmetic.consumers_of_one_head, CONTRADICTED, "4 of 6"),
-                (arithmetic.generation_wraps, SUPPORTED, "585 years")):
-            with self.subTest(function.__name__):
-                self.assertEqual(function().verdict, verdict)
-                self.assertIn(words, function().evidence)
 
 
 if __name__ == "__main__":

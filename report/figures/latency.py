@@ -17,21 +17,6 @@ from report.figures import style
 MOST_MARKED = 20  # points of a line that has a mark at each
 
 
-def duration(ns: float) -> str:
-    """Two significant digits and a unit: 87 ns, 1.5 µs, 340 µs, 24 ms."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= 0.995 * size:
-            return f"{_two(ns / size)} {unit}"
-    return f"{_two(ns)} ns"
-
-
-def _two(value: float) -> str:
-    if value < 9.95:
-        return f"{value:.1f}".removesuffix(".0")
-    digits = 10 ** max(0, len(str(round(value))) - 2)
-    return str(round(value / digits) * digits)
-
-
 @dataclasses.dataclass
 class Line:
     """A contestant's line; low and high are drawn as whiskers where they are finite."""
@@ -60,7 +45,7 @@ def _time_axis(axis, low: float, high: float) -> None:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     few = len(decades) <= 3
     ticks = [m * 10.0**k for k in decades for m in ((1, 2, 5) if few else (1,)) if low <= m * 10.0**k <= high]
-    axis.set_yticks(ticks, [duration(t) for t in ticks])
+    axis.set_yticks(ticks, [style.duration(t) for t in ticks])
     axis.minorticks_off()
     axis.grid(axis="y", color=style.RULE, linewidth=0.4, zorder=0)
 
@@ -150,8 +135,8 @@ def rate(per_second: float) -> str:
     """Operations a second in short: 80k, 1.2M."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if per_second >= 0.995 * size:
-            return f"{_two(per_second / size)}{unit}"
-    return _two(per_second)
+            return f"{style.two_digits(per_second / size)}{unit}"
+    return style.two_digits(per_second)
 
 
 @style.drawing

@@ -189,6 +189,22 @@ def fine(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else number(value)
 
 
+def duration(ns: float) -> str:
+    """Two significant digits and a unit: 87 ns, 1.5 µs, 340 µs, 24 ms."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= 0.995 * size:
+            return f"{two_digits(ns / size)} {unit}"
+    return f"{two_digits(ns)} ns"
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits; a whole number below ten has one."""
+    if value < 9.95:
+        return f"{value:.1f}".removesuffix(".0")
+    digits = 10 ** max(0, len(str(round(value))) - 2)
+    return str(round(value / digits) * digits)
+
+
 _RATIOS = (0.05, 0.1, 0.15, 0.2, 0.25, 1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
            0.95, 1, 1.05, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15,
            20, 50, 100)

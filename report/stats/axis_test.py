@@ -42,6 +42,8 @@ class AxisTest(unittest.TestCase):
         self.assertEqual(Axis.from_entry(REUSE).snap(0.8300000000001), 0.83)
         self.assertEqual(Axis.from_entry(REUSE).snap(0.123456789), 0.12346)
         self.assertEqual(Axis.from_entry(REUSE).snap(1.5), 0.99)
+        wide = Axis.from_entry({"kind": "sweep", "axis": {"name": "x", "field": "x", "lo": 0, "hi": 1e6, "values": [0, 1e6]}})
+        self.assertEqual(wide.snap(123456.7), 123457.0)
 
     def test_formats(self):
         self.assertEqual(format_count(1e6), "1M")

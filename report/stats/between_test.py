@@ -33,6 +33,11 @@ class EffectTest(unittest.TestCase):
             self.assertEqual((effect.error, effect.df), (math.inf, 0))
             self.assertEqual(effect.interval()[1], math.inf) if visits else None
 
+    def test_two_visits_are_enough(self):
+        effect = Effect.of_cell(cells.estimate([0.1, 0.3]))
+        self.assertEqual(effect.df, 1)
+        self.assertAlmostEqual(effect.error, 0.1)
+
     def test_visits_without_spread(self):
         effect = Effect.of_cell(cells.estimate([0.1] * 10))
         self.assertEqual(effect.interval(), (effect.effect, effect.effect))
@@ -71,6 +76,11 @@ class DifferenceTest(unittest.TestCase):
         found = between.together(effects, 0.02)
         self.assertEqual((found.word, found.difference.first, found.difference.second), (between.DIFFERS, 0, 2))
         self.assertAlmostEqual(found.difference.effect, 0.3)
+        # Of six differences: 1 - 0.05 / 6.
+        _, low, high = between.difference(effects[0], effects[2], 1 - 0.05 / 6)
+        self.assertAlmostEqual(found.difference.low, low)
+        self.assertAlmostEqual(found.difference.high, high)
+        self.assertLess(low, between.difference(effects[0], effects[2])[1])
 
 
 class BetweenRunsTest(unittest.TestCase):
@@ -79,6 +89,16 @@ class BetweenRunsTest(unittest.TestCase):
         found = between.between_runs([Effect(y, math.sqrt(v), 99) for y, v in BCG])
         for value, expected in zip(found, (0.3181, 0.1197, 1.1115)):
             self.assertAlmostEqual(value**2, expected, delta=0.0001)
+
+    def test_one_run_that_knows_little_changes_nothing(self):
+        precise = [Effect(0.0, 0.001, 99), Effect(0.1, 0.001, 99)]
+        two, _, _ = between.between_runs(precise)
+        self.assertAlmostEqual(two, math.sqrt(0.1**2 / 2 - 0.001**2))
+        three, low, high = between.between_runs([*precise, Effect(0.05, 1.0, 99)])
+        # Its weight is next to nothing, and one more degree of freedom is asked of the same two.
+        self.assertAlmostEqual(three, math.sqrt(0.1**2 / 2 / 2 - 0.001**2), delta=0.002)
+        self.assertLess(low, three)
+        self.assertLess(three, high)
 
     def test_mean_of_runs(self):
         """The weights follow from tau^2; Hartung and Knapp's interval."""

@@ -38,6 +38,13 @@ class CompareTest(unittest.TestCase):
         found = compare.totals(rows)
         self.assertEqual((found["agreement"], found["undecided_share"]), (1.0, 0.0))
 
+    def test_entries_that_name_the_same_are_numbered(self):
+        first = {"cells": [entry("faster"), entry("slower"), entry("faster")]}
+        second = {"cells": [entry("faster"), entry("faster"), entry("faster")]}
+        rows = compare.compare_runs(first, second)
+        self.assertEqual([r.outcome for r in rows], [compare.AGREE, compare.CONTRADICTORY, compare.AGREE])
+        self.assertEqual([dict(r.identity).get("number") for r in rows], [None, "(2)", "(3)"])
+
     def test_totals_of_nothing(self):
         self.assertIsNone(compare.totals([])["agreement"])
 

@@ -42,6 +42,10 @@ class ContinuousTest(unittest.TestCase):
         # The drawn curve crosses zero where the estimate says.
         at = np.interp(found.estimate, found.curve.x, found.curve.fit)
         self.assertAlmostEqual(at, 0.0, delta=0.001)
+        # The band is as far below the curve as above it.
+        for fit, low, high in zip(found.curve.fit, found.curve.low, found.curve.high):
+            self.assertLess(low, fit)
+            self.assertAlmostEqual(fit - low, high - fit, places=9)
 
     def test_exchanging_the_contestants_mirrors_the_answer(self):
         visits = search(REUSE, line)
@@ -202,7 +206,16 @@ class DiscreteTest(unittest.TestCase):
         found = crossover.analyse(SHARDS, visits, 0.02)
         self.assertEqual((found.verdict, found.estimate), (crossover.CROSSOVER, None))
         self.assertEqual((round(found.low), round(found.high)), (8, 16))
-        self.assertIn("between 8 and 16", found.reason)
+        self.assertIn("a is faster from a value between 8 and 16 on", found.reason)
+        self.assertTrue(found.rising)
+        other = crossover.analyse(SHARDS, [(x, -e) for x, e in visits], 0.02)
+        self.assertFalse(other.rising)
+        self.assertIn("b is faster from a value between 8 and 16 on", other.reason)
+        for x, fit, low, high in zip(found.curve.x, found.curve.fit, found.curve.low, found.curve.high):
+            self.assertAlmostEqual(fit, effects[round(x)], delta=0.02)
+            self.assertAlmostEqual(fit - low, high - fit)
+            self.assertTrue(0 < fit - low < 0.02)
+        self.assertEqual([(round(r.low), r.word) for r in found.regions], [(1, "b"), (2, "b"), (4, "b"), (8, "b"), (16, "a"), (32, "a")])
         self.assertEqual(len(visits), 60)
 
     def test_a_tie_in_the_middle_widens_the_answer(self):

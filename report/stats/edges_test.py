@@ -3,12 +3,13 @@
 
 import math
 import random
+import types
 import unittest
 from unittest import mock
 
 import numpy as np
 
-from report.stats import aa, axis, cells, crossover, curve, rankings, robust, thresholds, visits, words
+from report.stats import aa, axis, cells, crossover, curve, rankings, robust, search, thresholds, visits, words
 
 DELTA = 0.02
 EPS = 1e-9
@@ -108,6 +109,85 @@ class Words(unittest.TestCase):
         high = np.array([0.1, 0.1, -0.021, 0.1, -0.02])
         self.assertEqual(curve.runs(low, high, DELTA), [(1, 0, 0), (-1, 2, 2), (1, 3, 3)])
         self.assertEqual(curve.runs(np.array([0.1, 0.1]), np.array([0.2, 0.2]), DELTA), [(1, 0, 1)])
+
+
+class Search(unittest.TestCase):
+    """Which points keep the word open, of a curve whose bounds are given."""
+
+    def open_points(self, pointwise, simultaneous, visits=9):
+        """pointwise and simultaneous: (low, high) of every point, at the stricter confidence."""
+        def bounds(confidence, at_once):
+            self.assertAlmostEqual(confidence, search.EARLY_CONFIDENCE if at_once else words.everywhere(search.EARLY_CONFIDENCE))
+            return tuple(np.array(column, float) for column in zip(*(simultaneous if at_once else pointwise)))
+        fitted = types.SimpleNamespace(bounds=bounds, visits=np.full(len(pointwise), visits))
+        return search._open_points(fitted, DELTA)
+
+    def test_open_points(self):
+        up, down, tie, wide = (0.1, 0.2), (-0.2, -0.1), (-0.01, 0.01), (-0.5, 0.5)
+        # A crossing closes all; a win is kept open by points that may be beyond on the other side.
+        self.assertEqual(self.open_points([up, wide, down], [up, wide, down]), [])
+        self.assertEqual(self.open_points([up, wide, tie], [up, wide, tie]), [1])
+        self.assertEqual(self.open_points([up, (-DELTA, 0.1), (-DELTA + EPS, 0.1)], [up, wide, wide]), [1])
+        self.assertEqual(self.open_points([down, (-0.1, DELTA), (-0.1, DELTA - EPS)], [down, wide, wide]), [1])
+        # Pointwise beyond is no win yet: only what is so at once counts as one.
+        self.assertEqual(self.open_points([up, tie], [wide, wide]), [0])
+        # A win on few visits wants more there.
+        self.assertEqual(self.open_points([up, tie], [up, tie], visits=2), [0])
+        # Without a win, points that reach over one of the margins.
+        self.assertEqual(self.open_points([tie, (-0.03, 0.01), (-0.01, 0.03), wide], [wide] * 4), [1, 2, 3])
+        self.assertEqual(self.open_points([tie, tie], [wide] * 2), [])
+
+    def test_the_step_is_one_spread_on_the_slope(self):
+        def step(sd, slope, room):
+            return search._step(types.SimpleNamespace(sd=sd), slope, room)
+        self.assertAlmostEqual(step(0.1, 2.0, 0.5), 0.05)
+        self.assertEqual(step(0.1, 0.0, 0.5), 0.5)  # without a slope, or a spread, as far as there is room
+        self.assertEqual(step(math.nan, 2.0, 0.5), 0.5)
+        self.assertEqual(step(0.1, -2.0, 0.5), 0.5)
+        self.assertEqual(step(1e-9, 2.0, 0.5), curve.H_MIN)
+        self.assertEqual(step(0.1, 2.0, 0.0), curve.H_MIN / 2)
+
+
+class Brackets(unittest.TestCase):
+    """Between which points a crossing lies, of a curve whose bounds or visits are given."""
+
+    def brackets(self, *bounds):
+        def at_once(confidence, simultaneous):
+            self.assertEqual((confidence, simultaneous), (0.95, True))
+            return tuple(np.array(column, float) for column in zip(*bounds))
+        fitted = types.SimpleNamespace(bounds=at_once, points=np.arange(len(bounds)))
+        return [tuple(map(float, b[:2])) + (bool(b[2]),) for b in curve._brackets(fitted, DELTA)]
+
+    def test_between_points_beyond_delta_narrowed_by_signs(self):
+        up, down, wide = (0.1, 0.2), (-0.2, -0.1), (-0.5, 0.5)
+        for bounds, found in (([down, wide, up], [(0, 2, True)]), ([up, wide, wide, down], [(0, 3, False)]),
+                              ([up, up], []), ([wide, up], []), ([down, up, down], [(0, 1, True), (1, 2, False)]),
+                              ([down, (-0.1, -EPS), wide, (EPS, 0.1), up], [(1, 3, True)]),
+                              ([down, (EPS, 0.1), (-0.1, -EPS), up], [(0, 3, True)]),  # they alternate
+                              ([(-0.1, -EPS), wide, (EPS, 0.1)], [(0, 2, True)]),  # nobody beyond delta yet
+                              ([(-DELTA - EPS, -EPS), (EPS, DELTA)], [(0, 1, True)])):
+            with self.subTest(bounds):
+                self.assertEqual(self.brackets(*bounds), found)
+
+    def test_clusters_that_are_clearly_on_one_side_tighten_it(self):
+        def crossing(*visits, sd=0.01):
+            u, y = (np.array(column, float) for column in zip((0.0, -0.1), (0.0, -0.1), *visits, (1.0, 0.2), (1.0, 0.2)))
+            found = curve._initial_crossing(types.SimpleNamespace(u=u, y=y, sd=sd), 0.0, 1.0, True)
+            return found.left, found.right
+        self.assertEqual(crossing(), (0.0, 1.0))
+        self.assertEqual(crossing((0.5, 0.041), (0.5, 0.041)), (0.0, 0.5))
+        self.assertEqual(crossing((0.5, 0.039), (0.5, 0.039)), (0.0, 1.0))  # four spreads, in the mean
+        self.assertEqual(crossing((0.5, 0.1), (0.5, 0.019)), (0.0, 1.0))  # and two, each
+        self.assertEqual(crossing((0.5, 0.1)), (0.0, 1.0))  # of two visits at least
+        self.assertEqual(crossing((0.5, -0.041), (0.5, -0.041)), (0.5, 1.0))
+        self.assertEqual(crossing((0.5, -0.039), (0.5, -0.039)), (0.0, 1.0))
+        self.assertEqual(crossing((0.3, -0.1), (0.3, -0.1), (0.6, 0.1), (0.6, 0.1)), (0.3, 0.6))
+
+    def test_points_of_a_curve(self):
+        reuse = axis.Axis("reuse", "x", "linear", 0.0, 1.0, "", (0.0, 0.5, 1.0), False)
+        for u, points in (([0.0, 0.5, 1.0], [0.0, 0.5, 1.0]), ([0.49, 0.5, 0.51], [0.5]), ([0.47, 0.5, 0.53], [0.47, 0.5, 0.53]),
+                          ([0.3, 0.4], [0.3, 0.4]), ([0.2, 1.0], [0.2, 1.0])):
+            self.assertEqual(list(curve._points(reuse, np.array(u))), points)
 
 
 class Thresholds(unittest.TestCase):

@@ -41,6 +41,11 @@ class Histogram(unittest.TestCase):
         self.assertEqual(latency.Histogram.of([-100, 100_000]).quantile(0.999), 100)
         self.assertTrue(math.isnan(latency.Histogram.of([]).quantile(0.5)))
 
+    def test_ranks_are_rounded_to_the_nearest(self):
+        # 0.9 of 1007 is 906.3, so it is the 906th value.
+        self.assertEqual(latency.Histogram.of([-100, 906, 101]).quantile(0.9), 100)
+        self.assertEqual(latency.Histogram.of([-100, 905, 102]).quantile(0.9), 101)
+
     def test_no_percentile_is_beyond_the_greatest_value(self):
         self.assertEqual(latency.Histogram.of([-383, 1000], maximum=510).quantile(0.5), 510)
 
@@ -63,6 +68,10 @@ class Visits(unittest.TestCase):
         fill = {"t": "fill", "rate": 1e6, "n": 4, "ns": 1, "response": [-5, 4], "service": [-5, 4], "lag": [4], "doublings": []}
         read = latency.read([{**fill, "c": 0, "max": [9000, 8000, 0]}, {**fill, "c": 1, "max": [9000, 1000, 0]}])
         self.assertAlmostEqual(read.effect(1, 0, "longest_store"), math.log(8))
+
+    def test_counters_are_kept(self):
+        shape = {"t": "shape", "c": 1, "shape": "step", "offered": 1, "achieved": 1, "p99": [], "counters": {"grown": 3}}
+        self.assertEqual([s.counters for s in latency.read([shape, {**shape, "counters": None}]).shapes], [{"grown": 3}, {}])
 
     def test_a_visit_without_arrivals_has_none(self):
         self.assertIsNone(latency.read([{"t": "slice", "c": 0, "b": 0, "n": 1}]))

@@ -23,6 +23,8 @@ class WilcoxonTest(unittest.TestCase):
         self.assertAlmostEqual(rankings.wilcoxon([1, 2, 3, 4, 5]), 2 / 32)
         # Negative rank sum 1: of 64 sign patterns two reach it (0 and 1).
         self.assertAlmostEqual(rankings.wilcoxon([-1, 2, 3, 4, 5, 6]), 4 / 64)
+        # Positive rank sum 7 of 10: of 16 patterns five reach it (3 4, 1 2 4, 1 3 4, 2 3 4, all).
+        self.assertAlmostEqual(rankings.wilcoxon([1, 2, -3, 4]), 10 / 16)
         # Ties: ranks 1.5 1.5 3; positive sum 4.5 of 6; P(W >= 4.5) = 3 / 8.
         self.assertAlmostEqual(rankings.wilcoxon([-1, 1, 2]), 6 / 8)
 

@@ -20,6 +20,11 @@ class PooledSdTest(unittest.TestCase):
         sd, _ = robust.pooled_sd(x, rng.standard_normal(6000) + 10 * x)
         self.assertAlmostEqual(sd, 1.0, delta=0.05)
 
+    def test_single_visits_are_passed_over(self):
+        sd, df = robust.pooled_sd([0, 1, 1, 2, 3, 3], [100, 1, 2, 50, 5, 8])
+        self.assertAlmostEqual(sd, 2 / (math.sqrt(2) * 0.6744897501960817))
+        self.assertEqual(df, 2)
+
     def test_no_repeats(self):
         sd, df = robust.pooled_sd([0, 1, 2], [1, 2, 3])
         self.assertTrue(math.isnan(sd))
@@ -39,6 +44,14 @@ class HuberTest(unittest.TestCase):
         # Scale 1, k = 1.345: 100 is clipped, so 4 m = 0 + 0 + 0 + 0 + 1.345 at the solution.
         fit = robust.huber_fit(np.ones((5, 1)), [0, 0, 0, 0, 100], sd=1.0)
         self.assertAlmostEqual(fit.beta[0], 1.345 / 4, places=2)
+        # Huber's covariance: four residuals of 0.336 and one clipped at 1.345; 4 of 5 are inside, p / n is 1 / 5.
+        clipped = 4 * 0.33625**2 + 1.345**2
+        self.assertAlmostEqual(fit.covariance[0, 0], (1 + 0.2 * 0.2 / 0.8)**2 * clipped / 4 / 0.8**2 / 5, places=2)
+
+    def test_without_a_spread_it_is_that_of_the_residuals(self):
+        # Least squares: mean 3, absolute residuals 2 1 0 1 2, their median 1.
+        fit = robust.huber_fit(np.ones((5, 1)), [1.0, 2.0, 3.0, 4.0, 5.0])
+        self.assertAlmostEqual(fit.sd, 1 / 0.6744897501960817 * math.sqrt(5 / 4))
 
     def test_standard_error_of_a_mean(self):
         rng = np.random.default_rng(2)

@@ -29,6 +29,11 @@ class VisitsTest(unittest.TestCase):
             records = slices(b, [(0, 1000), (1, ns), (1, ns), (0, 1000)]) + records
         self.assertAlmostEqual(visits.read_visit(records, 2).effect(0, 1), math.log(1.2))
 
+    def test_operations_of_less_than_a_nanosecond(self):
+        visit = visits.read_visit(slices(0, [(0, 500), (1, 250)], 1000) + [END], 2)
+        self.assertAlmostEqual(visit.effect(1, 0), math.log(2))
+        self.assertAlmostEqual(visit.nanoseconds(1), 0.25)
+
     def test_effect_is_per_operation(self):
         records = slices(0, [(0, 1000)], 1000) + slices(0, [(1, 1000)], 500) + [END]
         self.assertAlmostEqual(visits.read_visit(records, 2).effect(0, 1), math.log(2))

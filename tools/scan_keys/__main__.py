@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where C++ sources ask maps for keys, what the keys look like, and how often they may come back."""
 
-import argparse
 import collections
 import json
 import os
 import sys
 
+from tools.arguments import Parser, named
 from tools.scan_keys import scan
 
 
@@ -51,9 +51,9 @@ def as_text(accesses, notes):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="scan_keys", description=__doc__)
-    parser.add_argument("folder", metavar="DIR", help="folder with C++ sources")
-    parser.add_argument("--compile-commands", metavar="FILE",
+    parser = Parser(prog="scan_keys", description=__doc__)
+    parser.add_argument("folder", metavar="DIR", type=named, help="folder with C++ sources")
+    parser.add_argument("--compile-commands", metavar="FILE", type=named,
                         help="compilation database (default: DIR/compile_commands.json, DIR/build/..., or none)")
     parser.add_argument("--json", action="store_true", help="prints JSON")
     parser.add_argument("arguments", nargs="*", help="after --: more arguments for the compiler, e.g. -I FOLDER")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+from tools.arguments import Parser, named
 from tools.trace import answer
 
 _PROFILER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profile_trace")
@@ -218,31 +219,31 @@ examples:
 
 
 def _arguments(argv):
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="advise", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EXAMPLES + (answer.fields_help() if {"-h", "--help"} & set(argv) else ""))  # which takes a second
-    parser.add_argument("traces", metavar="TRACE", nargs="*",
+    parser.add_argument("traces", type=named, metavar="TRACE", nargs="*",
                         help="trace file, or several that follow each other; - is standard input. Formats, gzip and "
                         "zstandard included, are recognised by content; tools/trace/README.md lists them")
     which = parser.add_argument_group("which map?")
-    which.add_argument("--describe", metavar="FIELDS", help="the workload, as below; of a trace, what it does not tell "
+    which.add_argument("--describe", type=named, metavar="FIELDS", help="the workload, as below; of a trace, what it does not tell "
                        "or what shall be otherwise")
-    which.add_argument("--constraints", metavar="LIST", help="what the map must be, as below, separated by commas")
-    which.add_argument("--run", metavar="RUN", help="the run that answers: its folder, its name in results/, or a capsule "
+    which.add_argument("--constraints", type=named, metavar="LIST", help="what the map must be, as below, separated by commas")
+    which.add_argument("--run", type=named, metavar="RUN", help="the run that answers: its folder, its name in results/, or a capsule "
                        "(default: latest); with a trace, asks which map at all")
     which.add_argument("--measure", action="store_true", help="say the answer and then measure the point itself")
-    which.add_argument("--html", metavar="FILE", help="write the answer as a page as well")
-    parser.add_argument("--sample", metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "
+    which.add_argument("--html", type=named, metavar="FILE", help="write the answer as a page as well")
+    parser.add_argument("--sample", type=named, metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "
                         "and estimates with intervals")
-    parser.add_argument("--max-keys", metavar="N", help="follow no more keys than this: beyond, samples are taken "
+    parser.add_argument("--max-keys", type=named, metavar="N", help="follow no more keys than this: beyond, samples are taken "
                         "(default 10000000, 60 bytes each)")
-    parser.add_argument("--format", metavar="NAME", help="take the trace for this format")
-    parser.add_argument("--columns", metavar="PARAMETERS", help="where CSV or binary records hold what, as libCacheSim "
+    parser.add_argument("--format", type=named, metavar="NAME", help="take the trace for this format")
+    parser.add_argument("--columns", type=named, metavar="PARAMETERS", help="where CSV or binary records hold what, as libCacheSim "
                         "is told: time-col=2,obj-id-col=5,obj-size-col=4,delimiter=,,has-header")
     parser.add_argument("--ignore-times", action="store_true", help="keep the order of the lines, whatever their times")
-    parser.add_argument("--json", metavar="FILE", help="write all figures, or the answer, there; - prints them instead of "
+    parser.add_argument("--json", type=named, metavar="FILE", help="write all figures, or the answer, there; - prints them instead of "
                         "the text")
-    parser.add_argument("--normalised", metavar="FILE", help="write the trace in its compact form (FORMAT.md)")
+    parser.add_argument("--normalised", type=named, metavar="FILE", help="write the trace in its compact form (FORMAT.md)")
     args = parser.parse_args(argv)
     asked = any((args.describe, args.constraints, args.run, args.measure, args.html))
     if not args.traces and not args.describe:

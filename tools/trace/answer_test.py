@@ -62,7 +62,10 @@ class Made(unittest.TestCase):
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
                 mock.patch.object(advise, "profile", lambda *_: of):
-            code = advise.main(list(args))
+            try:
+                code = advise.main(list(args))
+            except SystemExit as error:  # of argparse
+                code = error.code
         return code, out.getvalue(), err.getvalue()
 
 
@@ -120,18 +123,19 @@ class DescribedTest(Made):
             (("--describe", "reads=95", "--run", "nope"), "no run 'nope' was found"),
             (("--describe", "reads=95", "--run", "bad.capsule"), "is not a capsule: it is no gzip file"),
             (("--describe", "reads=95", "--html", "/nonexistent/a"), "cannot be written"),
-            (("--describe", ""), "neither a trace nor a description"),
-            ((), "neither a trace nor a description")]
+            *((("--describe", "reads=95", option, value), f"advise: argument {option}: what is given is empty; give a name")
+              for value in ("", " ") for option in ("--describe", "--constraints", "--run", "--html", "--json", "--sample", "--max-keys",
+                                                    "--format", "--columns", "--normalised")),
+            (("",), "advise: argument TRACE: what is given is empty"),
+            ((), "advise: there is neither a trace nor a description; name a file, or write --describe 'reads=95 keys=1e6'")]
         for args, sentence in cases:
             with self.subTest(args):
-                err = io.StringIO()
-                try:
-                    code, _, said = self.command(*args)
-                except SystemExit as error:  # argparse says it
-                    code, said = error.code, sentence
+                before = sorted(self.workspace.rglob("*"))
+                code, _, said = self.command(*args)
                 self.assertIn(code, (1, 2))
-                self.assertIn(sentence, said + err.getvalue())
-                self.assertEqual(said.rstrip("\n").count("\n"), 0, said)
+                self.assertIn(sentence, said)
+                self.assertEqual(said.count("\n"), 1, said)
+                self.assertEqual(sorted(self.workspace.rglob("*")), before)
 
     def test_help_teaches(self):
         out = io.StringIO()

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes to plant in the C++ that measures and verifies, a handful a file: see plant_cc.py.
+
+Each is one text that occurs exactly once in its file, and what stands there instead. The tests are those that should
+notice, the quickest first. A mistake that no test can notice has a reason in `survives`.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """`file` is in the package of its tests or in another; `tests` are labels."""
+
+    file: str
+    find: str
+    replace: str
+    what: str
+    tests: tuple[str, ...]
+    survives: str = ""
+
+
+_EXPECTATION = ("//workloads:expectation_test",)
+_TAPE = ("//workloads:tape_test", "//workloads:miss_test", "//workloads:expectation_test")
+_FIGURES = ("//workloads:figures_test",)
+_MEASUREMENT = ("//experiments/worker:measurement_test",)
+_OPEN_LOOP = ("//experiments/worker:open_loop_test",)
+_WORKER = ("//experiments/worker:visit_test", "//experiments/worker:worker_test")
+
+MISTAKES: tuple[Mistake, ...] = (
+    # What a slice must report.
+    Mistake("workloads/expectation.cc", "lo = std::max(lo, new_lo);", "lo = new_lo;",
+            "A bound is widened by conservation.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "tally.Conserve({after.lo - before.hi, after.hi - before.lo});", "",
+            "Insertions and removals of a key need not balance.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "twice | (once & ~segment.writes)", "twice | once",
+            "A thread is taken to interfere with itself.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "bounds.returned += taken.ToBounds();", "",
+            "Values that LoadAndDelete returns are not in the check sum.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "if (writers.all() < 2) return std::nullopt;", "",
+            "A key that one thread changes counts as one that anybody may change at any time.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "if (result.mismatch != 0) return", "if (result.mismatch > 1) return",
+            "One value of another key is let pass.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "if (seen_size != kUnknownSize && !final_size.contains(seen_size))",
+            "if (seen_size == kUnknownSize && !final_size.contains(seen_size))",
+            "A size that is known is not compared.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "states_[index] = bounds.final_states;", "",
+            "The next slice starts from the keys of the one before this.", _EXPECTATION),
+    Mistake("workloads/ledger.cc", "tape.prefill.size() + tape.never == tape.universe && ", "",
+            "Keys are taken to stay that were never there.", _EXPECTATION),
+    Mistake("workloads/ledger.cc", "tape.threads.size() == 1 || tape.private_keys || IsSteady(tape)",
+            "tape.threads.size() <= 2 || tape.private_keys || IsSteady(tape)",
+            "Two threads on the same keys are foretold as if they took turns.", _EXPECTATION),
+    Mistake("workloads/ledger.cc", "if (op != Op::kLoad) states_[index] = step.after;", "if (op == Op::kStore) states_[index] = step.after;",
+            "Only stores change a key.", _EXPECTATION),
+    Mistake("workloads/ledger.cc", "Tally sum = laps.Times(n / tape.size());", "Tally sum = laps;",
+            "A tape that is played twice counts once.", _EXPECTATION),
+    Mistake("workloads/key_state.h", "return state == other ? result(written, true)", "return state == written ? result(written, true)",
+            "CompareAndSwap is taken to expect the version that it writes.", _EXPECTATION),
+    Mistake("workloads/key_state.h", "step.certain &= one.certain;", "step.certain |= one.certain;",
+            "What one state makes certain is certain.", _EXPECTATION),
+    # What is played.
+    Mistake("workloads/tape.cc", "std::llround(request.spec.PrefillShare() * population)",
+            "std::llround(request.spec.PrefillShare() * population * 0.99)", "A hundredth of the keys is not filled in.", _TAPE),
+    Mistake("workloads/tape.cc", "EntryIndex(entry) + tape.universe);", "EntryIndex(entry));",
+            "Loads that should miss do not.", _TAPE),
+    Mistake("workloads/tape.cc", "tape.universe = 2 * live * request.threads;", "tape.universe = live * request.threads;",
+            "Keys that replace others lie beyond the universe.", _TAPE),
+    Mistake("workloads/tape.cc", "tape.threads[r.is_new ? deal_new.Next() : deal_reuse.Next()]",
+            "tape.threads[deal_reuse.Next()]", "New keys are not shared out equally.", _TAPE),
+    Mistake("workloads/tape.cc", "const double n = ops * DetExp(jitter * kLn2);", "const double n = ops * DetExp(jitter);",
+            "Lengths of slices vary by a factor of e.", _TAPE),
+    Mistake("workloads/tape.cc", "double FillScale(int threads) { return std::max(1.0, threads / 2.0); }",
+            "double FillScale(int threads) { return std::max(1.0, threads / 1.0); }",
+            "Many threads fill twice as many keys.", _TAPE),
+    Mistake("workloads/figures.cc", "if (tape.pairs_deletes) seen[index] = true;", "seen[index] = true;",
+            "A key's first request counts as reuse because it was filled in.", _FIGURES),
+    Mistake("workloads/figures.cc", "writes += op != Op::kLoad;", "writes += op == Op::kStore;",
+            "Only stores count as writes.", _FIGURES),
+    Mistake("workloads/figures.cc", "if (i < top) held += sorted[i];", "if (i <= top) held += sorted[i];",
+            "The top hundred are a hundred and one.", _FIGURES),
+    # What is kept, and in which order.
+    Mistake("experiments/worker/quality.cc", "if (oversubscribed) return std::nullopt;", "",
+            "Blocks of threads that share CPUs are rejected for sharing them.", _MEASUREMENT),
+    Mistake("experiments/worker/quality.cc", "block.run_delay += time.undue_delay();", "block.run_delay = time.undue_delay();",
+            "Only the last slice's delays count.", _MEASUREMENT),
+    Mistake("experiments/worker/quality.cc", "if (block.late_share() > kMostLate)", "if (block.late_share() > 2 * kMostLate)",
+            "Late starts may be twice as late.", _MEASUREMENT),
+    Mistake("experiments/worker/quality.cc", "sum * equal / squares", "equal / squares",
+            "Jain's index lacks a factor.", _MEASUREMENT),
+    Mistake("experiments/worker/changepoint.cc", "(static_cast<double>(i + j) + 1.0) / 2.0", "static_cast<double>(i + 1)",
+            "Ties do not share their mean rank.", _MEASUREMENT),
+    Mistake("experiments/worker/changepoint.cc", "greatest = std::max(greatest, std::abs(sum));",
+            "greatest = std::max(greatest, sum);", "Only changes downwards are seen.", _MEASUREMENT),
+    Mistake("experiments/worker/changepoint.cc", "if (p * static_cast<double>(series.size()) < 0.001) return true;",
+            "if (p < 0.001) return true;", "Several series are several chances of a false alarm.", _MEASUREMENT),
+    Mistake("experiments/worker/design.cc", "if (n % 2 == 1 && n > 1)", "if (n % 2 == 1 && n > 3)",
+            "Three contestants: some pairs of neighbours occur twice, others never.", _MEASUREMENT),
+    Mistake("experiments/worker/design.cc", "order.insert(order.end(), order.rbegin(), order.rend());", "",
+            "A block is not played backwards as well.", _MEASUREMENT),
+    Mistake("experiments/worker/design.cc", "random_() % i", "random_() % (i - 1)",
+            "Orders of a block are not all equally likely.", _MEASUREMENT),
+    Mistake("experiments/worker/histogram.h", "max_ = std::max(max_, value);", "max_ = value;",
+            "The latest time is taken for the greatest.", _OPEN_LOOP),
+    Mistake("experiments/worker/histogram.h", "if (sum >= wanted)", "if (sum > wanted)",
+            "A quantile is that of one operation more.", _OPEN_LOOP),
+    Mistake("experiments/worker/histogram.h", "response.Record(end - intended);", "response.Record(end - start);",
+            "Waiting is left out of the response.", _OPEN_LOOP),
+    Mistake("experiments/worker/arrivals.cc", "before += segment.ops;", "before += 0;",
+            "Arrivals of a second segment come before their time.", _OPEN_LOOP),
+    Mistake("experiments/worker/arrivals.cc", "-workloads::DetLog(1.0 - rng.Unit()) * step", "2 * rng.Unit() * step",
+            "Gaps are uniform, not exponential.", _OPEN_LOOP),
+    # The courses of a visit.
+    Mistake("experiments/worker/stationary_course.cc", "Of(c).simulator->Reset();", "",
+            "A map that was placed anew is held against its predecessor.", _WORKER),
+    Mistake("experiments/worker/stationary_course.cc", "if (map.size_is_cheap || !map.played) continue;", "if (!map.size_is_cheap || !map.played) continue;",
+            "Sizes that are dear to ask for are never verified.", _WORKER,
+            "what is verified once more is right; that a wrong Size is noticed wherever it is dear no test with broken maps tries"),
+    Mistake("experiments/worker/stationary_course.cc", "return std::clamp(2 * spec.population, kLeastTapeOps, most);",
+            "return kLeastTapeOps;", "Tapes are short, whatever the population.", _WORKER),
+    Mistake("experiments/worker/empty_start_course.cc", "workloads::Measure(material_->tape, LengthAt(0.5))",
+            "workloads::Measure(material_->tape, LengthAt(1.0))", "Figures are of the longest slice.", _WORKER),
+    Mistake("experiments/worker/empty_start_course.cc", "while (slice.time.wall < most && slice.repeats < kMaxRepeats) slice += Run(c);",
+            "", "A slice is one run, however short.", _WORKER),
+    Mistake("experiments/worker/empty_start_course.cc", "session_.Verify(c, run.result, expected_, it.Size());", "",
+            "Filled maps are not verified after their slice.", _WORKER),
+    Mistake("experiments/worker/session.cc", "if (!size.contains(audit.found)) {", "if (false) {",
+            "Keys that are lost at the end of a visit are not missed.", _WORKER),
+    Mistake("experiments/worker/session.cc", "if (audit.ranged && audit.range_count != audit.found) {", "if (false) {",
+            "A Range that leaves out entries is not noticed.", _WORKER),
+)
