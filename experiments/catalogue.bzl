@@ -31,6 +31,7 @@ profile does not ask the question.
 """
 
 load("//experiments:catalogue/ask.bzl", "ASK")
+load("//experiments:catalogue/entries.bzl", "ENTRIES")
 load("//experiments:catalogue/filling.bzl", "FILLING")
 load("//experiments:catalogue/go_shapes.bzl", "GO_SHAPES")
 load("//experiments:catalogue/harness.bzl", "HARNESS")
@@ -45,7 +46,7 @@ load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = (REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES + SCENARIOS +
-             HARNESS)
+QUESTIONS = (REUSE + MIXES + FILLING + KEYS + ENTRIES + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES +
+             SCENARIOS + HARNESS)
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

@@ -10,9 +10,10 @@ from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
 QUESTIONS = ["reuse_threshold", "churn",
-             "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes",
+             "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes", "misses",
              "batch_init",
              "key_count", "skew", "hybrid",
+             "value_sizes", "string_keys", "hashes",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",
              "order_service", "growth_stall", "load_shapes",
