@@ -18,8 +18,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import (chooser, conclude, landscape, latency_plates, leading, ledger, plates, price, proof, standing, views,
-                    words)
+from report import (chooser, conclude, landscape, latency_plates, leading, ledger, plates, price, proof, regret, standing,
+                    views, words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
 
@@ -318,6 +318,7 @@ def render(paper: Paper) -> Page:
                     for s in run.strategies()},
         "chooser": chooser.chooser(analysis, places, paper.anchors),
         "pairs": landscape.rows_of(analysis, places),
+        "regret": regret.shown(regret.measured(analysis), {q["name"]: words.question_name(q["name"]) for q in run.questions}),
         "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],

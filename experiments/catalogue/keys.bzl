@@ -84,7 +84,7 @@ KEYS = [
             "hour": {
                 "values": [0.0, 0.4, 0.8, 1.2, 1.7],
                 "threads": ["all"],
-                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
+                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2] + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },

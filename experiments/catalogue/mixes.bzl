@@ -69,7 +69,7 @@ MIXES = [
             "hour": {
                 "threads": ["all"],
                 "baselines": ["mutex_map", "sharded_map:shards=64"],
-                "contestants": LOCK_FREE_READS + LIBRARIES,
+                "contestants": LOCK_FREE_READS + LIBRARIES + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 20},
         },
@@ -133,7 +133,7 @@ MIXES = [
             "hour": {
                 "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES,
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 20},
         },
