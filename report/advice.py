@@ -46,7 +46,7 @@ class Features:
     strings: bool
     other: str = ""  # operations other than loads, stores and LoadOrStore, most frequent first
     value_bytes: int = WORD_BYTES
-    peculiar: str = ""  # what else is not as usual: loads that miss, a map just filled, another hash
+    peculiar: str = ""  # what else is not as usual: loads that miss, just filled, another hash
     program: str = ""
 
 
@@ -72,10 +72,10 @@ def features_of(workload: Mapping[str, Any]) -> Features:
 
 
 def _peculiar(workload: Mapping[str, Any]) -> str:
-    miss, hash_name = workload.get("miss") or 0, workload.get("hash", "mixed")
-    parts = [f"{miss:g} % of the loads miss"] * (miss > 0)
-    parts += ["just filled"] * (workload.get("start") == "as_filled")
-    return ", ".join(parts + [f"hash {hash_name}"] * (hash_name != "mixed"))
+    """In few words, as a table has a row for each."""
+    parts = (("loads that miss", workload.get("miss")), ("just filled", workload.get("start") == "as_filled"),
+             ("another hash", workload.get("hash", "mixed") != "mixed"))
+    return ", ".join(words for words, holds in parts if holds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +116,9 @@ def situation(f: Features) -> Situation:
         parts.append(("many" if many else "few") + " keys" + (", some of them popular" if skewed else ""))
     if f.strings:
         parts.append("string keys")
-    if f.value_bytes > WORD_BYTES:
-        parts.append(f"values of {f.value_bytes} bytes")
-    parts += [f.peculiar] * (f.peculiar != "")
-    return Situation((kind, f.other != "", f.strings, not f.growing, many, skewed, f.other, f.value_bytes, f.peculiar),
+    large = f.value_bytes > WORD_BYTES
+    parts += ["larger values"] * large + [f.peculiar] * (f.peculiar != "")
+    return Situation((kind, f.other != "", f.strings, not f.growing, many, skewed, f.other, large, f.peculiar),
                      _KINDS[kind][0], ", ".join(parts))
 
 

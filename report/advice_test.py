@@ -106,10 +106,11 @@ class Situations(unittest.TestCase):
                          "many keys, some of them popular")
         self.assertEqual(self.of(key_type="string")[1], "few keys, string keys")
         self.assertEqual(self.of(mix={"load": 90, "delete": 10})[1], "with delete, few keys")
-        self.assertEqual(self.of(value_type="inline", value_bytes=4096)[1], "few keys, values of 4096 bytes")
+        self.assertEqual(self.of(value_type="inline", value_bytes=4096)[1], "few keys, larger values")
         self.assertEqual(self.of(value_bytes=32)[1], "few keys")  # a word, whatever the length of others
         self.assertEqual(self.of(miss=50, start="as_filled", hash="fnv1a")[1],
-                         "few keys, 50 % of the loads miss, just filled, hash fnv1a")
+                         "few keys, loads that miss, just filled, another hash")
+        self.assertEqual(self.of(miss=0, start="settled", hash="mixed")[1], "few keys")
 
     def test_a_program_is_no_mix(self):
         self.assertEqual(self.of(scenario={"name": "stock_reservation", "way": "load_or_store"}, mix={"load": 50, "store": 50}),
