@@ -24,6 +24,8 @@ Instead of having `baselines` a question may be `against` "by_hand": every conte
 meets itself in a loop written by hand (@direct). Its `reasons` say, by contestant, why the
 harness costs one more than the bound where it does.
 
+`side_by_side` puts a table of each map's times in all cells into the paper, where they say what a size costs.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that

@@ -22,6 +22,7 @@ def _of_entries(name, baseline, smoke, hour, claims = [], more = []):
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"] + more,
         "excludes": COPIES_EVERYTHING,
         "levels": [],
+        "side_by_side": True,  # what another size or hash costs a map
         "claims": claims,
         "aa_visits": 6,
         "profiles": {
@@ -55,8 +56,8 @@ ENTRIES = [
         title = "What do larger values change?",
         prose = "Values of 8 bytes to 4 KiB under 10 000 integer keys, inline in the entry, or strings in a block of their " +
                 "own, reads to writes 9:1. A store copies a value into the map and a load copies all of it out, under " +
-                "the lock where a map shows it under one; a map that exchanges pointers has to allocate. The distance of " +
-                "a map's time at 4 KiB from that at 8 bytes (in the numbers behind the figure) is what copying costs it. " +
+                "the lock where a map shows it under one; a map that exchanges pointers has to allocate. How much longer a " +
+                "map takes at 4 KiB than at 8 bytes is what copying costs it; the table shows it. " +
                 "mutex_map keeps values in its table; boxed, each has an allocation of its own; pooled, a block of the map's.",
         cells = [
             {"name": "bytes_8", "title": "8 bytes, a word", "workload": present(10000, 90)},
