@@ -112,11 +112,11 @@ SCENARIOS = [
         ),
         title = "Do accounts add up while money moves between them?",
         prose = "Thread 0 adds up 10 000 accounts, again and again, while all other threads move money between them by " +
-                "CompareAndSwap and open and close accounts without any. By one Range, whose sum is short of what is " +
-                "under way at most, where Range shows one state of the map, and otherwise off in the share that the tables " +
-                "give; or in pages of a thousand entries, each a Range that passes over those before, which misses or " +
-                "repeats accounts where entries change places. Either side is counted in cells of its own. Checked in every " +
-                "slice: no account missed or seen twice by Range, and no money lost.",
+                "CompareAndSwap, and open and close accounts that have none. By one Range: where that shows one state of the " +
+                "map, the sum is short by what is under way and no more; elsewhere it is off in the share of " +
+                "reconciliations that the tables give. Or in pages of a thousand entries, each a Range that passes over those " +
+                "before: where entries change places it misses accounts or repeats them. Either side is counted in cells of its " +
+                "own. Checked in every slice: no account missed or seen twice by Range, and no money lost.",
         cells = [
             _reconciling("range_beside_transfers", "One Range, beside transfers", "range"),
             _reconciling("transfers_beside_range", "Transfers beside Range", "range", count = 1),
@@ -167,8 +167,9 @@ SCENARIOS = [
         title = "What do sessions that come and go cost a cache of them?",
         prose = "10 000 users have a session each, and all threads look sessions up. Three of a hundred requests are something " +
                 "else: they store to a session that is there, or they end one and begin another under an id that never " +
-                "was, so that keys come and go. Checked in every request and slice: no session is lost, none outlives its " +
-                "end. The tables give how many began, and the share of requests whose session had ended meanwhile.",
+                "was (a Delete, a Load that must miss, a Store), so that keys come and go. Checked in every request and slice: " +
+                "no session is lost, none outlives its end. The tables give how many began, and the share of requests whose " +
+                "session had ended meanwhile.",
         cells = [
             _sessions("touch", "3 % of requests store to the session", "touch"),
             _sessions("come_and_go", "3 % of requests end a session and begin another", "come_and_go"),
