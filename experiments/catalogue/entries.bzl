@@ -103,7 +103,7 @@ ENTRIES = [
             "hashes",
             "mutex_map",
             smoke = ["integers_mixed"],
-            hour = ["integers_std", "strings_fnv1a"],
+            hour = ["integers_mixed", "integers_std", "strings_mixed", "strings_fnv1a"],
             more = ["bin_lock_map"],
         ),
         title = "Does another hash function change who wins?",
