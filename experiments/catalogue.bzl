@@ -24,6 +24,8 @@ Instead of having `baselines` a question may be `against` "by_hand": every conte
 meets itself in a loop written by hand (@direct). Its `reasons` say, by contestant, why the
 harness costs one more than the bound where it does.
 
+`side_by_side` puts a table of each map's times in all cells into the paper, where they say what a size costs.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that
@@ -31,6 +33,7 @@ profile does not ask the question.
 """
 
 load("//experiments:catalogue/ask.bzl", "ASK")
+load("//experiments:catalogue/entries.bzl", "ENTRIES")
 load("//experiments:catalogue/filling.bzl", "FILLING")
 load("//experiments:catalogue/go_shapes.bzl", "GO_SHAPES")
 load("//experiments:catalogue/harness.bzl", "HARNESS")
@@ -45,7 +48,7 @@ load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = (REUSE + MIXES + FILLING + KEYS + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES + SCENARIOS +
-             HARNESS)
+QUESTIONS = (REUSE + MIXES + FILLING + KEYS + ENTRIES + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES +
+             SCENARIOS + HARNESS)
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

@@ -28,11 +28,16 @@ _PROOF = [
     "//maps/verification:figures.json",
 ]
 
+# orchestrator/contestants.py, is_wide, says so to the orchestrator.
+def _is_wide(workload):
+    return workload.get("value_type", "u64") != "u64" or workload.get("hash", "mixed") != "mixed"
+
 def experiment(question):
     """The targets of one catalogue entry: here, and on the other architecture."""
     name = question["name"]
     only = "--only=" + name
-    _run(name, _NATIVE_WORKERS, [only, "--arch=native"])
+    wide = any([_is_wide(cell["workload"]) for cell in question.get("cells", [])])
+    _run(name, _NATIVE_WORKERS + (_WIDE_WORKERS if wide else []), [only, "--arch=native"])
     _run(name + "_" + CROSS_ARCH, [_CROSS_WORKER], [only, "--arch=cross", "--profile=smoke"])
 
 def experiments(questions):

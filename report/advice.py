@@ -24,6 +24,7 @@ MIXED = "mixed"  # of answers: it depends on the place
 
 FEW_KEYS = 32_768  # up to here entries of 64 bytes fit a cache of 2 MB
 SKEWED = 0.8  # zipf exponent from which a few keys draw most operations
+WORD_BYTES = 8  # of a value that is a number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Features:
 
     `growing`: it starts from an empty map, not from one that keeps its size. `reads` is the share of loads in percent;
     `reuse` the share of requests for keys asked for before, or None where all keys are present or all are new; `keys`
-    how many there are (0: unknown); `theta` the zipf exponent, 0 for even popularity.
+    how many there are (0: unknown); `theta` the zipf exponent, 0 for even popularity. `program`: the scenario, where the
+    workload is no mix of operations; the other fields then say nothing.
     """
 
     growing: bool
@@ -43,6 +45,9 @@ class Features:
     theta: float
     strings: bool
     other: str = ""  # operations other than loads, stores and LoadOrStore, most frequent first
+    value_bytes: int = WORD_BYTES
+    peculiar: str = ""  # what else is not as usual: loads that miss, just filled, another hash
+    program: str = ""
 
 
 _KNOWN = ("load", "store", "load_or_store")
@@ -61,7 +66,16 @@ def features_of(workload: Mapping[str, Any]) -> Features:
     return Features(
         growing=workload.get("regime", "stationary") != "stationary", reads=shares.get("load", 0.0),
         look_up_or_insert=reuse is not None or "load_or_store" in shares, reuse=reuse, keys=int(workload.get("population") or workload.get("ops") or 0),
-        theta=theta, strings=workload.get("key_type") == "string", other=", ".join(others))
+        theta=theta, strings=workload.get("key_type") == "string", other=", ".join(others),
+        value_bytes=WORD_BYTES if workload.get("value_type", "u64") == "u64" else int(workload.get("value_bytes") or WORD_BYTES),
+        peculiar=_peculiar(workload), program=str((workload.get("scenario") or {}).get("name", "")).replace("_", " "))
+
+
+def _peculiar(workload: Mapping[str, Any]) -> str:
+    """In few words, as a table has a row for each."""
+    parts = (("loads that miss", workload.get("miss")), ("just filled", workload.get("start") == "as_filled"),
+             ("another hash", workload.get("hash", "mixed") != "mixed"))
+    return ", ".join(words for words, holds in parts if holds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +87,8 @@ class Situation:
     detail: str  # how many keys, how popular, of what type; may be empty
 
 
-# What threads do. The first that holds counts, and the last always does.
+# What threads do. The first that holds counts, and the last always does, but for programs.
+_PROGRAM = "Programs that are no mix of operations"
 _KINDS: tuple[tuple[str, Callable[[Features], bool]], ...] = (
     ("Filling an empty map", lambda f: f.growing and not f.look_up_or_insert and f.reads == 0),
     ("Look up or insert, most keys new", lambda f: f.look_up_or_insert and (f.reuse or 0.0) < 0.5),
@@ -87,6 +102,8 @@ _KINDS: tuple[tuple[str, Callable[[Features], bool]], ...] = (
 
 def situation(f: Features) -> Situation:
     """The situation of a workload. Total: every workload has one."""
+    if f.program:
+        return Situation((len(_KINDS), f.program), _PROGRAM, f.program)
     kind = next(i for i, (_, holds) in enumerate(_KINDS) if holds(f))
     inserting = f.look_up_or_insert or f.growing
     many, skewed = not inserting and f.keys > FEW_KEYS, f.theta >= SKEWED
@@ -99,8 +116,10 @@ def situation(f: Features) -> Situation:
         parts.append(("many" if many else "few") + " keys" + (", some of them popular" if skewed else ""))
     if f.strings:
         parts.append("string keys")
-    return Situation((kind, f.other != "", f.strings, not f.growing, many, skewed, f.other), _KINDS[kind][0],
-                     ", ".join(parts))
+    large = f.value_bytes > WORD_BYTES
+    parts += ["larger values"] * large + [f.peculiar] * (f.peculiar != "")
+    return Situation((kind, f.other != "", f.strings, not f.growing, many, skewed, f.other, large, f.peculiar),
+                     _KINDS[kind][0], ", ".join(parts))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,6 +252,7 @@ def distance(f: Features, g: Features) -> float:
     apart = abs(f.reads - g.reads) / 25 + 3 * abs((f.reads >= 100) - (g.reads >= 100)) * (f.reads != g.reads)
     apart += abs((f.reuse if f.reuse is not None else 1.0) - (g.reuse if g.reuse is not None else 1.0)) * 4
     apart += 4 * (f.growing != g.growing) + 4 * (f.other != g.other) + (f.strings != g.strings)
+    apart += 4 * ((f.program, f.peculiar) != (g.program, g.peculiar)) + abs(math.log10(f.value_bytes / g.value_bytes))
     if f.keys > 0 and g.keys > 0 and not (f.growing and g.growing):
         apart += abs(math.log10(f.keys / g.keys))
     return apart + abs(f.theta - g.theta)

@@ -10,7 +10,7 @@ import types
 import unittest
 from unittest import mock
 
-from report import advice, analyse, load, standing
+from report import advice, analyse, conclude, load, regret, render, standing
 from report.stats import cells
 from report.testdata import make_testdata
 
@@ -113,6 +113,15 @@ class Situations(unittest.TestCase):
                          "many keys, some of them popular")
         self.assertEqual(self.of(key_type="string")[1], "few keys, string keys")
         self.assertEqual(self.of(mix={"load": 90, "delete": 10})[1], "with delete, few keys")
+        self.assertEqual(self.of(value_type="inline", value_bytes=4096)[1], "few keys, larger values")
+        self.assertEqual(self.of(value_bytes=32)[1], "few keys")  # a word, whatever the length of others
+        self.assertEqual(self.of(miss=50, start="as_filled", hash="fnv1a")[1],
+                         "few keys, loads that miss, just filled, another hash")
+        self.assertEqual(self.of(miss=0, start="settled", hash="mixed")[1], "few keys")
+
+    def test_a_program_is_no_mix(self):
+        self.assertEqual(self.of(scenario={"name": "stock_reservation", "way": "load_or_store"}, mix={"load": 50, "store": 50}),
+                         ("Programs that are no mix of operations", "stock reservation"))
 
     def test_an_empty_workload_has_a_situation(self):
         self.assertTrue(advice.situation(advice.features_of({})).title)
@@ -207,6 +216,64 @@ class Places(unittest.TestCase):
             "late": "may lag behind"})
 
 
+class Regret(unittest.TestCase):
+    """What a map that chooses for itself costs."""
+
+    SCORES = {"adaptive_map": 0.20, "hash_trie_map": 0.25, "sharded_map:shards=64": 0.1, "mutex_map": 0.0}
+
+    def of(self, title="p", half=0.005, fast=None, **scores):
+        """The regret at one place; `fast`: another map, with its score."""
+        own = {**self.SCORES, **scores}
+        everyone = {**own, **({"fast_map": fast} if fast is not None else {})}
+        found = regret.of([place(title, own, half)], [place(title, everyone, half)])
+        return found[0]
+
+    def test_behind_the_best_of_its_choices_and_behind_all(self):
+        found = self.of(fast=0.9)
+        self.assertEqual((found.best, found.fastest, found.goal), ("hash_trie_map", "fast_map", regret.MET))
+        self.assertAlmostEqual(found.regret.effect, 0.05)
+        self.assertAlmostEqual(found.regret.high - found.regret.low, 0.01)
+        self.assertAlmostEqual(found.behind.effect, 0.7)
+
+    def test_ahead_of_all_its_choices_is_a_negative_regret(self):
+        found = self.of(adaptive_map=0.4)
+        self.assertAlmostEqual(found.regret.effect, -0.15)
+        self.assertLess(found.regret.low, found.regret.high)
+        self.assertEqual((found.goal, found.fastest), (regret.MET, "hash_trie_map"))
+
+    def test_the_goal_is_a_tenth_of_the_time(self):
+        limit = 0.25 - math.log(1.1)
+        self.assertEqual(self.of(adaptive_map=limit + 0.006).goal, regret.MET)
+        self.assertEqual(self.of(adaptive_map=limit - 0.006).goal, regret.MISSED)
+        self.assertEqual(self.of(adaptive_map=limit).goal, regret.OPEN)
+        self.assertEqual(self.of(adaptive_map=0.2, half=math.inf).goal, regret.OPEN)
+
+    def test_others_in_front_of_both_widen_the_interval(self):
+        name, found = regret.against(place("p", {**self.SCORES, "fast_map": 0.9}), regret.CHOICES)
+        self.assertEqual(name, "hash_trie_map")
+        self.assertAlmostEqual(found.effect, 0.05)
+        self.assertAlmostEqual(found.high - found.effect, math.hypot(0.005, 0.005))
+
+    def test_places_without_it_or_without_a_core_for_each_thread_stay_out(self):
+        alone = place("p", {"adaptive_map": 0.2, "fast_map": 0.9})
+        without = place("p", {"hash_trie_map": 0.2, "mutex_map": 0.9})
+        crowded = dataclasses.replace(place("p", self.SCORES), oversubscribed=True)
+        self.assertEqual(regret.of([alone, without, crowded], []), [])
+        self.assertIsNone(regret.shown([], {}))
+
+    def test_said_with_mean_worst_and_goal(self):
+        found = sorted([self.of("good", adaptive_map=0.25 - math.log(1.02), fast=0.9), self.of("bad", adaptive_map=0.25 - math.log(1.5)),
+                        self.of("ahead", adaptive_map=0.25 + math.log(1.02))], key=lambda r: -r.regret.effect)
+        said = regret.shown(found, {"q": "the question"})
+        mean = 100 * (1.5 ** (1 / 3) - 1)
+        self.assertIn(f"In the geometric mean over 3 places adaptive_map takes {mean:.1f} % longer", said.sentences[0])
+        self.assertIn("at worst 50.0 % longer (+49.3 % to +50.8 %; the question: bad, 1 thread, against hash_trie_map)", said.sentences[0])
+        self.assertIn("at most 10 % longer: met at 2 of 3 places, missed at 1", said.sentences[1])
+        self.assertIn("against fast_map", said.sentences[2])
+        self.assertEqual([r[0] for r in said.rows], ["the question: bad", "the question: good", "the question: ahead"])
+        self.assertEqual([r["ratio"] for r in regret.rows(found, conclude.rounded)], [1.5, 1.02, conclude.rounded(1 / 1.02)])
+
+
 class OfARun(unittest.TestCase):
     """The synthetic run, whose answers are known."""
 
@@ -229,6 +296,22 @@ class OfARun(unittest.TestCase):
             for s in p.standings[1:]:
                 self.assertAlmostEqual(s.lead, truth[p.best.name] - truth[s.name], delta=0.06)
         self.assertGreater(decided, 15)
+
+    def test_regret_is_true_and_in_the_paper(self):
+        self.assertEqual(regret.measured(self.analysis), [])  # no such map took part
+        fresh = dataclasses.replace(self.analysis, regrets=None)
+        with mock.patch.object(regret, "CHOOSER", "hash_trie_map"), mock.patch.object(regret, "CHOICES", ("mutex_map", "sync_map")):
+            found = regret.measured(fresh)
+            page = render.render(render.compose(fresh)).html
+        self.assertGreater(len(found), 10)
+        for r in found:
+            p = r.place
+            mine, best = (make_testdata.effect(p.question, name, p.value, p.cell, p.regime, p.threads)
+                          for name in ("hash_trie_map", r.best))
+            self.assertAlmostEqual(r.regret.effect, best - mine, delta=0.08)
+            self.assertGreaterEqual(r.behind.effect, r.regret.effect - 0.02)
+        self.assertIn('<section id="regret">', page)
+        self.assertIn(f"{regret.longer(found[0].regret.effect)}".replace(" %", "\u202f%"), page)
 
     def test_what_is_equal_is_said_to_be_equal_or_undecided(self):
         # sharded_map is within 0.02 of mutex_map at every number of keys.

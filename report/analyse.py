@@ -160,6 +160,7 @@ class Analysis:
     read: Effects
     ranked: list[Any] | None = None  # of conclude.rank_all
     placed: list[Any] | None = None  # of standing.places
+    regrets: list[Any] | None = None  # of regret.measured
     latency: list[latency.Place] = dataclasses.field(default_factory=list)
     tails: list[latency.Tail] = dataclasses.field(default_factory=list)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from report import advice, claims, latency, price, quantities, standing
+from report import advice, claims, latency, price, quantities, regret, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
                             pairwise)
 from report.stats import aa as aa_stats
@@ -344,6 +344,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
         "quantities": quantities.rows(analysis.quantities, rounded),
     }
     result["advice"] = advice.to_rows(standing.places(analysis))
+    result["regret"] = regret.rows(regret.measured(analysis), rounded)
     summary = aa_summary(analysis)
     result["aa"] = {
         "visits": summary.visits, "sd": rounded(summary.sd),

@@ -143,7 +143,8 @@ class Runs(unittest.TestCase):
         found.pop("claims")  # the ledger has its own tests,
         self.assertTrue(found.pop("fairness"))  # and so have these
         self.assertTrue(found.pop("advice"))
-        self.assertEqual(found.pop("quantities"), [])  # no scenario is in it
+        self.assertEqual(found.pop("quantities"), [])  # no scenario is in it,
+        self.assertEqual(found.pop("regret"), [])  # and no map that chooses
         if os.environ.get("UPDATE_GOLDEN"):
             GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True)
                               + "\n", encoding="utf-8")

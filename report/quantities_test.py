@@ -4,7 +4,8 @@
 import types
 import unittest
 
-from report import conclude, quantities, views, words
+from report import conclude, ladder, quantities, views, words
+from report.analyse import Absolute
 from report.claims import measured
 from report.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
 
@@ -67,6 +68,37 @@ class Quantities(unittest.TestCase):
     def test_units_are_at_the_end_of_names(self):
         self.assertEqual(words.metric("longest_read_us"), "longest read, µs")
         self.assertEqual(words.metric("made_in_vain"), "made in vain")
+
+
+class Ladders(unittest.TestCase):
+    """One map's times in several cells, side by side."""
+
+    def tables(self, times, threads=2, **question):
+        """times: contestant -> {cell: ns}, each of three visits"""
+        analysis = types.SimpleNamespace(
+            thread_names={2: "all cores"}, run=types.SimpleNamespace(strategies=lambda: []),
+            absolutes=[Absolute("sizes", cell, "stationary", threads, name, ns, 1e3 / ns, 3)
+                       for name, cells in times.items() for cell, ns in cells.items()])
+        cells = [{"name": "small", "title": "8 bytes"}, {"name": "large", "title": "4 KiB"}, {"name": "other", "title": "never"}]
+        return ladder.tables(analysis, {"name": "sizes", "cells": cells, "side_by_side": True, **question})
+
+    def test_rows_are_maps_and_columns_measured_cells(self):
+        table, = self.tables({"slow": {"small": 50.0, "large": 500.0}, "fast": {"small": 10.0, "large": 40.0},
+                              "lone": {"small": 20.0}})
+        self.assertEqual((table.where, table.cells, table.visits, table.left_out),
+                         ("2 threads, all cores", ["8 bytes", "4 KiB"], "3 visits", 1))
+        self.assertEqual(table.rows, [("fast", ["10.0", "40.0"], "4.00×"), ("slow", ["50.0", "500"], "10.0×")])
+
+    def test_many_maps_leave_some_out(self):
+        many = {f"map_{i:02}": {"small": 10.0 + i, "large": 100.0} for i in range(20)}
+        table, = self.tables(many)
+        self.assertEqual((len(table.rows), table.left_out), (ladder.MOST, 20 - ladder.MOST))
+
+    def test_only_where_asked_and_where_there_are_two_cells(self):
+        both = {"a": {"small": 1.0, "large": 2.0}}
+        self.assertEqual(self.tables(both, side_by_side=False), [])
+        self.assertEqual(self.tables({"a": {"small": 1.0}}), [])
+        self.assertEqual(len(self.tables(both)), 1)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import (chooser, conclude, landscape, latency_plates, leading, ledger, plates, price, proof, standing, views,
-                    words)
+from report import (chooser, conclude, ladder, landscape, latency_plates, leading, ledger, plates, price, proof, regret,
+                    standing, views, words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
 
@@ -44,6 +44,7 @@ class Section:
     ranked: list[leading.Table]
     latency: list[latency_plates.Table]
     told: list[views.Told]
+    ladders: list[ladder.Table]
 
 
 @dataclasses.dataclass
@@ -134,7 +135,8 @@ def compose(analysis: Analysis) -> Paper:
             [c["id"] for c in conclusions["claims"]
              if c["id"] in question["claims"]
              or question["name"] in c["questions"]],
-            [t for s in own for t in leading.tables(analysis, s)], latency_tables, views.told(analysis, question)))
+            [t for s in own for t in leading.tables(analysis, s)], latency_tables, views.told(analysis, question),
+            ladder.tables(analysis, question)))
     places = standing.places(analysis)
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
@@ -320,6 +322,7 @@ def render(paper: Paper) -> Page:
                     for s in run.strategies()},
         "chooser": chooser.chooser(analysis, places, paper.anchors),
         "pairs": landscape.rows_of(analysis, places),
+        "regret": regret.shown(regret.measured(analysis), {q["name"]: words.question_name(q["name"]) for q in run.questions}),
         "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],

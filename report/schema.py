@@ -322,7 +322,7 @@ QUESTION = record({
                            "workload?": _WORKLOAD})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
-    "asked?": _FLAG, "ranked?": _FLAG,
+    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG,
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
     "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})
 

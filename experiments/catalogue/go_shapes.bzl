@@ -90,7 +90,7 @@ GO_SHAPES = [
         "claims": ["000-C02", "001-C10"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"cells": ["load_mostly_hits", "load_or_store_unique"], "threads": ["all"], "aa_visits": 0},
+            "smoke": {"cells": ["load_mostly_hits"], "threads": ["all"], "aa_visits": 0},
             "default": NEEDS_AN_HOUR % "go_shapes",
             "hour": {
                 "cells": [

@@ -64,9 +64,9 @@ KEYS = [
             "field": "keys.theta",
             "scale": "linear",
             "lo": 0.0,
-            "hi": 1.4,
+            "hi": 1.7,
             "unit": "",
-            "values": [0.0, 0.25, 0.5, 0.75, 1.0, 1.2, 1.4],
+            "values": [0.0, 0.3, 0.6, 0.9, 1.2, 1.45, 1.7],
         },
         # Exponent 0 is uniform.
         "workload": present(10000, 80, 0.99),
@@ -82,9 +82,9 @@ KEYS = [
             "smoke": {"values": [0.0, 1.2], "threads": ["all"], "contestants": ["sync_map", "sharded_map"], "aa_visits": 0},
             "default": NEEDS_AN_HOUR % "skew",
             "hour": {
-                "values": [0.0, 0.35, 0.7, 1.05, 1.4],
+                "values": [0.0, 0.4, 0.8, 1.2, 1.7],
                 "threads": ["all"],
-                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
+                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2] + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },

@@ -58,7 +58,7 @@ MIXES = [
         "claims": ["000-C36", "000-C42", "001-C09", "002-C04"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [50, 90, 100], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
+            "smoke": {"values": [50, 100], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
             "default": {
                 "values": [50, 75, 95, 100],
                 "threads": ["all"],
@@ -69,7 +69,7 @@ MIXES = [
             "hour": {
                 "threads": ["all"],
                 "baselines": ["mutex_map", "sharded_map:shards=64"],
-                "contestants": LOCK_FREE_READS + LIBRARIES,
+                "contestants": LOCK_FREE_READS + LIBRARIES + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 20},
         },
@@ -119,7 +119,7 @@ MIXES = [
         "claims": ["000-C31", "000-C32", "000-C33", "000-C45", "000-C46", "000-C47", "001-C01"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"cells": ["mixed_8_2", "session_cache"], "threads": ["all"], "baselines": ["rw_mutex_map"], "aa_visits": 0},
+            "smoke": {"cells": ["session_cache"], "threads": ["all"], "baselines": ["rw_mutex_map"], "aa_visits": 0},
             # The articles compare with a read-write lock, so it is the baseline.
             # Without uniform_read: filling four maps of a million keys takes
             # ten times as long as the visit's measurement.
@@ -133,7 +133,7 @@ MIXES = [
             "hour": {
                 "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES,
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 20},
         },
@@ -229,6 +229,45 @@ MIXES = [
                 "name": "half_load_and_delete",
                 "title": "half LoadOrStore, half LoadAndDelete",
                 "workload": steady(10000, {"load_or_store": 50, "load_and_delete": 50}),
+            },
+        ],
+    ),
+    dict(
+        _come_and_go(
+            "misses",
+            "rw_mutex_map",
+            smoke = {"cells": ["beside_new_keys"]},
+            hour = {"cells": ["never_there", "fresh_keys", "beside_new_keys"]},
+            claims = ["002-C34"],
+        ),
+        title = "What does it cost to look for what is not there?",
+        prose = "Loads of keys that were never stored, or that were deleted. sync.Map answers them without its lock while " +
+                "nothing new was stored since it last promoted; from the next new key on every miss takes the lock, and so " +
+                "does every load of a new key, until there were as many misses as keys. So the first cells are asked twice, " +
+                "of maps that have settled and of maps as plain stores have left them (built anew for every block, so that " +
+                "promotion is in the figures); in the last, keys come and go beside the misses.",
+        cells = [
+            {
+                "name": name,
+                "title": title,
+                "workload": dict(present(100000, 100), miss = miss, start = start),
+            }
+            for name, title, miss, start in [
+                ("never_there", "Half of the loads for keys never there, 100K keys", 50, "settled"),
+                ("never_there_just_filled", "Half of the loads for keys never there, 100K keys just filled", 50, "as_filled"),
+                ("settled_keys", "All loads hit, 100K keys", 0, "settled"),
+                ("fresh_keys", "All loads hit, 100K keys just filled", 0, "as_filled"),
+            ]
+        ] + [
+            {
+                "name": "deleted",
+                "title": "Half of 20K keys deleted, 90 % loads, 5 % stores, 5 % deletions",
+                "workload": steady(20000, {"load": 90, "store": 5, "delete": 5}),
+            },
+            {
+                "name": "beside_new_keys",
+                "title": "Half of 20K keys deleted, half of the loads for others never there, 5 % insertions, 5 % deletions",
+                "workload": dict(steady(20000, {"load": 90, "load_or_store": 5, "delete": 5}), miss = 50),
             },
         ],
     ),

@@ -35,7 +35,7 @@ PEERS_IN_USE = [
         "aa_visits": 6,
         "profiles": {
             "smoke": {
-                "cells": ["keys_1k_writes_0", "keys_10k_writes_10"],
+                "cells": ["keys_10k_writes_10"],
                 "threads": ["all"],
                 "contestants": PEERS[:1] + ["hash_trie_map", "line_touch"],
                 "aa_visits": 0,

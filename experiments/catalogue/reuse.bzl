@@ -33,7 +33,7 @@ REUSE = [
         "aa_visits": 6,
         "profiles": {
             "smoke": {
-                "values": [0.0, 0.5, 0.99],
+                "values": [0.0, 0.99],
                 "regimes": ["growth"],
                 "threads": ONE_AND_ALL,
                 "baselines": ["mutex_map"],

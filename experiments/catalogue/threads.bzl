@@ -35,7 +35,7 @@ THREADS = [
             "hour": {
                 "values": ["1", "all", "2x"],
                 "baselines": ["mutex_map"],
-                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2],
+                "contestants": LOCK_FREE_READS + ["sharded_map"] + LIBRARIES[:2] + ["adaptive_map"],
             },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },

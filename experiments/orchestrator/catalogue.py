@@ -304,10 +304,10 @@ def narrow(catalogue: Catalogue, profile: str, *, only: list[str] | None, strate
             override = entry["profiles"]["full"]
         q = _apply(entry, override)
         kept = {c["name"] for c in q.get("cells", ())}
-        for cell in entry.get("cells", ()):
-            if cell["name"] not in kept:
-                asked.skipped.append({"question": name, "contestant": "all", "why":
-                                      f"the profile {profile} leaves out the cell {cell['name']}"})
+        left = [c["name"] for c in entry.get("cells", ()) if c["name"] not in kept]
+        if left:
+            asked.skipped.append({"question": name, "contestant": "all", "why":
+                                  f"the profile {profile} leaves out the cell{'s' * (len(left) > 1)} {', '.join(left)}"})
         why = _fit_threads(q, counts, machine, asked)
         why = why or _fit_contestants(q, strategies, described, asked)
         if not why and not strategies:

@@ -10,15 +10,16 @@ from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
 QUESTIONS = ["reuse_threshold", "churn",
-             "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes",
+             "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes", "misses",
              "batch_init",
              "key_count", "skew", "hybrid",
+             "value_sizes", "string_keys", "hashes",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",
              "order_service", "growth_stall", "load_shapes",
              "peers",
              "go_shapes",
-             "iteration", "stock_reservation", "config_reload", "expensive_values",
+             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",

@@ -257,8 +257,7 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
     if args.list:
         _list(known, native or cross, out)
         return EXIT_OK, None
-    if native and tools.wide and (args.ask or args.resume or any(
-            contestants.is_wide(w) for q in known.questions for w in catalogue.workloads(q))):
+    if native and tools.wide and (args.ask or args.resume or _asks_wide(args, known)):
         native.widen(tools.wide, _describe(tools.wide))
     if args.ask:
         worker = native or cross
@@ -276,6 +275,14 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
         run = _create(args, command, tools, results, known, native, cross, machine)
     with contextlib.closing(run):
         return _measure(args, run, known, native, cross, machine, tools, stop, started, out)
+
+
+def _asks_wide(args: argparse.Namespace, known: catalogue.Catalogue) -> bool:
+    """Whether some question that is to be asked is the wide worker's; its program is large, and is not read for nothing."""
+    profile = args.profile or "default"
+    asked = [q for q in known.questions
+             if (q["name"] in args.only if args.only else isinstance(q["profiles"][profile], dict))]
+    return any(contestants.is_wide(w) for q in asked for w in catalogue.workloads(q))
 
 
 def _measure(args: argparse.Namespace, run: store.RunStore, known: catalogue.Catalogue, native: session.Worker | None,

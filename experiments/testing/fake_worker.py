@@ -23,6 +23,7 @@ import time
 # Maps that the questions name: name -> ln(time of mutex_map / its own) where true_effect has no rule for it.
 NAMED = {
     "null": 0.0, "line_touch": 0.0, "unsynchronised_map": 0.0, "mutex_map": 0.0, "shared_mutex_map": 0.0,
+    "mutex_map_boxed": -0.12, "mutex_map_pooled": -0.05, "adaptive_map": 0.15,
     "rw_mutex_map": -0.15, "sharded_map": 0.18, "sharded_map_packed": 0.18, "sync_map": 0.0, "hash_trie_map": 0.25,
     "snapshot_map": 0.5, "cache_line_map": 0.9, "boost_concurrent_flat_map": 0.7, "tbb_concurrent_hash_map": 0.06,
     "absl_flat_hash_map": 0.1, "absl_sharded_map": 0.35, "libcuckoo_map": 0.2, "hot_cold_map": 0.12,
@@ -31,9 +32,9 @@ NAMED = {
     "snapshot_map_seq_cst": 0.44, "snapshot_map_hazard": 0.3, "snapshot_map_qsbr": 0.4, "snapshot_map_shared_ptr": -1.0,
     "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3}
 STRATEGIES = tuple(NAMED)
-SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values")
+SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation")
 WITHOUT_SCENARIOS = ("null", "line_touch", "unsynchronised_map")
-FAMILIES = {"null": "harness", "line": "harness", "sync": "lock-free reads", "hash": "lock-free reads",
+FAMILIES = {"null": "harness", "line": "harness", "sync": "lock-free reads", "hash": "lock-free reads", "adaptive": "adaptive",
             "cache": "lock-free reads", "sharded": "sharded lock", "snapshot": "copy on write", "boost": "peer",
             "tbb": "peer", "absl": "peer", "libcuckoo": "peer"}  # by the first word of the name
 CROSSOVER = 0.62  # key reuse rate at which sync_map overtakes mutex_map
@@ -64,14 +65,18 @@ def rejected(threads: int) -> float:
     return 1 - 0.998 ** threads
 
 
-WIDE = ("mutex_map", "sync_map", "sharded_map")  # those that are compiled into the wide worker
+# Those that are compiled into the wide worker, and for what (wide_for.h).
+WIDE = ("mutex_map", "mutex_map_boxed", "mutex_map_pooled", "sharded_map", "sync_map", "cache_line_map",
+        "boost_concurrent_flat_map")
+WIDE_TYPES = ("string>string#mixed", "string>u64#fnv1a", "string>u64#std", "u64>inline1024#mixed", "u64>inline256#mixed",
+              "u64>inline4096#mixed", "u64>inline64#mixed", "u64>string#mixed", "u64>u64#fnv1a", "u64>u64#std")
 
 
 def describe(arch: str, wide: bool = False) -> dict:
     """What --describe says, of the wide worker (python -X wide) too."""
     strategies = [_traits(name) for name in (WIDE if wide else STRATEGIES)]
     for traits in strategies if wide else ():
-        traits["types"] = ["string>string#mixed", "u64>inline256#mixed", "u64>u64#std"]
+        traits["types"] = list(WIDE_TYPES)
     return {"schema": 1, "arch": arch, "compiler": "none", "flags": "", "clock": {},
             "fresh_page": {"bytes": 4096, "touch_ns": 250}, "strategies": strategies}
 

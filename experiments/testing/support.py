@@ -15,7 +15,10 @@ from experiments.testing import drive, fake_worker, machines
 
 EXPERIMENTS = pathlib.Path(__file__).absolute().parents[1]
 TWO_CORES = machines.machine("cores2")
-DESCRIBED = {s["name"]: s for s in fake_worker.describe("x86_64")["strategies"]}
+# What the simulated worker and its wide program say of themselves, together.
+_WORKER = session.Worker("x86_64", [], True, fake_worker.describe("x86_64"))
+_WORKER.widen([], fake_worker.describe("x86_64", wide=True))
+DESCRIBED = _WORKER.strategies()
 
 
 def generated(name: str) -> Any:

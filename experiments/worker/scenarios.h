@@ -8,6 +8,8 @@
 #include "workloads/scenarios/expensive_values.h"
 #include "workloads/scenarios/iteration.h"
 #include "workloads/scenarios/publication.h"
+#include "workloads/scenarios/reconciliation.h"
+#include "workloads/scenarios/session_cache.h"
 #include "workloads/scenarios/stock_reservation.h"
 
 namespace cmap::experiments {
@@ -16,7 +18,8 @@ namespace cmap::experiments {
 template <class Strategy>
 bool RegisterScenarios() {
   return RegisterFor<Strategy, workloads::Iteration>() | RegisterFor<Strategy, workloads::StockReservation>() |
-         RegisterFor<Strategy, workloads::ExpensiveValues>() | RegisterFor<Strategy, workloads::Publication>();
+         RegisterFor<Strategy, workloads::ExpensiveValues>() | RegisterFor<Strategy, workloads::Publication>() |
+         RegisterFor<Strategy, workloads::SessionCache>() | RegisterFor<Strategy, workloads::Reconciliation>();
 }
 
 }  // namespace cmap::experiments

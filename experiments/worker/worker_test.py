@@ -327,7 +327,9 @@ class WorkerTest(unittest.TestCase):
     def test_scenarios_are_visits_like_others_and_tell_more(self):
         told = {"iteration": {"whole_map_operations_per_s", "writes_per_s"}, "stock_reservation": {"failed_exchanges"},
                 "publication": {"publications_per_s", "reads_per_s", "mixed", "longest_read_us"},
-                "expensive_values": {"requests_per_s", "made_in_vain"}}
+                "expensive_values": {"requests_per_s", "made_in_vain"},
+                "session_cache": {"requests_per_s", "sessions_begun_per_s", "ended"},
+                "reconciliation": {"reconciliations_per_s", "transfers_per_s", "off"}}
         for name, amounts in told.items():
             with self.subTest(name):
                 done = self.visit({"contestants": ["mutex_map", "sync_map"], "workload": {"scenario": {"name": name}}},

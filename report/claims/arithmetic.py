@@ -13,6 +13,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+import numpy as np
 from scipy import optimize, special, stats
 
 from report.claims.model import ARITHMETIC, CONTRADICTED, SUPPORTED, Decision, Evidence, conjunction
@@ -257,6 +258,16 @@ def hybrid_latency() -> Decision:
                     f"By Little's law 8 workers at 2.1 M/s wait {small:.1f} us and 64 at 1.3 M/s {large:.0f} us; the "
                     "printed "
                     f"latencies are {420 / small:.0f} and {1890 / large:.0f} times as long.")
+
+
+def zipf_of_entropy(bits: float, keys: int = 10_000, bins: int = 1024) -> float:
+    """The zipf exponent at which the loads of `bins` bins have `bits` of entropy, the keys dealt to them in turn."""
+    rank = np.arange(keys)
+
+    def entropy(theta: float) -> float:
+        return float(stats.entropy(np.bincount(rank % bins, (rank + 1.0) ** -theta, bins), base=2))
+
+    return optimize.brentq(lambda theta: entropy(theta) - bits, 0.0, 20.0)
 
 
 def entropy_bound() -> Decision:

@@ -136,6 +136,13 @@ class Computed(unittest.TestCase):
             with self.assertRaises(ValueError):
                 arithmetic.conflict_probability(k, 5)
 
+    def test_the_skew_that_has_an_entropy(self):
+        # Two keys in shares of 3 : 1 have 2 - 0.75 log2(3) bits.
+        self.assertAlmostEqual(arithmetic.zipf_of_entropy(2 - 0.75 * math.log2(3), keys=2, bins=2), math.log2(3), places=9)
+        # The bins of the study's own hash have 3.8 and 4.5 bits at 1.595 and 1.471.
+        self.assertAlmostEqual(arithmetic.zipf_of_entropy(3.8), 1.595, delta=0.01)
+        self.assertAlmostEqual(arithmetic.zipf_of_entropy(4.5), 1.471, delta=0.01)
+
     def test_root_inverts_the_probability_at_integers(self):
         self.assertAlmostEqual(arithmetic.conflict_root(5, 0.52), 3.0, places=9)
         self.assertAlmostEqual(arithmetic.conflict_root(5, 0.5) / 5, 0.588, places=3)

@@ -31,11 +31,10 @@ PLANNED = {
     "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
     "false_sharing": "two words on one line, 64 and 128 bytes apart: readers, a writer and readers, writers",
     "growth_stall": "filling at a fixed arrival rate: tails and the longest store of every doubling",
-    "hashes": "what identity, spread and mixing hashes cost on keys of little entropy",
+    "key_layouts": "spreading hashes on strided and consecutive keys, and how bits are taken of them",
     "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
     "loadorstore_cost": "lock, log and replicas: what each adds to LoadOrStore",
     "million_strings": "strings of 32 bytes, many readers and few writers, by number of keys",
-    "misses": "loads of keys that are absent, and of keys just stored",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "order_service": "97.3 reads to 2.7 writes at intended times: response times",
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
@@ -43,7 +42,6 @@ PLANNED = {
     "ring_fence": "the ring of the write-batching map with a full fence and without",
     "tasks": "a hundred thousand short tasks on a bounded pool: memory and what is left over",
     "trace_sampling": "key reuse estimated from one operation in a hundred",
-    "value_sizes": "values boxed, inline and pooled, 8 bytes to 4 KiB",
 }
 
 # What rules compare that is no map: places of two words, a way of sampling.

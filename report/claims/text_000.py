@@ -97,7 +97,7 @@ ROWS = (
                 has("openjdk-17", JAVA_MAP, "putVal", r"\(n - 1\) & hash"),
                 has("openjdk-17", JAVA_MAP, "", r"HASH_BITS = 0x7fffffff"))),
     claim("000-C17", "2.1", "Spreading the hash makes chains much rarer.", "",
-          Order("hashes", "strided", "bin_lock_map@spread", "bin_lock_map@identity")),
+          Order("key_layouts", "strided", "bin_lock_map@spread", "bin_lock_map@identity")),
     claim("000-C18", "2.2", "LoadOrStore waits 50 to 200 us for the local lock before the log and the replicas.",
           "three nodes",
           Amount("loadorstore_cost", "lock", SYNC, 50, 200, metric="p50_us"),
@@ -225,7 +225,7 @@ ROWS = (
                   reading("23.1 operations a millisecond", Computed(arithmetic.unit_of_sharded_map)),
                   reading("1.2 times the memory", Bytes("sharded_map", RW, 1.2 / 1.1, 1.2 * 1.1, (10_000,)))]),
     claim("000-C48", "4.2", "Masking a 32-bit FNV hash replaces the modulo and is faster.", "64 shards",
-          Computed(arithmetic.mask_is_modulo), Order("hashes", "shard_of_string", "sharded_map@mask",
+          Computed(arithmetic.mask_is_modulo), Order("key_layouts", "shard_of_string", "sharded_map@mask",
                                                      "sharded_map@modulo")),
     claim("000-C49", "4.3", "LoadOrStore is not inlined, boxes key and value, and read keeps the value as an untyped "
                             "pointer.", "",

@@ -18,6 +18,8 @@ ROWS = (
           others=[reading("with more threads than cores", Speed("threads", 8, SYNC, RW, 0.40, 0.47, loose=True)),
                   reading("sessions come and go: 98 reads, one insertion, one deletion",
                           Speed("read_heavy", "98_1_1", SYNC, RW, 0.40, 0.47)),
+                  reading("sessions that never were replace others in 3 % of the requests",
+                          Speed("session_cache", "come_and_go", SYNC, RW, 0.40, 0.47)),
                   reading("only that it is slower", Order("standard_cells", "session_cache", SYNC, RW, ("slower",),
                                                           threads=2))]),
     claim("001-C02", "1", "sync.Map hashes twice and is sharded.", "",

@@ -172,8 +172,9 @@ ROWS = (
                           Order("order_service", "poisson_50k_per_s", TRIE, MUTEX, metric="p99"))]),
     claim("003-C36", "4.4", "The entropy of bucket loads says which design fits; it is 10 bits at most for 1024 "
                             "buckets.", "1024 bins",
-          Computed(arithmetic.entropy_bound), Crosses("hashes", SHARDED, MUTEX, 3.8, 4.5, "b"),
-          reading="along the entropy shards overtake one lock between 3.8 and 4.5 bits"),
+          Computed(arithmetic.entropy_bound),
+          Crosses("skew", "sharded_map", MUTEX, arithmetic.zipf_of_entropy(4.5), arithmetic.zipf_of_entropy(3.8), "a"),
+          reading="with more skew shards lose their lead on one lock where the entropy falls from 4.5 to 3.8 bits"),
     claim("003-C37", "4.4", "Above nine reads to a write a log-structured tree is the choice.", "9:1",
           OutOfScope("It is about storage engines.")),
     claim("003-C38", "5", "Figures of an edge service: images, latencies, cold starts.", "",

@@ -161,7 +161,7 @@ def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -
         if value is not None:
             places += standing.along(analysis, setting, skip, [value])
     usable = [p for p in places if not p.oversubscribed and p.standings]
-    near = [Near(p, _gaps(analysis, p, wanted, threads)) for p in usable]
+    near = [Near(p, _gaps(p, wanted, threads)) for p in usable]
     # A place of several that are equally far is the one with most visits.
     return sorted(near, key=lambda n: (not n.covers, n.distance, -n.place.best.visits, n.place.question, n.place.title))
 
@@ -179,19 +179,19 @@ def _apart(x: float, y: float) -> float:
     return abs(math.log(max(x, 1e-9) / max(y, 1e-9)))
 
 
-def _gaps(analysis: Analysis, place: Place, wanted: Wanted, threads: int) -> tuple[Gap, ...]:
+def _gaps(place: Place, wanted: Wanted, threads: int) -> tuple[Gap, ...]:
     """Of every field how far it is away, in units of what does not matter."""
     f, g = wanted.features, place.features
-    value = _value_bytes(analysis, place)
     found = [
         Gap("threads", f"{threads}", f"{place.threads}", 2 * _apart(threads, place.threads) / math.log(2)),
-        Gap("value", f"{wanted.value_bytes:g} bytes", f"{value:g} bytes",
-            _apart(max(wanted.value_bytes, WORD_BYTES), value) / math.log(2)),
+        Gap("value", f"{wanted.value_bytes:g} bytes", f"{g.value_bytes} bytes",
+            _apart(max(wanted.value_bytes, WORD_BYTES), g.value_bytes) / math.log(2)),
         Gap("key", _key(f), _key(g), 8.0 * (f.strings != g.strings)),
         Gap("growing", _yes(f.growing), _yes(g.growing), ANOTHER_KIND * (f.growing != g.growing)),
         Gap("skew", f"{f.theta:g}", f"{g.theta:g}", abs(f.theta - g.theta) / 0.1),
         Gap("operations", _operations(f), _operations(g),
-            ANOTHER_KIND * ((f.look_up_or_insert, f.other) != (g.look_up_or_insert, g.other)))]
+            ANOTHER_KIND * ((f.look_up_or_insert, f.other, f.program) != (g.look_up_or_insert, g.other, g.program))),
+        Gap("conditions", f.peculiar or "the usual", g.peculiar or "the usual", ANOTHER_KIND * (f.peculiar != g.peculiar))]
     if not f.growing and not g.growing:  # what grows has all sizes up to its last one
         found.append(Gap("keys", f"{f.keys}", f"{g.keys}", _apart(f.keys, g.keys) / math.log(2)))
     if f.reuse is not None and g.reuse is not None:
@@ -212,17 +212,9 @@ def _key(f: Features) -> str:
 
 
 def _operations(f: Features) -> str:
+    if f.program:
+        return f.program
     return ("look-up or insert" if f.look_up_or_insert else "loads and stores") + (f" with {f.other}" if f.other else "")
-
-
-def _value_bytes(analysis: Analysis, place: Place) -> float:
-    """Of the workload that the place was measured with; a number of 8 bytes unless the run says otherwise."""
-    for setting in analysis.settings:
-        if (setting.question["name"], setting.regime) == (place.question, place.regime):
-            for v in setting.visits:
-                if v.threads == place.threads and (place.cell is None or v.name == place.cell):
-                    return float(v.workload.get("value_bytes") or WORD_BYTES)
-    return WORD_BYTES
 
 
 def _changes(analysis: Analysis, at: Place, skip: set[str]) -> tuple[Change, ...]:

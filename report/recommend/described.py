@@ -17,7 +17,7 @@ import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from report.advice import Features
+from report.advice import WORD_BYTES, Features
 
 
 class Undescribed(Exception):
@@ -25,7 +25,6 @@ class Undescribed(Exception):
 
 
 MOST_KEYS, MOST_THREADS, MOST_BYTES = 1e12, 65_536, 1e9
-WORD_BYTES = 8  # of a key or value that is a number
 STRING_BYTES = 32  # of a key, unless said otherwise
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 _BYTES = {"": 1.0, "b": 1.0, **{f"{p}{unit}": base**n for n, p in enumerate("kmgt", 1)
