@@ -86,13 +86,19 @@ class Filler:
     """One contestant while it was filled."""
 
     contestant: str
+    offered: Figure  # stores a second
     longest: Figure  # store, ns of service
     at: int  # entries at the longest store, median over visits
     median: Figure
-    tail: Figure  # the 99.9th percentile of response
+    response: dict[float, Figure]  # ns, by percentile
     doublings: list[Doubling]
     saturated: int  # visits in which it could not keep up
     counters: dict[str, float]  # medians
+
+    @property
+    def tail(self) -> Figure:
+        """The 99.9th percentile of response."""
+        return self.response[0.999]
 
 
 @dataclasses.dataclass
@@ -272,8 +278,9 @@ def _filler(contestant: str, own: list[tuple[stats.Latencies, int]]) -> Filler:
         if longest:
             at.append(longest["at"])
     return Filler(
-        contestant, figure(f.service.maximum for f in good), int(statistics.median(at)) if at else 0,
-        figure(f.service.at[0.5] for f in good), figure(f.response.at[0.999] for f in good),
+        contestant, figure(f.rate for f in fills), figure(f.service.maximum for f in good),
+        int(statistics.median(at)) if at else 0, figure(f.service.at[0.5] for f in good),
+        {q: figure(f.response.at[q] for f in good) for q in stats.PERCENTILES},
         [Doubling(size, *(figure(_number(row[name][i]) for row in rows)
                           for name, i in (("service", 2), ("service", 1), ("response", 2))))
          for size, rows in sorted(by_size.items())],

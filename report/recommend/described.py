@@ -24,7 +24,7 @@ class Undescribed(Exception):
     """What is wrong with a description, in one sentence."""
 
 
-MOST_KEYS, MOST_THREADS, MOST_BYTES = 1e12, 65_536, 1e9
+MOST_KEYS, MOST_THREADS, MOST_BYTES, MOST_RATE = 1e12, 65_536, 1e9, 1e12
 WORD_BYTES = 8  # of a key or value that is a number
 STRING_BYTES = 32  # of a key, unless said otherwise
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
@@ -41,6 +41,7 @@ class Wanted:
     threads: int
     value_bytes: float
     staleness_s: float  # how long a load may lag behind; 0: not at all
+    rate: float  # operations a second that arrive, all threads together; 0: not said
     given: tuple[str, ...]
 
     @property
@@ -94,6 +95,8 @@ FIELDS = {
     "reuse": ("0 to 1, or a percentage", "every operation looks up or inserts, and this share asks for a key seen before"),
     "growing": ("yes | no", "the map starts empty (default: no, or yes with reuse)"),
     "staleness": ("0, or a time such as 10ms", "how long after a store a load may miss it (default: 0)"),
+    "rate": ("operations a second; 500k is understood", "the load at which p99 must hold, all threads together (default: half "
+             "of what the baseline of the measurement can do)"),
 }
 
 
@@ -128,7 +131,8 @@ def from_fields(given: dict[str, str]) -> Wanted:
         look_up_or_insert=reuse is not None, reuse=reuse, keys=int(number("keys", given.get("keys", "10000"), 1, MOST_KEYS)),
         theta=number("skew", given.get("skew", "0"), 0, 20), strings=key == "string")
     return Wanted(features, int(count), number("value", given.get("value", "8"), 0, MOST_BYTES, _BYTES),
-                  _time("staleness", given.get("staleness", "0")), tuple(given))
+                  _time("staleness", given.get("staleness", "0")),
+                  number("rate", given["rate"], 1, MOST_RATE) if "rate" in given else 0.0, tuple(given))
 
 
 def _fields(text: str, separator: str, known: dict[str, Any], what: str) -> dict[str, str]:
@@ -164,7 +168,8 @@ class Constraints:
     """What a map must be. None: whatever it is. Of ordered traits the value is the least that will do."""
 
     memory: float | None = None  # bytes, for all entries
-    p99: float | None = None  # seconds
+    p99: float | None = None  # seconds; of response, under arrivals
+    p99_9: float | None = None
     range: str | None = None
     read_progress: str | None = None
     write_progress: str | None = None
@@ -177,7 +182,16 @@ class Constraints:
     operations: tuple[str, ...] = ()
 
     def named(self) -> dict[str, Any]:
-        return {f.name: v for f in dataclasses.fields(self) if (v := getattr(self, f.name)) not in (None, ())}
+        """By the names that a reader writes."""
+        return {name: v for name in CONSTRAINTS if (v := getattr(self, _attribute(name))) not in (None, ())}
+
+    def limits(self) -> dict[float, float]:
+        """The limits on response times: quantile -> nanoseconds."""
+        return {q: 1e9 * v for q, v in ((0.99, self.p99), (0.999, self.p99_9)) if v is not None}
+
+
+def _attribute(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _word(*known: str) -> Callable[[str, str], str]:
@@ -200,7 +214,8 @@ def _operations(what: str, text: str) -> tuple[str, ...]:
 # The constraints: form, meaning, what reads them.
 CONSTRAINTS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
     "memory": ("2GiB", "at most so much for all entries", lambda w, t: number(w, t, 1, 1e18, _BYTES)),
-    "p99": ("50us", "99 of 100 operations take no longer", lambda w, t: number(w, t, 1e-9, 1e6, _TIMES)),
+    "p99": ("50us", "99 of 100 operations are answered within it, at the load that rate says", lambda w, t: number(w, t, 1e-9, 1e6, _TIMES)),
+    "p99.9": ("1ms", "999 of 1000", lambda w, t: number(w, t, 1e-9, 1e6, _TIMES)),
     "range": (" | ".join(RANGES), "what Range sees, at least", _word(*RANGES)),
     "read_progress": (" | ".join(PROGRESS[1:]), "of loads, at least", _word(*PROGRESS[1:])),
     "write_progress": (" | ".join(PROGRESS[1:]), "of stores, at least", _word(*PROGRESS[1:])),
@@ -217,11 +232,11 @@ CONSTRAINTS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
 def parse_constraints(text: str) -> Constraints:
     """Constraints separated by commas. Raises Undescribed."""
     given = _fields(text, ",", CONSTRAINTS, "constraint")
-    return Constraints(**{name: CONSTRAINTS[name][2](name, value) for name, value in given.items()})
+    return Constraints(**{_attribute(name): CONSTRAINTS[name][2](name, value) for name, value in given.items()})
 
 
-def ask(wanted: Wanted) -> str:
-    """The point as a cell that `bazel run //experiments -- --ask` measures."""
+def ask(wanted: Wanted, asked: Constraints = Constraints()) -> str:
+    """The point as a cell that `bazel run //experiments -- --ask` measures, response times included if they are limited."""
     f = wanted.features
     if f.reuse is not None:
         keys = f"krr:{f.reuse:g}" + (f":zipf:{f.theta:g}" if f.theta else "")
@@ -235,4 +250,6 @@ def ask(wanted: Wanted) -> str:
         parts.append(f"key=string:{STRING_BYTES}")
     if wanted.value_bytes != WORD_BYTES:
         parts.append(f"value={wanted.value_bytes:g}")
+    if asked.limits() and not f.growing:
+        parts.append("arrivals=poisson")
     return " ".join([*parts, f"threads={wanted.threads or 'all'}"])

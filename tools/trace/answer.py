@@ -32,6 +32,10 @@ def of_trace(result):
         fields["value"] = f"{figures['value_bytes']['mean']:.0f}"
     if "unknown" not in figures["top100_share"] and distinct > 200 and not inserting:
         fields["skew"] = f"{zipf_exponent(figures['top100_share']['value'], round(distinct)):.2g}"
+    seconds = 0 if "unknown" in figures["arrivals"] else figures["arrivals"]["seconds"]
+    if seconds > 0:
+        recorded = result["recorded"] or {"rate": 1}
+        fields["rate"] = f"{max(1, round(recorded.get('of_operations', result['operations'] / recorded['rate']) / seconds))}"
     return fields
 
 

@@ -177,6 +177,17 @@ class TraceTest(Made):
         self.assertEqual(answer.of_trace(figures(growth=unknown, distinct=unknown, top100_share=unknown)), {"reads": "95"})
         self.assertEqual(answer.of_trace(figures(value_bytes={"mean": 63.7}))["value"], "64")
 
+    def test_the_rate_of_a_trace_with_times(self):
+        timed = {"arrivals": {"seconds": 20.0, "windows": []}}
+        self.assertEqual(answer.of_trace(figures(**timed))["rate"], "5000")
+        for recorded, rate in (({"of": "keys", "rate": 0.1}, "50000"), ({"of": "keys", "rate": 0.1, "of_operations": 400000}, "20000")):
+            self.assertEqual(answer.of_trace({**figures(**timed), "recorded": recorded})["rate"], rate)
+        self.assertEqual(answer.of_trace(figures(arrivals={"seconds": 1e7, "windows": []}))["rate"], "1")
+        self.assertNotIn("rate", answer.of_trace(figures(arrivals={"seconds": 0, "windows": []})))
+        _, out, _ = self.command("t.csv", "--run", "latest", "--constraints", "p99=1ms", of=figures(**timed))
+        self.assertIn("skew=0 rate=5000", out)
+        self.assertIn("This run cannot decide p99", out)
+
     def test_the_zipf_exponent_behind_a_share(self):
         for keys in (500, 10_000, 3_000_000):
             for theta in (0.3, 0.8, 0.99, 1.0, 1.3):
