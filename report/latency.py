@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from report import load
@@ -148,6 +148,11 @@ class Place:
         return point.lag[0.999] if point and point.lag.get(0.999) and point.lag[0.999].known else None
 
 
+def under_the_same(runner: Runner, place: Place) -> Point | None:
+    """Its point where all maps of the place met the same arrivals; of the baseline and the control one of their own rungs."""
+    return runner.common or (at_half(runner) if runner.contestant in (place.baseline, CONTROL) else None)
+
+
 def at_half(runner: Runner | None) -> Point | None:
     return next((p for p in runner.rungs if p.load == stats.COMMON_LOAD), None) if runner else None
 
@@ -180,14 +185,15 @@ def places(settings: Iterable[Any], withheld: str) -> list[Place]:
     return out
 
 
-def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:
-    """Verdicts on the pairs of all settings with arrivals. pairs(question, visits): (contestant, baseline)."""
+def tails(settings: Iterable[Any], pairs: Any, by: Mapping[str, tuple[str, ...]] | None = None) -> list[Tail]:
+    """Verdicts on the pairs of all settings with arrivals. pairs(question, visits): (contestant, baseline); by: metrics by
+    course, by default what a paper tells."""
     out = []
     for setting in settings:
         if not setting.question.get("arrivals"):
             continue
-        first = stats.metric_of(setting.question)
-        metrics = [first, *stats.ALSO.get(setting.question["arrivals"]["course"], ())]
+        course = setting.question["arrivals"]["course"]
+        metrics = by[course] if by else (stats.metric_of(setting.question), *stats.ALSO.get(course, ()))
         for cell, metric in ((c, m) for c in setting.question.get("cells") or [] for m in metrics):
             here = [v for v in setting.visits if v.name == cell["name"] and v.latency]
             for a, b in pairs(setting.question, here):

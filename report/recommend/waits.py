@@ -103,13 +103,8 @@ def _load(place: latency.Place, wanted: float) -> str:
         return f"at {rate(wanted)} operations a second"
     if place.fillers:
         return f"at {rate(place.fillers[0].offered.value)} stores a second"
-    common = next((p for r in place.runners if (p := _common(r, place)) and p.offered.known), None)
+    common = next((p for r in place.runners if (p := latency.under_the_same(r, place)) and p.offered.known), None)
     return f"at half of what {place.baseline} can do" + (f" ({rate(common.offered.value)} operations a second)" if common else "")
-
-
-def _common(runner: latency.Runner, place: latency.Place) -> latency.Point | None:
-    """Its point where all maps met the same arrivals."""
-    return runner.common or (latency.at_half(runner) if runner.contestant == place.baseline else None)
 
 
 def _wait(of: latency.Runner | latency.Filler, place: latency.Place, wanted: float, q: float, limit: float, load: str) -> Wait:
@@ -143,7 +138,7 @@ _Found = tuple[dict[float, latency.Figure] | None, str, str]  # responses at the
 def _runs(runner: latency.Runner, place: latency.Place, wanted: float) -> _Found:
     """Under Poisson arrivals."""
     if not wanted:
-        point = _common(runner, place)
+        point = latency.under_the_same(runner, place)
         if point is None or not point.offered.known:
             return None, UNKNOWN, NOT_MEASURED
         return (None, MISSES, f"it is saturated at {rate(point.offered.value)} operations a second") if point.saturated else (

@@ -67,11 +67,13 @@ def add(directory: pathlib.Path, tails: Mapping[str, float], speeds: Mapping[str
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
+_SERVICE, _LAG = sparse([100] * 1000), sparse([20] * 1000)
+
+
 def _times(tail: float, operations: int) -> dict[str, Any]:
-    counts = [n if n < 0 else n * operations // 1000 for n in sparse(
-        [100] * 980 + [round(tail)] * 17 + [round(3 * tail)] * 3)]
-    return {"response": counts, "service": sparse([100] * 1000), "lag": sparse([20] * 1000),
-            "max": [round(30 * tail), 100, 20]}
+    shares = iter((980, 17, 3))
+    response = [n if n < 0 else next(shares) * operations // 1000 for n in sparse([100, max(103, round(tail)), round(3 * tail)])]
+    return {"response": response, "service": _SERVICE, "lag": _LAG, "max": [round(30 * tail), 100, 20]}
 
 
 def _orders(team: list[str], tails: Mapping[str, float], speeds: Mapping[str, float], noise: Mapping[str, float],
