@@ -129,6 +129,7 @@ class CoverageTest(Made):
                 ("reads=95 keys=1e6 threads=all value=64", "keys=uniform mix=load:95,store:5 population=1000000 value=64 threads=all"),
                 ("reads=100 keys=10k skew=0.99 threads=4", "keys=zipf:0.99 mix=load:100 population=10000 threads=4"),
                 ("reuse=83% threads=2 keys=60k", "keys=krr:0.83 mix=load_or_store:100 ops=60000 regime=growth threads=2"),
+                ("reads=90 deletes=5 keys=10k threads=1", "keys=uniform mix=load:90,store:5,delete:5 population=20000 threads=1"),
                 ("reuse=0.5 growing=no key=string", "keys=krr:0.5 mix=load_or_store:100 population=10000 key=string:32 threads=all")):
             self.assertEqual(described.ask(described.parse(text)), command)
 
@@ -413,6 +414,8 @@ class DescriptionTest(unittest.TestCase):
                 ("key=float", "there is no type of keys 'float'"), ("skew=99", "skew is '99'"), ("reuse=1.5", "reuse is '1.5'"),
                 ("reuse=120%", "reuse is '120'"), ("reuse=0.5 reads=95", "reads does not go with it"),
                 ("growing=maybe", "growing is 'maybe'; give yes or no"), ("staleness=10", "staleness is '10'"),
+                ("reads=90 deletes=8", "of 100 operations 90 read and 8 delete, which leaves 2 stores"),
+                ("reuse=0.5 deletes=1", "deletes does not go with it"), ("reads=95 deletes=x", "deletes is 'x'"),
                 ("reads=95 rate=0", "rate is '0'; give a number from 1 to"), ("reads='95", "close the quotes")):
             with self.subTest(text), self.assertRaises(described.Undescribed) as caught:
                 described.parse(text)

@@ -42,6 +42,7 @@ class Wanted:
     value_bytes: float
     staleness_s: float  # how long a load may lag behind; 0: not at all
     rate: float  # operations a second that arrive, all threads together; 0: not said
+    deletes: float  # percent of the operations
     given: tuple[str, ...]
 
     @property
@@ -87,6 +88,7 @@ def _time(what: str, text: str) -> float:
 # The fields of a description: form, meaning.
 FIELDS = {
     "reads": ("0 to 100", "percent of the operations that are look-ups; the rest are stores (default: 90)"),
+    "deletes": ("0 to 100", "percent of the operations that delete a key, no more than are stores (default: 0)"),
     "keys": ("1 to 1e12; 10k and 1M are understood", "entries that the map holds (default: 10000)"),
     "threads": ("1 to 65536, or all", "threads that use it at once (default: all cores of the run's machine)"),
     "value": ("bytes", "size of a value (default: 8)"),
@@ -117,6 +119,8 @@ def from_fields(given: dict[str, str]) -> Wanted:
     """What fields say together. Raises Undescribed."""
     if "reuse" in given and "reads" in given:
         raise Undescribed("reuse says that every operation looks up or inserts, so reads does not go with it; leave one out.")
+    if "reuse" in given and "deletes" in given:
+        raise Undescribed("reuse says that every operation looks up or inserts, so deletes does not go with it; leave one out.")
     growing = truth("growing", given["growing"]) if "growing" in given else "reuse" in given
     reuse = share("reuse", given["reuse"]) if "reuse" in given else None
     key = given.get("key", "u64")
@@ -126,13 +130,17 @@ def from_fields(given: dict[str, str]) -> Wanted:
     count = 0 if threads == "all" else number("threads", threads, 1, MOST_THREADS)
     if count != int(count):
         raise Undescribed(f"threads is {threads!r}; give a whole number, or all.")
+    reads, deletes = number("reads", given.get("reads", "90"), 0, 100), number("deletes", given.get("deletes", "0"), 0, 100)
+    if deletes > 100 - reads - deletes + 0.1:  # of shares that were rounded
+        raise Undescribed(f"of 100 operations {reads:g} read and {deletes:g} delete, which leaves {max(0, 100 - reads - deletes):g} stores: "
+                          "a map that loses more keys than it gets runs empty; give at most half of what reads leaves.")
     features = Features(
-        growing=growing, reads=0.0 if reuse is not None else number("reads", given.get("reads", "90"), 0, 100),
+        growing=growing, reads=0.0 if reuse is not None else reads, other="delete" if deletes else "",
         look_up_or_insert=reuse is not None, reuse=reuse, keys=int(number("keys", given.get("keys", "10000"), 1, MOST_KEYS)),
         theta=number("skew", given.get("skew", "0"), 0, 20), strings=key == "string")
     return Wanted(features, int(count), number("value", given.get("value", "8"), 0, MOST_BYTES, _BYTES),
                   _time("staleness", given.get("staleness", "0")),
-                  number("rate", given["rate"], 1, MOST_RATE) if "rate" in given else 0.0, tuple(given))
+                  number("rate", given["rate"], 1, MOST_RATE) if "rate" in given else 0.0, deletes, tuple(given))
 
 
 def _fields(text: str, separator: str, known: dict[str, Any], what: str) -> dict[str, str]:
@@ -243,8 +251,11 @@ def ask(wanted: Wanted, asked: Constraints = Constraints()) -> str:
         mix = "load_or_store:100"
     else:
         keys = f"zipf:{f.theta:g}" if f.theta else "uniform"
-        mix = ",".join(f"{op}:{v:g}" for op, v in (("load", f.reads), ("store", 100 - f.reads)) if v > 0)
-    size = f"ops={f.keys}" if f.growing else f"population={f.keys}"
+        stores = round(100 - f.reads - wanted.deletes, 6)  # the shares sum to 100
+        mix = ",".join(f"{op}:{v:g}" for op, v in (("load", f.reads), ("store", stores), ("delete", wanted.deletes)) if v > 0)
+    # Of so many keys the mix keeps as many as there are to be.
+    population = round(f.keys * (stores + wanted.deletes) / stores) if wanted.deletes else f.keys
+    size = f"ops={f.keys}" if f.growing else f"population={population}"
     parts = [f"keys={keys}", f"mix={mix}", size] + ["regime=growth"] * f.growing
     if f.strings:
         parts.append(f"key=string:{STRING_BYTES}")

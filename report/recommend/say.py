@@ -33,6 +33,7 @@ class Said:
     use: list[str]  # three lines: Bazel, include, declaration
     measure: str  # the command
     answered: bool  # whether the run answers all that was asked; otherwise the command would
+    left_out: list[str] = dataclasses.field(default_factory=list)  # of a trace that was described: what its fields do not tell
 
 
 def say(r: Recommendation, analysis: Analysis) -> Said:
@@ -230,7 +231,7 @@ def as_text(r: Recommendation, said: Said, run: str) -> str:
         if len(said.ranking) > len(shown):
             lines.append(f"  and {len(said.ranking) - len(shown)} more")
     for title, sentences in (("Why", said.reasons), ("Assumed", [f"{what}: {text}." for what, text in said.assumed]),
-                             ("What would change it", said.change)):
+                             ("What would change it", said.change), ("What the description leaves out", said.left_out)):
         if sentences:
             lines += ["", title, *(textwrap.fill(s, _WIDTH, initial_indent="  ", subsequent_indent="    ") for s in sentences)]
     if said.use:
