@@ -88,13 +88,13 @@ def _time(what: str, text: str) -> float:
 # The fields of a description: form, meaning.
 FIELDS = {
     "reads": ("0 to 100", "percent of the operations that are look-ups; the rest are stores (default: 90)"),
-    "deletes": ("0 to 100", "percent of the operations that delete a key, no more than are stores (default: 0)"),
     "keys": ("1 to 1e12; 10k and 1M are understood", "entries that the map holds (default: 10000)"),
     "threads": ("1 to 65536, or all", "threads that use it at once (default: all cores of the run's machine)"),
     "value": ("bytes", "size of a value (default: 8)"),
     "key": ("u64 | string", "type of the keys (default: u64)"),
     "skew": ("0 to 20", "zipf exponent of the keys' popularity (default: 0, all alike)"),
     "reuse": ("0 to 1, or a percentage", "every operation looks up or inserts, and this share asks for a key seen before"),
+    "deletes": ("0 to 100", "percent of the operations that delete a key, no more than are stores (default: 0)"),
     "growing": ("yes | no", "the map starts empty (default: no, or yes with reuse)"),
     "staleness": ("0, or a time such as 10ms", "how long after a store a load may miss it (default: 0)"),
     "rate": ("operations a second; 500k is understood", "the load at which p99 must hold, all threads together (default: half "
