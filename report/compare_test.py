@@ -14,7 +14,8 @@ import unittest
 from report import capsule, compare, load, main
 from report.compare import compared, taken
 from report.paper_test import Page
-from report.testdata import make_testdata
+from report.stats import between
+from report.testdata import arrivals, make_testdata
 
 LAPTOP = {"environment": {"cpu": "Other processor", "cores": 8, "topology": {
     "cores": 8, "hardware_threads": 16, "last_level_caches": ["0-3", "4-7"]}}}
@@ -232,8 +233,8 @@ class WhyTest(unittest.TestCase):
 
     def why(self, key, places, **meta):
         meta = {"questions": [{"name": "q"}], "not_asked": [], "withheld": [], "skipped": [], **meta}
-        run = taken.Taken("B", meta, "x86_64", (), [], 1, dict.fromkeys(places), {})
-        return compared._why(run, key)  # pylint: disable=protected-access
+        run = taken.Taken("B", meta, "x86_64", (), [], 1, dict.fromkeys(places), {}, {}, {})
+        return compared._why(run, run.places, key)  # pylint: disable=protected-access
 
     def test_reasons(self):
         key = taken.Key("q", "one", None, "stationary", 2, "a", "b")
@@ -262,7 +263,106 @@ class WhyTest(unittest.TestCase):
                 self.assertEqual(self.why(wanted, places, **meta), why)
 
 
+class TailsTest(Made):
+    """Runs whose maps have known tails; those of two maps between visits of one run move by 11 % against one another."""
+
+    TAILS = {"mutex_map": 800.0, "sync_map": 700.0, "sharded_map": 500.0}
+    FILLS = {"mutex_map": 4e7, "sharded_map": 2e6}
+
+    def waiting(self, name, seed, tails=None, fills=None, variant="cells", **how):
+        path = self.root / name
+        if not path.exists():
+            self.run_dir(name, seed, variant)
+            arrivals.add(path, tails or self.TAILS, visits=30, seed=seed, fills=fills or self.FILLS, **how)
+        return path
+
+    @staticmethod
+    def words(data, word):
+        return {(p["experiment"], p["a"], p["metric"]) for p in data["tails"] if p["word"] == word}
+
+    def test_equal_runs(self):
+        runs = [compare.taken.take(load.load(self.waiting(f"tails_{seed}", seed)), "ABCDEF"[seed - 1]) for seed in range(1, 7)]
+        count = {word: 0 for word in between.WORDS}
+        for i, first in enumerate(runs):
+            for second in runs[i + 1:]:
+                found = compare.compared.compare([first, second])
+                # p99, p99.9 and the longest response of two pairs; the longest store and two percentiles of one.
+                self.assertEqual(len(found.tails), 9)
+                for p in found.tails + found.waits:
+                    self.assertNotEqual(p.word, "differs", p.key)
+                    count[p.word] += 1
+        self.assertGreater(count["agrees"], 2 * count["undecided"])
+
+    def test_a_tail_that_was_moved_and_no_other(self):
+        moved = self.waiting("tails_moved", 7, {**self.TAILS, "sync_map": 1200.0}, {**self.FILLS, "sharded_map": 2e7})
+        _, data, page = self.compare(self.waiting("tails_1", 1), moved)
+        self.assertEqual(self.words(data, "differs"), {
+            *(("orders", "sync_map", metric) for metric in ("p99", "p99.9", "longest")),
+            *(("stalls", "sharded_map", metric) for metric in ("longest_store", "p99", "p99.9"))})
+        tail = next(p for p in data["tails"] if (p["a"], p["metric"]) == ("sync_map", "p99"))
+        self.assertTrue(tail["other_winner"])  # 1.14 times as short as mutex_map's, and 0.67 times
+        self.assertAlmostEqual(tail["effects"]["A"]["ratio"], 800 / 700, delta=0.08)
+        self.assertAlmostEqual(tail["difference"]["ratio"], 700 / 1200, delta=0.05)
+        self.assertLess(tail["difference"]["low"], 700 / 1200)
+        self.assertGreater(tail["difference"]["high"], 700 / 1200)
+        self.assertEqual(data["tail_totals"]["places"], 9)
+        self.assertEqual(data["totals"]["places"], 32)  # the speeds under arrivals are places as others
+        waits = {(w["contestant"], w["metric"]): w for w in data["response_times"] if w["experiment"] == "orders"}
+        self.assertEqual({k for k, w in waits.items() if w["word"] == "differs"}, {
+            ("sync_map", metric) for metric in ("p99", "p99.9", "longest")})
+        self.assertAlmostEqual(waits["sync_map", "p99.9"]["values"]["B"]["value"], 3600, delta=200)
+        self.assertEqual(waits["mutex_map", "load"]["values"]["A"]["value"], 5e5)
+        abstract = page[page.index('id="abstract"'):page.index('id="reading"')]
+        self.assertRegex(abstract, r"Of 9 ratios of the tails of two maps under arrivals, \d agrees?, 6 differ and")
+        self.assertRegex(abstract, r"The orders, 2 threads: the p99 of <code>sync_map</code> is 1.1\d+× \(1.\d+ to 1.\d+\) as short as "
+                         "<code>mutex_map</code>’s in A and 0.6")
+        self.assertIn("they name another winner", abstract)
+
+    def test_a_slower_machine_keeps_the_ratios(self):
+        slow = self.waiting("tails_slow", 8, {name: 2 * tail for name, tail in self.TAILS.items()}, {n: 2 * t for n, t in self.FILLS.items()})
+        _, data, _ = self.compare(self.waiting("tails_1", 1), slow)
+        self.assertEqual(self.words(data, "differs"), set())
+        differs = {w["contestant"] for w in data["response_times"] if w["word"] == "differs" and w["metric"] == "p99"}
+        self.assertEqual(differs, set(self.TAILS))  # and not the map that does nothing
+        self.assertNotIn("differs", {w["word"] for w in data["response_times"] if w["metric"] == "load"})
+
+    def test_a_pair_the_other_way_round(self):
+        turned = self.waiting("tails_turned", 9, {n: self.TAILS[n] for n in ("sync_map", "mutex_map", "sharded_map")})
+        _, data, _ = self.compare(self.waiting("tails_1", 1), turned)
+        both, = [p for p in data["tails"] if p["metric"] == "p99" and {p["a"], p["b"]} == {"sync_map", "mutex_map"}]
+        self.assertAlmostEqual(both["effects"]["B"]["ratio"], 800 / 700, delta=0.08)
+
+    def test_what_cannot_be_compared(self):
+        other = self.waiting("tails_rate", 10)
+        meta = json.loads((other / "run.json").read_text())
+        meta["questions"][-1]["arrivals"]["rate"] = 2e6
+        (other / "run.json").write_text(json.dumps(meta))
+        few = self.waiting("tails_few", 11, operations=20_000)
+        plain = self.equal()[0]
+        first = self.waiting("tails_1", 1)
+        for run, question, why in (
+                (other, "stalls", "its workload is defined otherwise than in A"), (plain, "orders", "the question was not asked"),
+                (few, "orders", "a map was saturated, or too few operations were timed to tell the tail")):
+            _, data, _ = self.compare(first, run)
+            self.assertIn((question, why), {(row["question"], row["why"]) for row in data["not_compared"]})
+        self.assertEqual({p["metric"] for p in self.compare(first, few)[1]["tails"]}, {"p99", "longest", "longest_store", "p99.9"})
+
+    def test_capsules_and_three_runs(self):
+        packed = self.root / "tails.capsule"
+        capsule.write(self.waiting("tails_2", 2), packed)
+        folders = [self.waiting(f"tails_{seed}", seed) for seed in (1, 2, 3)]
+        _, data, page = self.compare(folders[0], packed, folders[2])
+        self.assertEqual(page, self.compare(*folders)[2])
+        self.assertEqual({tuple(t["runs"]) for p in data["tails"] for t in p["together"]}, {("A", "B", "C")})
+        self.assertEqual({row["what"] for row in data["spread"]}, {"speed", "tail"})
+        self.assertIn("Response times where all maps met the same arrivals", page)
+
+
 class PageTest(Made):
+
+    def with_arrivals(self, name, seed):
+        arrivals.add(self.run_dir(name, seed, "empty"), TailsTest.TAILS, seed=seed, fills=TailsTest.FILLS)
+        return self.root / name
 
     def check(self, text):
         page = Page(text)
@@ -277,7 +377,8 @@ class PageTest(Made):
 
     def test_pages_are_well_formed_and_deterministic(self):
         for paths in (self.equal(), [*self.equal(3), self.moved()], [self.equal()[0], self.run_dir("empty", 8, "empty")],
-                      [self.run_dir("part", 5, "partial"), self.run_dir("part2", 6, "partial")]):
+                      [self.run_dir("part", 5, "partial"), self.run_dir("part2", 6, "partial")],
+                      [self.with_arrivals("arrivals_1", 1), self.with_arrivals("arrivals_2", 2)]):
             _, _, page = self.compare(*paths)
             self.check(page)
             self.assertEqual(self.compare(*paths)[2], page)

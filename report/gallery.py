@@ -12,6 +12,7 @@ from report.render import Paper, looks_of
 
 MARK = "# Figures of one run"
 FIGURES_OF_A_QUESTION = 1
+MOST_BYTES = 1_400_000  # of all pictures: what a repository can keep a new set of now and then
 CHOOSER = "chooser"
 
 
@@ -60,19 +61,26 @@ def _escaped(text: str) -> str:
 
 
 def files(paper: Paper) -> dict[str, str]:
-    """What the gallery holds, by name. Deterministic."""
+    """What the gallery holds, by name: figures in the order of the paper, as many as fit. Deterministic."""
     meta = paper.analysis.run.meta
-    made, lines = {}, [
+    made, left_out, size = {}, [], 0
+    lines = [
         MARK, "",
         f"Made by `bazel run //report -- --gallery docs/gallery RUN` from run {meta.get('run')} of revision "
         f"{str(meta.get('revision'))[:12]}, profile {meta.get('profile')}. Each figure is in the run's paper, with the values "
         "that it draws.", ""]
     for plate in chosen(paper):
-        made[file_of(plate)] = standalone(plate.svg)
+        picture = standalone(plate.svg)
+        if size + len(picture.encode()) > MOST_BYTES:
+            left_out.append(plate.name.removeprefix("fig-").replace("-", " "))
+            continue
+        made[file_of(plate)], size = picture, size + len(picture.encode())
         where = f"{plate.heading.capitalize()}. " if plate.heading else ""
         lines += [f"## {plate.name.removeprefix('fig-').replace('-', ' ').capitalize()}", "",
                   f"![{_escaped(plate.caption[0])}]({file_of(plate)})", "",
                   f"**{_escaped(where + plate.caption[0])}** {_escaped(' '.join(plate.caption[1:]))}".rstrip(), ""]
+    if left_out:
+        lines += [f"Left out, so that the folder stays below {MOST_BYTES / 1e6:g} MB: {', '.join(left_out)}.", ""]
     made["README.md"] = "\n".join(lines).rstrip() + "\n"
     return made
 

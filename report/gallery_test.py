@@ -8,6 +8,7 @@ import re
 import tempfile
 import unittest
 import xml.etree.ElementTree
+from unittest import mock
 
 from report import analyse, gallery, load, main, render
 from report.testdata import make_testdata
@@ -38,6 +39,19 @@ class Gallery(unittest.TestCase):
         self.assertTrue(all(len(text) > 20 for text, _ in shown))
         self.assertIn("chooser.svg", self.made)
         self.assertGreater(len(shown), 3)
+
+    def test_the_folder_stays_small_and_says_what_it_lacks(self):
+        paper = render.compose(analyse.analyse(load.load(self.root / "run")))
+        sizes = {n: len(t.encode()) for n, t in self.made.items() if n.endswith(".svg")}
+        self.assertNotIn("Left out", self.made["README.md"])
+        with mock.patch.object(gallery, "MOST_BYTES", sum(sizes.values()) - 1):
+            fewer = gallery.files(paper)
+        self.assertLess(sum(len(t.encode()) for n, t in fewer.items() if n.endswith(".svg")), sum(sizes.values()))
+        self.assertIn("chooser.svg", fewer)
+        lacking = set(self.made) - set(fewer)
+        self.assertEqual(len(lacking), 1)
+        told = re.search(r"Left out, so that the folder stays below .* MB: (.+)\.", fewer["README.md"])[1]
+        self.assertEqual(told.replace(" ", "-") + ".svg", *lacking)
 
     def test_pictures_are_whole_documents_on_paper(self):
         for name, text in self.made.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from report import load
@@ -86,13 +86,19 @@ class Filler:
     """One contestant while it was filled."""
 
     contestant: str
+    offered: Figure  # stores a second
     longest: Figure  # store, ns of service
     at: int  # entries at the longest store, median over visits
     median: Figure
-    tail: Figure  # the 99.9th percentile of response
+    response: dict[float, Figure]  # ns, by percentile
     doublings: list[Doubling]
     saturated: int  # visits in which it could not keep up
     counters: dict[str, float]  # medians
+
+    @property
+    def tail(self) -> Figure:
+        """The 99.9th percentile of response."""
+        return self.response[0.999]
 
 
 @dataclasses.dataclass
@@ -142,6 +148,11 @@ class Place:
         return point.lag[0.999] if point and point.lag.get(0.999) and point.lag[0.999].known else None
 
 
+def under_the_same(runner: Runner, place: Place) -> Point | None:
+    """Its point where all maps of the place met the same arrivals; of the baseline and the control one of their own rungs."""
+    return runner.common or (at_half(runner) if runner.contestant in (place.baseline, CONTROL) else None)
+
+
 def at_half(runner: Runner | None) -> Point | None:
     return next((p for p in runner.rungs if p.load == stats.COMMON_LOAD), None) if runner else None
 
@@ -174,14 +185,15 @@ def places(settings: Iterable[Any], withheld: str) -> list[Place]:
     return out
 
 
-def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:
-    """Verdicts on the pairs of all settings with arrivals. pairs(question, visits): (contestant, baseline)."""
+def tails(settings: Iterable[Any], pairs: Any, by: Mapping[str, tuple[str, ...]] | None = None) -> list[Tail]:
+    """Verdicts on the pairs of all settings with arrivals. pairs(question, visits): (contestant, baseline); by: metrics by
+    course, by default what a paper tells."""
     out = []
     for setting in settings:
         if not setting.question.get("arrivals"):
             continue
-        first = stats.metric_of(setting.question)
-        metrics = [first, *stats.ALSO.get(setting.question["arrivals"]["course"], ())]
+        course = setting.question["arrivals"]["course"]
+        metrics = by[course] if by else (stats.metric_of(setting.question), *stats.ALSO.get(course, ()))
         for cell, metric in ((c, m) for c in setting.question.get("cells") or [] for m in metrics):
             here = [v for v in setting.visits if v.name == cell["name"] and v.latency]
             for a, b in pairs(setting.question, here):
@@ -272,8 +284,9 @@ def _filler(contestant: str, own: list[tuple[stats.Latencies, int]]) -> Filler:
         if longest:
             at.append(longest["at"])
     return Filler(
-        contestant, figure(f.service.maximum for f in good), int(statistics.median(at)) if at else 0,
-        figure(f.service.at[0.5] for f in good), figure(f.response.at[0.999] for f in good),
+        contestant, figure(f.rate for f in fills), figure(f.service.maximum for f in good),
+        int(statistics.median(at)) if at else 0, figure(f.service.at[0.5] for f in good),
+        {q: figure(f.response.at[q] for f in good) for q in stats.PERCENTILES},
         [Doubling(size, *(figure(_number(row[name][i]) for row in rows)
                           for name, i in (("service", 2), ("service", 1), ("response", 2))))
          for size, rows in sorted(by_size.items())],

@@ -13,7 +13,7 @@ import traceback
 from typing import NoReturn
 
 from report import analyse, capsule, compare, gallery, hdr_log, load, price, render
-from report.compare import say
+from report.compare import say, tails
 
 
 def build(run_dir: pathlib.Path | str) -> pathlib.Path:
@@ -64,7 +64,7 @@ def build_comparison(runs: list[pathlib.Path], out: pathlib.Path | None = None, 
         raise OSError(error.errno, error.strerror, str(out)) from None
     for name, text in files.items():
         _replace(out / name, text)
-    return out / "index.html", say.totals(found)
+    return out / "index.html", f"{say.totals(found)} {tails.totals(found)}".rstrip()
 
 
 # What a defect raises; what the run or the disk is to blame for has errors of its own.

@@ -12,9 +12,9 @@ from unittest import mock
 
 from report import advice, analyse, load, recommend
 from report.paper_test import Page
-from report.recommend import described, fitness, say
+from report.recommend import described, fitness, say, waits
 from report.recommend.described import Constraints
-from report.testdata import make_testdata
+from report.testdata import arrivals, make_testdata
 
 # (description, question of the synthetic run that has the point, x on its axis, cell, regime, threads)
 POINTS = [
@@ -198,6 +198,7 @@ class CoverageTest(Made):
                 ("reads=95 keys=1e6 threads=all value=64", "keys=uniform mix=load:95,store:5 population=1000000 value=64 threads=all"),
                 ("reads=100 keys=10k skew=0.99 threads=4", "keys=zipf:0.99 mix=load:100 population=10000 threads=4"),
                 ("reuse=83% threads=2 keys=60k", "keys=krr:0.83 mix=load_or_store:100 ops=60000 regime=growth threads=2"),
+                ("reads=90 deletes=5 keys=10k threads=1", "keys=uniform mix=load:90,store:5,delete:5 population=20000 threads=1"),
                 ("reuse=0.5 growing=no key=string", "keys=krr:0.5 mix=load_or_store:100 population=10000 key=string:32 threads=all")):
             self.assertEqual(described.ask(described.parse(text)), command)
 
@@ -277,8 +278,142 @@ class ConstraintTest(Made):
     def test_what_the_run_cannot_decide_is_said(self):
         found = ask(self.full, "reads=97 threads=2", "p99=50us")
         self.assertEqual(found.undecidable, ("p99",))
-        self.assertIn("This run cannot decide p99: it measured no response times at this point.",
-                      say.say(found, self.full).reasons)
+        self.assertEqual(found.picks[0].waits, ())
+        said = say.say(found, self.full)
+        self.assertIn("This run cannot decide p99: it measured no response times at this point.", said.reasons)
+        self.assertTrue(said.headline.endswith("; whether it keeps p99 50 µs is unknown."), said.headline)
+        self.assertIn("arrivals=poisson", said.measure)
+        self.assertIn(said.measure, say.as_text(found, said, "x"))
+        self.assertNotIn("arrivals", say.say(ask(self.full, "reads=97 threads=2"), self.full).measure)
+
+
+class LimitsTest(Made):
+    """Limits on response times, against tails that were put in (testdata/arrivals.py): at half of mutex_map's capacity, which
+    is half a million operations a second, 800 ns of mutex_map, 2000 of sync_map, 500 of sharded_map."""
+
+    POINT = "reads=97 keys=10k skew=0.99 threads=2"
+    TAILS = {"mutex_map": 800.0, "sync_map": 2000.0, "sharded_map:shards=32": 500.0}
+    SPEEDS = {"sync_map": 1.6, "sharded_map:shards=32": 1.3}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.waiting = cls.with_arrivals("waiting", cls.TAILS, cls.SPEEDS, fills={"mutex_map": 40e6, "sharded_map:shards=32": 2e6})
+
+    @classmethod
+    def with_arrivals(cls, name, *tails, **how):
+        make_testdata.make(cls.root / name, "full", 1)
+        arrivals.add(cls.root / name, *tails, **how)
+        return analyse.analyse(load.load(cls.root / name))
+
+    def judged(self, constraints, more="", analysis=None, point=POINT):
+        found = ask(analysis or self.waiting, f"{point} {more}", constraints)
+        return found, {c: [w.state for w in states] for c, states in found.judged.by.items()}
+
+    def test_a_limit_that_some_keep(self):
+        found, states = self.judged("p99=1us")
+        self.assertEqual(states["mutex_map"], ["keeps"])
+        self.assertEqual(states["sync_map"], ["misses"])
+        self.assertEqual({p.standing.name for p in found.picks}, {"mutex_map", "sharded_map:shards=32"})
+        self.assertEqual(found.undecidable, ())
+        self.assertRegex(found.barred["sync_map"], r"^its p99 at half of what mutex_map can do \(500k operations a second\) is "
+                         r"[12]\.?\d* µs \([\d.]+ µs to [\d.]+ µs\), and 1 µs is asked$")
+        self.assertEqual(found.barred["hash_trie_map"], waits.NOT_MEASURED)
+        said = say.say(found, self.waiting)
+        self.assertTrue(any(s.startswith("sync_map was passed over: its p99") for s in said.reasons), said.reasons)
+        self.assertTrue(any("hash_trie_map" in s and "passed over: their response times were not measured there." in s
+                            for s in said.reasons), said.reasons)
+        self.assertTrue(any(s.startswith("Response times are those of orders: The orders, 2 threads, at half of what mutex_map")
+                            for s in said.reasons), said.reasons)
+        self.assertRegex(said.ranking[0][4], r"^p99 \d+ ns \(\d+ ns to \d+ ns\)$")
+        self.assertTrue(said.answered)
+        self.assertEqual([s["name"] for s in fitness.traits(self.waiting).values() if s["name"] in found.fit],
+                         ["mutex_map", "sharded_map"])
+
+    def test_what_all_keep_leaves_the_ranking_as_it_is(self):
+        found, states = self.judged("p99=1ms,p99.9=1ms")
+        self.assertEqual(set(map(tuple, states.values())), {("keeps", "keeps")})
+        self.assertIn("sync_map", {p.standing.name for p in found.picks})
+
+    def test_what_nobody_keeps_leaves_no_map(self):
+        found, states = self.judged("p99=50ns")
+        self.assertEqual(set(map(tuple, states.values())), {("misses",)})
+        said = say.say(found, self.waiting)
+        self.assertEqual(found.verdict, recommend.NONE)
+        self.assertIn("No map of the run is known to fit the constraints", said.headline)
+        self.assertTrue(any("A map that does nothing has a p99 of 110 ns" in s and "shorter than what the machine itself takes" in s
+                            for s in said.reasons), said.reasons)
+
+    def test_the_upper_end_of_the_interval_decides(self):
+        wait, = self.judged("p99=1us")[0].judged.by["mutex_map"]
+        self.assertTrue(wait.figure.low < 800 < wait.figure.high)
+        for limit, state, word in ((1.001 * wait.figure.high, "keeps", ""), (0.999 * wait.figure.high, "misses", " may be "),
+                                   (0.999 * wait.figure.low, "misses", " is ")):
+            own, = self.judged(f"p99={limit:.6f}ns")[0].judged.by["mutex_map"]
+            self.assertEqual(own.state, state)
+            self.assertIn(word, own.why)
+
+    def test_the_load_that_is_asked_about(self):
+        """Of mutex_map 2/3 of the tail at 25 % of its capacity, 2.5 times at 80 %."""
+        for per_second, tail in (("100k", 800 * 0.5 / 0.9), ("240k", 800 * 0.5 / 0.75), ("300k", 800), ("700k", 800 * 2.5)):
+            found, _ = self.judged("p99=1s", f"rate={per_second}")
+            wait, = found.judged.by["mutex_map"]
+            self.assertAlmostEqual(wait.figure.value / tail, 1, delta=0.12, msg=per_second)
+            self.assertEqual(found.judged.load, f"at {per_second} operations a second")
+        for per_second, name, state, why in (
+                ("960k", "mutex_map", "misses", "it is saturated at 950k operations a second already"),
+                ("900k", "mutex_map", "unknown", "its response times were measured up to 800k operations a second"),
+                ("3M", "sharded_map:shards=32", "misses", "it is saturated at 1.2M operations a second already")):
+            wait, = self.judged("p99=1s", f"rate={per_second}")[0].judged.by[name]
+            self.assertEqual((wait.state, wait.why), (state, why))
+
+    def test_a_map_has_one_name_whatever_its_form(self):
+        """sharded_map has 32 shards unless it is told otherwise."""
+        analysis = self.waiting
+        self.assertEqual([fitness.plain(analysis, n) for n in ("sharded_map:shards=32", "sharded_map", "sharded_map:shards=8",
+                                                              "sharded_map:shards=32@reserve")],
+                         ["sharded_map", "sharded_map", "sharded_map:shards=8", "sharded_map@reserve"])
+        _, states = self.judged("p99=1us", analysis=analysis)
+        self.assertEqual((states["sharded_map"], states["sharded_map:shards=32"]), (["keeps"], ["keeps"]))
+        other = self.with_arrivals("other_forms", {**self.TAILS, "sharded_map:shards=8": 5000.0})
+        _, states = self.judged("p99=1us", analysis=other)
+        self.assertEqual((states["sharded_map"], states["sharded_map:shards=8"]), (["keeps"], ["misses"]))
+        self.assertEqual({p.standing.name for p in ask(other, self.POINT, "p99=1us").picks}, {"mutex_map", "sharded_map:shards=32"})
+
+    def test_too_little_to_tell(self):
+        few = self.with_arrivals("few", self.TAILS, operations=20_000)
+        _, states = self.judged("p99=1us,p99.9=1s", analysis=few)
+        self.assertEqual(states["mutex_map"], ["keeps", "unknown"])
+        one = self.with_arrivals("one", self.TAILS, visits=1)
+        found, states = self.judged("p99=1s", analysis=one)
+        self.assertEqual(states["mutex_map"], ["unknown"])
+        self.assertIn("measured in one visit, which has no interval", found.judged.why_not("mutex_map"))
+        self.assertEqual(found.fit, ())
+
+    def test_maps_that_are_filled(self):
+        found, states = self.judged("p99=100us", point="reuse=0 keys=100k threads=1")
+        self.assertEqual((states["mutex_map"], states["sharded_map:shards=32"]), (["misses"], ["keeps"]))
+        self.assertEqual(found.judged.load, "at 1M stores a second")
+        found, states = self.judged("p99=1s", "rate=2M", point="reuse=0 keys=100k threads=1")
+        self.assertEqual(states["mutex_map"], ["unknown"])
+        self.assertEqual(found.judged.why_not("mutex_map"), "its response times were measured at 1M stores a second only")
+
+    def test_response_times_of_another_workload_decide_nothing(self):
+        found, _ = self.judged("p99=1us", point="reads=50 keys=10k threads=2")
+        self.assertEqual((found.undecidable, found.judged.by), (("p99",), {}))
+        self.assertIn("This run cannot decide p99: it measured no response times at this point (the nearest, orders: The orders, "
+                      "2 threads, is furthest away in reads: 97 % instead of 50 %).", say.say(found, self.waiting).reasons)
+
+    def test_for_programs_and_as_a_page(self):
+        found, _ = self.judged("p99=1us,p99.9=1ms")
+        data = json.loads(json.dumps(recommend.as_data(found)))
+        self.assertEqual(data["constraints"], {"p99": 1e-6, "p99.9": 1e-3})
+        row = next(r for r in data["ranking"] if r["contestant"] == "mutex_map")
+        self.assertEqual([(w["percentile"], w["state"]) for w in row["response"]], [("p99", "keeps"), ("p99.9", "keeps")])
+        self.assertAlmostEqual(row["response"][0]["value"], 8e-7, delta=1e-7)
+        page = Page(say.as_page(found, say.say(found, self.waiting), self.waiting))
+        self.assertEqual((page.problems, page.stack, page.loads), ([], [], []))
+        self.assertIn("Response times", page.text)
 
 
 class WordsTest(Made):
@@ -333,6 +468,8 @@ class DescriptionTest(unittest.TestCase):
         self.assertEqual(dataclasses.replace(asked, p99=None), Constraints(
             memory=2 * 2**30, range="snapshot", operations=("swap", "range")))
         self.assertEqual(described.parse_constraints(""), Constraints())
+        self.assertEqual(described.parse_constraints("p99.9=1ms,p99=2us").limits(), {0.99: 2000.0, 0.999: 1e6})
+        self.assertEqual((described.parse("reads=95 rate=500k").rate, described.parse("reads=95").rate), (5e5, 0.0))
 
     def test_bad_ones_are_one_sentence(self):
         for text, sentence in (
@@ -346,12 +483,15 @@ class DescriptionTest(unittest.TestCase):
                 ("key=float", "there is no type of keys 'float'"), ("skew=99", "skew is '99'"), ("reuse=1.5", "reuse is '1.5'"),
                 ("reuse=120%", "reuse is '120'"), ("reuse=0.5 reads=95", "reads does not go with it"),
                 ("growing=maybe", "growing is 'maybe'; give yes or no"), ("staleness=10", "staleness is '10'"),
-                ("reads='95", "close the quotes")):
+                ("reads=90 deletes=8", "of 100 operations 90 read and 8 delete, which leaves 2 stores"),
+                ("reuse=0.5 deletes=1", "deletes does not go with it"), ("reads=95 deletes=x", "deletes is 'x'"),
+                ("reads=95 rate=0", "rate is '0'; give a number from 1 to"), ("reads='95", "close the quotes")):
             with self.subTest(text), self.assertRaises(described.Undescribed) as caught:
                 described.parse(text)
             self.assertIn(sentence, str(caught.exception))
             self.assertRegex(str(caught.exception), r"[.?]$")
         for text, sentence in (
+                ("p99.99=1ms", "there is no constraint 'p99.99'; did you mean 'p99.9'?"), ("p99.9=fast", "p99.9 is 'fast'"),
                 ("memory=lots", "memory is 'lots'"), ("memory=2GiB,memory=1GiB", "memory is given twice"),
                 ("range=strong", "there is no range 'strong'; known: weak, per shard, snapshot"),
                 ("rnage=weak", "did you mean 'range'?"), ("p99=50", "p99 is '50'"), ("real_time_order=si", "give yes or no"),

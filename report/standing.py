@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import collections
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,11 @@ def unfit(analysis: Analysis) -> dict[str, str]:
 
 def _strategy(contestant: str) -> str:
     return contestant.split(":")[0].split("@")[0]
+
+
+def forms(analysis: Analysis, strategies: Container[str]) -> set[str]:
+    """All contestants of the run that are forms of these strategies."""
+    return {c for s in analysis.settings for v in s.visits for c in v.contestants if _strategy(c) in strategies}
 
 
 def _workload(visits: Iterable[load.Visit]) -> dict[str, Any]:
@@ -78,7 +83,7 @@ def _by_visits(analysis: Analysis, setting: Setting, visits: list[load.Visit], s
     wanted = [*(setting.question.get("baselines") or []), *names]
     met = collections.Counter(c for v in visits for c in set(v.contestants))
     baseline = max((n for n in wanted if n in names), key=lambda n: met[n], default=None)
-    fit = [n for n in names if _strategy(n) not in skip]
+    fit = [n for n in names if n not in skip]
     if baseline is None or len(fit) < 2:
         return None
     pairs = _Pairs(analysis, visits, baseline)
@@ -107,9 +112,9 @@ def along(analysis: Analysis, setting: Setting, skip: set[str], values: Iterable
     for value in axis.values if values is None else values:
         at = axis.to_unit(value)
         seen = {c.a: e for c in own if (e := _fitted(c, axis, at)) is not None}
-        if _strategy(own[0].b) not in skip:
+        if own[0].b not in skip:
             seen[own[0].b] = cells.Estimate(max([e.visits for e in seen.values()], default=0), 0.0, 0.0, 0.0, 0.0)
-        seen = {n: e for n, e in seen.items() if _strategy(n) not in skip and not n.endswith(WITHHELD)}
+        seen = {n: e for n, e in seen.items() if n not in skip and not n.endswith(WITHHELD)}
         visits = [v for v in setting.visits if v.axis == value]
         work = _workload(visits)
         if values is not None and not visits:
@@ -156,12 +161,12 @@ def places(analysis: Analysis) -> list[Place]:
     """All places of the run in the order of its questions, oversubscribed ones included; worked out once. Questions about
     a tunable of one map have none, and neither have cells whose operations are calls: their workload stands elsewhere."""
     if analysis.placed is None:
-        analysis.placed = places_without(analysis, set(unfit(analysis)))
+        analysis.placed = places_without(analysis, forms(analysis, unfit(analysis)))
     return analysis.placed
 
 
 def places_without(analysis: Analysis, skip: set[str]) -> list[Place]:
-    """All places of the run as they are when some strategies are no choice."""
+    """All places of the run as they are when some contestants are no choice."""
     result: list[Place] = []
     for setting in analysis.settings:
         axis = make_axis(setting.question)

@@ -10,12 +10,12 @@ are long.
 load("//experiments:catalogue/common.bzl", "NEEDS_AN_HOUR", "ONE_AND_ALL")
 load("//experiments:catalogue/workloads.bzl", "present")
 
-_RUNGS = {"course": "rungs", "loads": [0.1, 0.25, 0.4, 0.5, 0.65, 0.8, 0.95], "least_ms": 50, "most_ms": 200}
+RUNGS = {"course": "rungs", "loads": [0.1, 0.25, 0.4, 0.5, 0.65, 0.8, 0.95], "least_ms": 50, "most_ms": 200}
 
 _SHAPES = {"course": "shapes", "base": 0.4, "peak": 1.2, "ms": 600, "window_ms": 10}
 
 # Not every strategy: a figure of lines shows no more, and --strategies puts others in.
-_MORE = [
+MORE = [
     "sync_map",
     "hash_trie_map",
     "sharded_map:shards=64",
@@ -69,7 +69,7 @@ LATENCY = [
             "title": "10K orders, look-ups to updates 97.3 : 2.7, zipf 0.99",
             "workload": present(10000, 97.3, 0.99),
         }],
-        "arrivals": _RUNGS,
+        "arrivals": RUNGS,
         "most_visits": 30,
         "regimes": ["stationary"],
         "threads": ONE_AND_ALL,
@@ -88,11 +88,11 @@ LATENCY = [
             "default": {
                 "threads": ["all"],
                 "contestants": ["sync_map", "sharded_map:shards=64"],
-                "arrivals": dict(_RUNGS, least_ms = 30, most_ms = 120),
+                "arrivals": dict(RUNGS, least_ms = 30, most_ms = 120),
                 "most_visits": 8,
             },
             "hour": {"threads": ["all"], "most_visits": 16},
-            "full": {"contestants": _MORE},
+            "full": {"contestants": MORE},
         },
     },
     {
@@ -129,7 +129,7 @@ LATENCY = [
                 "most_visits": 4,
             },
             "hour": {"cells": ["integers_10k", "fill_1m", "fill_1m_strings", "fill_4m"], "threads": ["1"], "most_visits": 6},
-            "full": {"contestants": ["mutex_map@reserve"] + _MORE},
+            "full": {"contestants": ["mutex_map@reserve"] + MORE},
         },
     },
     {
@@ -162,7 +162,7 @@ LATENCY = [
             },
             "default": NEEDS_AN_HOUR % "load_shapes",
             "hour": {"threads": ["all"], "most_visits": 10},
-            "full": {"contestants": _MORE},
+            "full": {"contestants": MORE},
         },
     },
 ]

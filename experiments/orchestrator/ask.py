@@ -70,12 +70,14 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
     if sweep is not None:
         if len(cells) != 1:
             raise UserError(f"--sweep varies one cell and {len(cells)} are asked; ask one.")
+        if cells[0].arrivals:
+            raise UserError(f"arrivals={fields.ARRIVALS} goes with a cell and not with --sweep; leave one out.")
         questions = [_sweep(cells[0], sweep, strategies, known, described)]
     else:
         questions = _ranked(cells, title, strategies, known, described)
     for q in questions:
         q["profiles"] = _profiles(q, known)
-    settings = known.ask["sweep" if sweep is not None else "cells"]
+    settings = known.ask["sweep" if sweep is not None else "arrivals" if any(c.arrivals for c in cells) else "cells"]
     asked = catalogue.Catalogue({**known.profiles, PROFILE: settings}, questions, known.ask)
     found = catalogue.problems(asked)
     if found:
@@ -190,6 +192,22 @@ def _ranked(cells: list[fields.Cell], title: str, strategies: list[str] | None, 
             {"name": c.name, "title": c.title, "workload": c.workload, **({"call": c.call} if c.call else {})} for c in own])
         _enter(q, strategies, known.ask["contestants"], known, described, [c.workload for c in own])
         out.append(q)
+        waiting = {c.name for c in own if c.arrivals}
+        if waiting:
+            out.append(_waits(q, waiting, strategies, known, described))
+    return out
+
+
+def _waits(q: dict[str, Any], waiting: set[str], strategies: list[str] | None, known: catalogue.Catalogue,
+           described: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The question of how long operations wait, of some cells of another question. Its visits are long, so that without
+    --strategies a few maps take part."""
+    cells = [cell for cell in q["cells"] if cell["name"] in waiting]
+    out = _entry(f"{q['name']}_arrivals", "How long do operations wait?",
+                 "Operations of a cell that was asked for this run, arriving as a Poisson stream whatever the map does.",
+                 q["regimes"][0], q["threads"])
+    out.update(kind="cells", cells=cells, arrivals=known.ask["rungs"], most_visits=known.ask["most_under_arrivals"], aa_visits=0)
+    _enter(out, strategies, known.ask["under_arrivals"], known, described, [c["workload"] for c in cells])
     return out
 
 

@@ -200,6 +200,27 @@ class Runs(unittest.TestCase):
         self.assertGreater(len(support.samples(run, "visit")), before)
         self.assertIn("against cache_line_map", said)
 
+    def test_how_long_operations_wait(self):
+        code, said = self.run_cli("--ask", "mix=load:90,store:10 arrivals=poisson", "--ask", "mix=load:50,store:50",
+                                  "--threads", "2", "--strategies", "mutex_map,sync_map,sharded_map")
+        self.assertEqual(code, 0, said)
+        run = support.newest(self.workspace)
+        ranked, waits = support.meta(run)["questions"]
+        self.assertEqual((len(ranked["cells"]), len(waits["cells"])), (2, 1))
+        self.assertNotIn("arrivals", ranked)
+        self.assertEqual(waits["cells"][0], ranked["cells"][0])
+        self.assertEqual(waits["contestants"], ["sync_map", "sharded_map"])
+        # The simulated tails: sync_map's is shorter by exp(0.7), sharded_map's longer by exp(0.5).
+        self.assertIn("asked_arrivals (cell_1, 2 threads, p99): sync_map against mutex_map: faster", said)
+        self.assertIn("asked_arrivals (cell_1, 2 threads, p99): sharded_map against mutex_map: slower", said)
+        code, said = self.run_cli("--resume", "--budget", "20s")
+        self.assertEqual(code, 0, said)
+
+    def test_a_few_maps_wait_unless_others_are_named(self):
+        waits = build({"ask": "mix=load:90,store:10 arrivals=poisson"}).catalogue.questions[1]
+        self.assertEqual(waits["contestants"], support.real_catalogue().ask["under_arrivals"])
+        self.assertLess(len(waits["contestants"]), 10)
+
     def test_a_sweep_finds_the_crossover(self):
         code, said = self.run_cli("--ask", "mix=load:90,store:10", "--sweep", "mix.load=50..100", "--strategies",
                                   "mutex_map,sync_map", "--threads", "1")

@@ -28,6 +28,7 @@ VALUES = ("u64", "string", "inline")
 INLINE_BYTES = (64, 256, 1024, 4096)
 HASHES = ("mixed", "identity", "std", "fnv1a")
 STARTS = ("settled", "as_filled")
+ARRIVALS = "poisson"
 STRING_BYTES = 32  # unless said otherwise
 FILL = 10_000  # operations of a slice that starts from an empty map, unless said otherwise
 _UNITS = {"": 1, "k": 1e3, "m": 1e6}
@@ -51,6 +52,7 @@ class Cell:
     workload: dict[str, Any]
     threads: list[str]
     call: str = ""  # how its operations are called, if it says so
+    arrivals: bool = False  # whether its response times are measured as well
 
 
 def number(what: str, text: str, low: float, high: float, whole: bool = False) -> float | int:
@@ -217,6 +219,8 @@ FIELDS: dict[str, Field] = {
 OTHERS: dict[str, tuple[str, str]] = {
     "threads": (f"1 to {threads_lib.MOST} | {' | '.join(threads_lib.WORDS)}, several with commas",
                 "numbers of threads (default: all)"),
+    "arrivals": (ARRIVALS, "also measures how long operations wait that arrive as a Poisson stream, of a few maps (default: "
+                 "throughput alone)"),
     "name": ("letters, digits and _", "what the cell is called in the results"),
     "title": ("text, in quotes", "what it is called in the paper"),
 }
@@ -266,9 +270,15 @@ def parse(text: str, name: str) -> Cell:
     for field, value in given.items():
         if field in FIELDS:
             workload.update(FIELDS[field].read(field, value))
+    workload = complete(workload)
+    if "arrivals" in given:
+        word("arrivals", given["arrivals"], (ARRIVALS,))
+        if workload["regime"] != REGIMES[0]:
+            raise UserError(f"arrivals={ARRIVALS} needs a map of constant size, and the cell has regime={workload['regime']}; "
+                            "leave one out.")
     shown = " ".join(f"{field}={value}" for field, value in given.items() if field in FIELDS)
-    return Cell(check_name(given.get("name", name)), given.get("title", shown), complete(workload),
-                check_threads(given["threads"]) if "threads" in given else [])
+    return Cell(check_name(given.get("name", name)), given.get("title", shown), workload,
+                check_threads(given["threads"]) if "threads" in given else [], arrivals="arrivals" in given)
 
 
 def write(workload: dict[str, Any]) -> str:

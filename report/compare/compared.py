@@ -58,6 +58,7 @@ class Left:
 class SpreadRow:
     """How far runs move an effect beyond their visits' error."""
 
+    what: str  # "speed", "tail"
     of: str  # "repeats": runs of one worker on one kind of machine; "all"
     threads: int
     spread: between.Spread
@@ -68,6 +69,8 @@ class Comparison:
     runs: list[Taken]
     groups: list[list[Taken]]  # of one worker on one kind of machine
     places: list[Place]
+    tails: list[Place]  # pairs under arrivals, by metric
+    waits: list[Place]  # single maps under arrivals, by metric; their effects are ln ns
     left: list[Left]
     verdicts: list[verdicts.Row]
     spreads: list[SpreadRow]
@@ -75,8 +78,7 @@ class Comparison:
 
     @property
     def counts(self) -> dict[str, int]:
-        count = collections.Counter(p.word for p in self.places)
-        return {word: count[word] for word in between.WORDS}
+        return counts(self.places)
 
     def question(self, name: str) -> dict[str, Any]:
         """As the first run that asked it asked it."""
@@ -87,27 +89,41 @@ class Comparison:
         return list(dict.fromkeys(q for r in self.runs for q in r.questions))
 
 
+def counts(places: list[Place]) -> dict[str, int]:
+    """How many places have each word."""
+    count = collections.Counter(p.word for p in places)
+    return {word: count[word] for word in between.WORDS}
+
+
 def compare(runs: list[Taken]) -> Comparison:
     """Holds at least two runs against one another. Pure."""
     groups: dict[tuple, list[Taken]] = {}
     for run in runs:
         groups.setdefault((run.worker or run.letter, run.kind), []).append(run)
-    places, why = _places(runs, list(groups.values()))
-    return Comparison(runs, list(groups.values()), places, why,
+    members = list(groups.values())
+    places, why = _places(runs, members, [r.places for r in runs])
+    tails, more = _places(runs, members, [r.tails for r in runs])
+    waits, _ = _places(runs, members, [r.waits for r in runs])
+    said = {(row.question, *row.letters, row.why) for row in why}
+    why += [row for row in more if (row.question, *row.letters, row.why) not in said]
+    return Comparison(runs, members, places, tails, waits, why,
                       verdicts.compare_runs(*(r.conclusions for r in runs)),
-                      _spreads(runs, list(groups.values()), places), _notes(runs, places))
+                      _spreads("speed", runs, members, places) + _spreads("tail", runs, members, tails), _notes(runs, places))
 
 
-def _places(runs: list[Taken], groups: list[list[Taken]]) -> tuple[list[Place], list[Left]]:
+_Own = list[dict[Key, Measured]]  # of every run
+
+
+def _places(runs: list[Taken], groups: list[list[Taken]], own: _Own) -> tuple[list[Place], list[Left]]:
     found: list[Place] = []
     lacking: dict[tuple[str, str], dict[str, set[Key]]] = collections.defaultdict(lambda: collections.defaultdict(set))
     order = {q: i for i, q in enumerate(dict.fromkeys(q for r in runs for q in r.questions))}
-    for key, entries in _rows(runs).items():
+    for key, entries in _rows(own).items():
         kept = _alike(runs, key, entries, lacking)
         known = [i for i, e in enumerate(kept) if e]
         for i, entry in enumerate(kept):
             if entry is None and entries[i] is None:
-                lacking[key.question, _why(runs[i], key)][runs[i].letter].add(key)
+                lacking[key.question, _why(runs[i], own[i], key)][runs[i].letter].add(key)
         if len(known) >= 2:
             found.append(_place(runs, groups, key, kept, known))
     found.sort(key=lambda p: order[p.key.question])
@@ -121,15 +137,15 @@ def _places(runs: list[Taken], groups: list[list[Taken]]) -> tuple[list[Place], 
     return found, left
 
 
-def _rows(runs: list[Taken]) -> dict[Key, list[Measured | None]]:
+def _rows(own: _Own) -> dict[Key, list[Measured | None]]:
     """Every place of any run; a pair that one run has the other way round is turned."""
     rows: dict[Key, list[Measured | None]] = {}
-    for i, run in enumerate(runs):
-        for key, measured in run.places.items():
+    for i, places in enumerate(own):
+        for key, measured in places.items():
             turned = key._replace(a=key.b, b=key.a)
             if turned in rows:
                 key, measured = turned, measured.turned()
-            rows.setdefault(key, [None] * len(runs))[i] = measured
+            rows.setdefault(key, [None] * len(own))[i] = measured
     return rows
 
 
@@ -166,7 +182,7 @@ def _place(runs: list[Taken], groups: list[list[Taken]], key: Key, entries: list
     return Place(key, entries, delta, found, known[found.difference.first], known[found.difference.second], means)
 
 
-def _why(run: Taken, key: Key) -> str:
+def _why(run: Taken, places: dict[Key, Measured], key: Key) -> str:
     """Why a run has nothing for a place that another has. Completes "RUN: ..."."""
     question = run.questions.get(key.question)
     if question is None:
@@ -175,7 +191,7 @@ def _why(run: Taken, key: Key) -> str:
     gone = next((w for w in run.meta["withheld"] if w["contestant"] in (key.a, key.b)), None)
     if gone:
         return f"{gone['contestant']} gave wrong results and is withheld"
-    own = [k for k in run.places if k.question == key.question]
+    own = [k for k in places if k.question == key.question]
     if own and key.threads and key.threads not in {k.threads for k in own}:
         return f"nothing was measured with {key.threads} thread{'s' * (key.threads != 1)}"
     took_part = {c for k in own for c in (k.a, k.b)}
@@ -188,10 +204,12 @@ def _why(run: Taken, key: Key) -> str:
         return f"nothing was measured in the regime {key.regime.replace('_', ' ')}"
     if key.value is not None and own and key.value not in {k.value for k in own}:
         return "other values of the axis were visited"
+    if key.metric != "time" and own:
+        return "a map was saturated, or too few operations were timed to tell the tail"
     return "no usable visit"
 
 
-def _spreads(runs: list[Taken], groups: list[list[Taken]], places: list[Place]) -> list[SpreadRow]:
+def _spreads(what: str, runs: list[Taken], groups: list[list[Taken]], places: list[Place]) -> list[SpreadRow]:
     """By number of threads: of the runs that repeat one another, and of all when that is more."""
     result = []
     sets = {"repeats": [g for g in groups if len(g) > 1]}
@@ -207,7 +225,7 @@ def _spreads(runs: list[Taken], groups: list[list[Taken]], places: list[Place]) 
         for threads, rows in sorted(by_threads.items()):
             found = between.spread(rows)
             if found:
-                result.append(SpreadRow(of, threads, found))
+                result.append(SpreadRow(what, of, threads, found))
     return result
 
 
@@ -247,30 +265,47 @@ def as_data(c: Comparison) -> dict[str, Any]:
                   "command": r.meta["command"], "revision": r.meta["revision"], "arch": r.arch,
                   "worker": list(r.worker), "machine": dict(r.kind), "visits": r.visits} for r in c.runs],
         "same_worker_and_machine": [[r.letter for r in g] for g in c.groups],
-        "totals": {"places": len(c.places), **c.counts, "other_winner": sum(p.other_winner for p in c.places)},
-        "places": [{
-            "experiment": p.key.question, "cell": p.key.cell, "axis": p.key.value, "regime": p.key.regime,
-            "threads": p.key.threads, "a": p.key.a, "b": p.key.b, "delta": p.delta, "word": p.word,
-            "other_winner": p.other_winner,
-            "effects": {letter: {**ratio((e.effect.effect, e.low, e.high)), "verdict": e.verdict, "visits": e.visits}
-                        for letter, e in zip(letters, p.entries) if e},
-            "difference": {"of": letters[p.second], "from": letters[p.first],
-                           **ratio((p.together.difference.effect, p.together.difference.low,
-                                    p.together.difference.high))},
-            "differences": _all_differences(p, letters, ratio),
-            "between": rounded(p.together.between), "between_low": rounded(p.together.low),
-            "between_high": rounded(p.together.high), "within": rounded(p.together.within),
-            "together": [{"runs": list(of), **ratio(mean)} for of, mean in p.means.items()],
-        } for p in c.places],
+        "totals": _totals(c.places), "tail_totals": _totals(c.tails),
+        "places": [_place_data(p, letters, ratio) for p in c.places],
+        "tails": [{"metric": p.key.metric, **_place_data(p, letters, ratio)} for p in c.tails],
+        "response_times": [_times_data(p, letters, ratio) for p in c.waits],
         "verdicts": [{"section": row.section, **{name: text for name, text in row.identity}, "outcome": row.outcome,
                       "verdicts": {letter: {k: e.get(k) for k in ("verdict", "estimate", "low", "high") if k in e}
                                    for letter, e in zip(letters, row.entries) if e}} for row in c.verdicts],
-        "spread": [{"of": s.of, "threads": s.threads, "places": s.spread.places, "between": rounded(s.spread.between),
+        "spread": [{"what": s.what, "of": s.of, "threads": s.threads, "places": s.spread.places, "between": rounded(s.spread.between),
                     "low": rounded(s.spread.low), "high": rounded(s.spread.high), "within": rounded(s.spread.within)}
                    for s in c.spreads],
         "not_compared": [dataclasses.asdict(row) for row in c.left],
         "notes": c.notes,
     }
+
+
+def _totals(places: list[Place]) -> dict[str, int]:
+    return {"places": len(places), **counts(places), "other_winner": sum(p.other_winner for p in places)}
+
+
+def _place_data(p: Place, letters: list[str], ratio) -> dict[str, Any]:
+    return {
+        "experiment": p.key.question, "cell": p.key.cell, "axis": p.key.value, "regime": p.key.regime,
+        "threads": p.key.threads, "a": p.key.a, "b": p.key.b, "delta": p.delta, "word": p.word,
+        "other_winner": p.other_winner,
+        "effects": {letter: {**ratio((e.effect.effect, e.low, e.high)), "verdict": e.verdict, "visits": e.visits}
+                    for letter, e in zip(letters, p.entries) if e},
+        "difference": {"of": letters[p.second], "from": letters[p.first],
+                       **ratio((p.together.difference.effect, p.together.difference.low,
+                                p.together.difference.high))},
+        "differences": _all_differences(p, letters, ratio),
+        "between": rounded(p.together.between), "between_low": rounded(p.together.low),
+        "between_high": rounded(p.together.high), "within": rounded(p.together.within),
+        "together": [{"runs": list(of), **ratio(mean)} for of, mean in p.means.items()]}
+
+
+def _times_data(p: Place, letters: list[str], ratio) -> dict[str, Any]:
+    """A map's own response times: values in ns, or operations a second of the metric load."""
+    whole = _place_data(p, letters, ratio)
+    values = {letter: {"value": e["ratio"], **{k: e[k] for k in ("low", "high", "visits")}} for letter, e in whole["effects"].items()}
+    return {"contestant": p.key.a, "metric": p.key.metric, "values": values, **{
+        name: whole[name] for name in ("experiment", "cell", "regime", "threads", "delta", "word", "difference", "differences")}}
 
 
 def _all_differences(place: Place, letters: list[str], ratio) -> list[dict[str, Any]]:

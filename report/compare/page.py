@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from report import plates, render, words
-from report.compare import say
+from report.compare import say, tails
 from report.compare.compared import Comparison, Place, as_data
 from report.figures import forest, palette, style
 from report.stats import compare as verdicts
@@ -27,14 +27,14 @@ def render_page(c: Comparison) -> str:
     env.filters["prose"] = render.prose_filter(
         {s["name"] for r in c.runs for w in r.meta["workers"].values()
          for s in (w.get("describe") or {}).get("strategies", [])}
-        | {n for p in c.places for n in (words.pretty(p.key.a), words.pretty(p.key.b))})
+        | {words.pretty(n) for p in [*c.places, *c.tails, *c.waits] for n in (p.key.a, p.key.b) if n})
     env.globals["dict_of"] = dict
     looks = style.Looks([_label(r) for r in c.runs])
     sections = [s for s in (_section(c, name, looks) for name in c.questions) if s]
-    anchors = {s["name"]: s["plate"].name for s in sections}
-    found = say.findings(c, anchors)
+    found = say.findings(c, {s["name"]: s["plate"].name for s in sections if s["plate"]}, {
+        s["name"]: s["tails"]["plate"].name for s in sections if s["tails"] and s["tails"]["plate"]}, tails.difference_sentence)
     return env.get_template("compare.html.j2").render({
-        "c": c, "runs": c.runs, "sections": sections, "totals": say.totals(c),
+        "c": c, "runs": c.runs, "sections": sections, "totals": say.totals(c), "tail_totals": tails.totals(c),
         "machines": say.machine_sentences(c), "findings": found,
         "spreads": say.spread_sentences(c),
         "spread_rows": [_spread_row(s) for s in c.spreads],
@@ -55,14 +55,15 @@ def _label(run) -> str:
 
 
 def _section(c: Comparison, name: str, looks: style.Looks) -> dict[str, Any] | None:
-    """One question: its figure, its table."""
+    """One question: its figure, its table, and its tails if it has any."""
     own = [p for p in c.places if p.key.question == name]
-    if not own:
+    waits = tails.section(c, name, looks, _label)
+    if waits:
+        waits["rows"] = [{**_row(c, p), "what": tails.SHORT[p.key.metric]} for p in waits["rows"]]
+    if not own and not waits:
         return None
-    question = c.question(name)
-    return {"name": name, "title": question["title"], "plate": _plate(c, name, own, looks),
-            "counts": {word: sum(p.word == word for p in own) for word in c.counts},
-            "rows": [_row(c, p) for p in own]}
+    return {"name": name, "title": c.question(name)["title"], "plate": _plate(c, name, own, looks) if own else None,
+            "rows": [_row(c, p) for p in own], "tails": waits}
 
 
 def _plate(c: Comparison, name: str, own: list[Place], looks: style.Looks) -> plates.Plate:
@@ -105,7 +106,7 @@ def _two_lines(effect: float, low: float, high: float) -> dict[str, str]:
 def _spread_row(row) -> dict[str, str]:
     s = row.spread
     known = s.high < float("inf")
-    return {"of": "repeats" if row.of == "repeats" else "all runs", "threads": str(row.threads or "axis"),
+    return {"what": row.what, "of": "repeats" if row.of == "repeats" else "all runs", "threads": str(row.threads or "axis"),
             "places": words.count(s.places), "between": words.percent(s.between),
             "interval": f"{words.percent(s.low)} to {words.percent(s.high)}" if known else "–",
             "within": words.percent(s.within)}
@@ -136,9 +137,10 @@ def _overview(c: Comparison) -> list[dict[str, Any]]:
     """Of every question how its places compare."""
     rows = []
     for name in c.questions:
-        own = [p for p in c.places if p.key.question == name]
-        if own:
-            rows.append({"name": name, "title": c.question(name)["title"], "places": len(own),
-                         "turned": sum(p.other_winner for p in own),
-                         **{word: sum(p.word == word for p in own) for word in c.counts}})
+        for places, what in ((c.places, ""), (c.tails, "tails of pairs")):
+            own = [p for p in places if p.key.question == name]
+            if own:
+                rows.append({"name": name, "title": c.question(name)["title"], "what": what, "places": len(own),
+                             "turned": sum(p.other_winner for p in own),
+                             **{word: sum(p.word == word for p in own) for word in c.counts}})
     return rows

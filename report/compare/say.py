@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from report import words
@@ -91,12 +92,13 @@ def spread_sentences(c: Comparison) -> list[str]:
         if row.of != of or s.places < FEW_PLACES:
             continue
         at = f"with {words.plural(row.threads, 'thread')}" if row.threads else "along an axis of threads"
+        effect = "an effect" if row.what == "speed" else "a ratio of tails"
         own = f"{words.percent(s.within)} that their own visits leave open"
         high = words.percent(s.high)
         result.append(
-            f"{who} move an effect, {at}, by a standard deviation of {words.percent(s.between)} "
+            f"{who} move {effect}, {at}, by a standard deviation of {words.percent(s.between)} "
             f"({words.percent(s.low)} to {high}) beside the {own}." if s.low > 0 else
-            f"{who} move an effect, {at}, by no more than is seen of the {own}: a standard deviation of at most {high}.")
+            f"{who} move {effect}, {at}, by no more than is seen of the {own}: a standard deviation of at most {high}.")
     return result
 
 
@@ -131,15 +133,17 @@ def _fact(name: str, value: str) -> str:
     return f"{value} {name if value != '1' else name.removesuffix('s')}"
 
 
-def findings(c: Comparison, anchors: dict[str, str]) -> list[words.Finding]:
-    """The gravest differences first: other winners, then verdicts that contradict one another, then effects."""
+def findings(c: Comparison, anchors: dict[str, str], tail_anchors: dict[str, str],
+             of_tail: Callable[[Comparison, Place], str]) -> list[words.Finding]:
+    """The gravest differences first: other winners, then verdicts that contradict one another, then effects. of_tail: the
+    sentence on a tail."""
     found = []
-    for p in c.places:
-        if p.other_winner or p.word == between.DIFFERS:
-            turned = "; they name another winner" if p.other_winner else ""
-            found.append(words.Finding(words.sentence(difference_sentence(c, p) + turned),
-                                       anchors.get(p.key.question, "overview"),
-                                       (20 if p.other_winner else 0) + min(9.0, abs(p.together.difference.effect))))
+    for places, where, tell in ((c.places, anchors, difference_sentence), (c.tails, tail_anchors, of_tail)):
+        for p in places:
+            if p.other_winner or p.word == between.DIFFERS:
+                turned = "; they name another winner" if p.other_winner else ""
+                found.append(words.Finding(words.sentence(tell(c, p) + turned), where.get(p.key.question, "overview"),
+                                           (20 if p.other_winner else 0) + min(9.0, abs(p.together.difference.effect))))
     for row in c.verdicts:
         if row.outcome in (verdicts.CONTRADICTORY, verdicts.DIFFER):
             found.append(words.Finding(

@@ -2,20 +2,25 @@
 """What is kept of a run to hold it against others: its effects in every place, its verdicts, its machine.
 
 A place is where two contestants met: a named cell, or a value that the catalogue names on an axis, in one regime with
-one number of threads. Along a continuous axis its effect is that of the fitted curve, which all visits support.
+one number of threads. Along a continuous axis its effect is that of the fitted curve, which all visits support. Under
+arrivals a pair has an effect for each of its tails, and every map its own response times.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any, NamedTuple
 
-from report import conclude, load, views
-from report.analyse import Analysis, Cell, Curve, analyse, make_axis
+from report import conclude, latency, load, views
+from report.analyse import Analysis, Cell, Curve, analyse, make_axis, pairs
 from report.stats import between
 from report.stats import cells as cell_stats
 from report.stats import curve as curve_stats
+from report.stats import latency as latency_stats
+
+LOAD = "load"  # among response times: operations a second that arrived
 
 
 class Key(NamedTuple):
@@ -27,12 +32,13 @@ class Key(NamedTuple):
     regime: str
     threads: int
     a: str
-    b: str
+    b: str  # empty where a map stands for itself
+    metric: str = "time"  # per operation; else a tail, see report/stats/latency.py
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What one run says of a place; effects are ln(time of b / time of a)."""
+    """What one run says of a place; effects are ln(time of b / time of a), or of tails. Where a map stands for itself: ln ns."""
 
     effect: between.Effect
     low: float
@@ -61,6 +67,8 @@ class Taken:
     facts: list[tuple[str, str]]  # what its machine was, in words
     visits: int
     places: dict[Key, Measured]
+    tails: dict[Key, Measured]
+    waits: dict[Key, Measured]  # response times of single maps where all meet the same arrivals
     conclusions: dict[str, Any]
 
     @property
@@ -102,7 +110,7 @@ def take(run: load.Run, letter: str) -> Taken:
             places.update(_of_curve(curve, analysis))
     conclusions = conclude.conclude(analysis)
     return Taken(letter, run.meta, arch, tuple(worker.get("layouts") or ()), views.environment_rows(analysis),
-                 sum(analysis.used(v) for v in run.visits), places,
+                 sum(analysis.used(v) for v in run.visits), places, _tails(analysis), _waits(analysis),
                  {name: conclusions[name] for name in ("crossovers", "thresholds", "claims")})
 
 
@@ -114,6 +122,42 @@ def _of_cell(cell: Cell, analysis: Analysis) -> Measured:
     e = cell.estimate
     return Measured(between.Effect.of_cell(e), e.low, e.high, cell.verdict, e.visits, analysis.delta(cell.threads),
                     cell.oversubscribed)
+
+
+def _tails(analysis: Analysis) -> dict[Key, Measured]:
+    """Of all pairs under arrivals."""
+    return {Key(t.question, t.cell, None, t.regime, t.threads, t.a, t.b, t.metric): Measured(
+        between.Effect.of_cell(t.estimate), t.estimate.low, t.estimate.high, t.verdict, t.estimate.visits,
+        latency_stats.DELTA, False) for t in latency.tails(analysis.settings, pairs, latency_stats.COMPARED)}
+
+
+def _waits(analysis: Analysis) -> dict[Key, Measured]:
+    """Of all maps under arrivals, the one that does nothing included."""
+    found = {}
+    for place in analysis.latency:
+        for own in [*place.runners, *place.fillers, *([place.control] if place.control else [])]:
+            for metric, figure in _figures(own, place).items():
+                if figure is not None and figure.known:
+                    key = Key(place.question["name"], place.cell, None, place.regime, place.threads, own.contestant, "", metric)
+                    found[key] = _of_figure(figure)
+    return found
+
+
+def _figures(own: latency.Runner | latency.Filler, place: latency.Place) -> dict[str, latency.Figure | None]:
+    if isinstance(own, latency.Filler):
+        return {"longest_store": own.longest, "p99": own.response[0.99], "p99.9": own.response[0.999]}
+    point = latency.under_the_same(own, place)
+    if point is None:
+        return {}
+    return {"p99": point.response.get(0.99), "p99.9": point.response.get(0.999), "longest": point.longest,
+            **({LOAD: point.offered} if own.contestant == place.baseline else {})}
+
+
+def _of_figure(figure: latency.Figure) -> Measured:
+    value, low, high = (math.log(v) if 0 < v < math.inf else math.copysign(math.inf, v - 1)
+                        for v in (figure.value, figure.low, figure.high))
+    estimate = cell_stats.Estimate(figure.visits, value, low, high, math.nan)
+    return Measured(between.Effect.of_cell(estimate), low, high, "", figure.visits, latency_stats.DELTA, False)
 
 
 def _of_curve(curve: Curve, analysis: Analysis) -> dict[Key, Measured]:
@@ -140,5 +184,7 @@ def _of_curve(curve: Curve, analysis: Analysis) -> dict[Key, Measured]:
 def definition(question: dict[str, Any], cell: str | None) -> str:
     """What is asked in a place, so that two runs' answers mean the same."""
     own = next((c.get("workload") for c in question["cells"] if c["name"] == cell), None)
-    axis = question.get("axis") or {}
-    return json.dumps([question.get("workload"), own, axis.get("field"), axis.get("scale")], sort_keys=True)
+    axis, arrivals = question.get("axis") or {}, question.get("arrivals") or {}
+    # How long a load lasts and which others are tried changes nothing of what is compared.
+    shape = [arrivals.get(field) for field in ("course", "rate", "base", "peak")]
+    return json.dumps([question.get("workload"), own, axis.get("field"), axis.get("scale"), shape], sort_keys=True)

@@ -36,7 +36,7 @@ class Group:
 
 @style.drawing
 def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
-         baseline: str) -> str:
+         baseline: str, what: str = "times as fast as") -> str:
     """SVG of the groups, top to bottom. Undecided rows are grey."""
     lines = sum(len(g.rows) + 1.5 for g in groups)
     width = 7.1
@@ -94,5 +94,5 @@ def draw(name: str, title: str, groups: Sequence[Group], looks: style.Looks,
     style.ratio_axis(ax.xaxis, low, high, 7)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    ax.set_xlabel(f"times as fast as {baseline}", loc="left")
+    ax.set_xlabel(f"{what} {baseline}", loc="left")
     return style.to_svg(fig, name, title)

@@ -3,7 +3,7 @@
 
 The places of the run that are most like the workload answer (`advice`, `standing`); a swept axis is read at the very
 value that is asked about. A place covers the workload when no field of it is further away than is known not to matter
-(`_GAPS`); otherwise its answer is about another workload, which is said, with the field that is furthest away.
+(`near`); otherwise its answer is about another workload, which is said, with the field that is furthest away.
 """
 
 from __future__ import annotations
@@ -16,46 +16,22 @@ from typing import Any
 from report import advice, standing, words
 from report.advice import Features, Place, Standing
 from report.analyse import Analysis, Setting, make_axis
-from report.recommend import fitness
-from report.recommend.described import Constraints, WORD_BYTES, Wanted
+from report.recommend import fitness, waits
+from report.recommend.described import Constraints, Wanted
+from report.recommend.near import Gap, Near, gaps
 
 ALONE, EQUAL, UNDECIDED, NONE = advice.ALONE, advice.EQUAL, advice.UNDECIDED, "none"
-ANOTHER_KIND = 40.0  # how far a workload is away that does something else: further than any number of keys
 MOST_PLACES = 5  # that are named beside the first
 
 
 @dataclasses.dataclass(frozen=True)
-class Gap:
-    """How far a place is from what is wanted in one field. `size`: 1 is as far as does not matter."""
-
-    field: str
-    wanted: str
-    there: str
-    size: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Near:
-    """A place and how far away it is; the widest gap first, those of no size left out."""
-
-    place: Place
-    gaps: tuple[Gap, ...]
-
-    @property
-    def covers(self) -> bool:
-        return not self.gaps or self.gaps[0].size <= 1.0
-
-    @property
-    def distance(self) -> float:
-        return sum(g.size for g in self.gaps)
-
-
-@dataclasses.dataclass(frozen=True)
 class Pick:
-    """One map in the ranking: how it stands at the nearest place, and what memory it would take."""
+    """One map in the ranking: how it stands at the nearest place, what memory it would take, and of the limits on response
+    times those that the run knows of."""
 
     standing: Standing
     memory: fitness.Memory | None
+    waits: tuple[waits.Wait, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +54,12 @@ class Recommendation:
     nearest: Near | None
     others: tuple[Near, ...]  # further places that cover the point, or the next nearest
     picks: tuple[Pick, ...]
-    barred: dict[str, str]  # strategies that took part at the place and are no choice, and why
+    barred: dict[str, str]  # strategies and contestants that took part at the place and are no choice, and why
     undecidable: tuple[str, ...]  # constraints that the run cannot decide
     changes: tuple[Change, ...]
     passed_over: Standing | None  # the fastest at the place when nothing is barred, if it is not a pick
     fit: tuple[str, ...]  # all strategies of the run that may be recommended, measured or not
+    judged: waits.Judged | None  # the limits on response times, if there are any
 
     @property
     def front(self) -> tuple[str, ...]:
@@ -98,22 +75,32 @@ def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constrain
     threads = wanted.threads or _all_cores(analysis)
     reasons = fitness.barred(analysis, wanted, asked, threads)
     reasons |= _too_large(analysis, wanted, asked, set(reasons))
-    near = _nearest(analysis, wanted, threads, set(reasons))
-    unsure = ("p99",) if asked.p99 is not None else ()
-    references = analysis.run.references()
+    judged = waits.judge(analysis, wanted, asked, threads)
+    skip = standing.forms(analysis, reasons)
     fit = tuple(name for name in fitness.traits(analysis) if name not in reasons)
+    unknown: dict[str, str] = {}  # of which no form met the arrivals, here or elsewhere
+    if judged and judged.decided:
+        late = {c: why for c in sorted(standing.forms(analysis, fit)) if (why := judged.why_not(c))}
+        keeping = {fitness.strategy_of(c) for c in judged.by if not judged.why_not(c)}
+        unknown = {n: waits.NOT_MEASURED for n in fit if n not in set(map(fitness.strategy_of, judged.by))}
+        reasons, skip, fit = {**reasons, **late, **unknown}, skip | set(late), tuple(n for n in fit if n in keeping)
+    near = _nearest(analysis, wanted, threads, skip)
+    unsure = tuple(map(waits.name_of, judged.limits)) if judged and not judged.decided else ()
+    references = analysis.run.references()
     if not near:
         return Recommendation(wanted, asked, threads, NONE, None, (), (), {
-            n: why for n, why in reasons.items() if n not in references}, unsure, (), None, fit)
+            n: why for n, why in reasons.items() if n not in references}, unsure, (), None, fit, judged)
     first = near[0]
-    picks = tuple(Pick(s, fitness.memory(analysis, s.name, wanted)) for s in first.place.standings)
-    took_part = {fitness.strategy_of(c) for s in analysis.settings if s.question["name"] == first.place.question
-                 for v in s.visits for c in v.contestants} - references
+    picks = tuple(Pick(s, fitness.memory(analysis, s.name, wanted), judged.by.get(s.name, ()) if judged else ())
+                  for s in first.place.standings)
+    there = {c for s in analysis.settings if s.question["name"] == first.place.question
+             for v in s.visits for c in v.contestants}
+    took_part = (there | {fitness.strategy_of(c) for c in there} | set(unknown)) - references
     same = [n for n in near[1:] if n.covers == first.covers][:MOST_PLACES]
     return Recommendation(
         wanted, asked, threads, first.place.verdict, first, tuple(same), picks,
         {n: why for n, why in reasons.items() if n in took_part}, unsure,
-        _changes(analysis, first.place, set(reasons)), _passed_over(analysis, first.place, reasons), fit)
+        _changes(analysis, first.place, skip), _passed_over(analysis, first.place, reasons, skip), fit, judged)
 
 
 def _all_cores(analysis: Analysis) -> int:
@@ -161,7 +148,7 @@ def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -
         if value is not None:
             places += standing.along(analysis, setting, skip, [value])
     usable = [p for p in places if not p.oversubscribed and p.standings]
-    near = [Near(p, _gaps(p, wanted, threads)) for p in usable]
+    near = [Near(p, gaps(p, wanted, threads)) for p in usable]
     # A place of several that are equally far is the one with most visits.
     return sorted(near, key=lambda n: (not n.covers, n.distance, -n.place.best.visits, n.place.question, n.place.title))
 
@@ -173,48 +160,6 @@ def _value_on(setting: Setting, features: Features) -> float | None:
         return None
     value = _ON_AXIS[axis.field](features)
     return value if value is not None and axis.lo <= value <= axis.hi and value not in axis.values else None
-
-
-def _apart(x: float, y: float) -> float:
-    return abs(math.log(max(x, 1e-9) / max(y, 1e-9)))
-
-
-def _gaps(place: Place, wanted: Wanted, threads: int) -> tuple[Gap, ...]:
-    """Of every field how far it is away, in units of what does not matter."""
-    f, g = wanted.features, place.features
-    found = [
-        Gap("threads", f"{threads}", f"{place.threads}", 2 * _apart(threads, place.threads) / math.log(2)),
-        Gap("value", f"{wanted.value_bytes:g} bytes", f"{g.value_bytes} bytes",
-            _apart(max(wanted.value_bytes, WORD_BYTES), g.value_bytes) / math.log(2)),
-        Gap("key", _key(f), _key(g), 8.0 * (f.strings != g.strings)),
-        Gap("growing", _yes(f.growing), _yes(g.growing), ANOTHER_KIND * (f.growing != g.growing)),
-        Gap("skew", f"{f.theta:g}", f"{g.theta:g}", abs(f.theta - g.theta) / 0.1),
-        Gap("operations", _operations(f), _operations(g),
-            ANOTHER_KIND * ((f.look_up_or_insert, f.other, f.program) != (g.look_up_or_insert, g.other, g.program))),
-        Gap("conditions", f.peculiar or "the usual", g.peculiar or "the usual", ANOTHER_KIND * (f.peculiar != g.peculiar))]
-    if not f.growing and not g.growing:  # what grows has all sizes up to its last one
-        found.append(Gap("keys", f"{f.keys}", f"{g.keys}", _apart(f.keys, g.keys) / math.log(2)))
-    if f.reuse is not None and g.reuse is not None:
-        found.append(Gap("reuse", f"{f.reuse:g}", f"{g.reuse:g}", abs(f.reuse - g.reuse) / 0.05))
-    if not (f.look_up_or_insert or g.look_up_or_insert):
-        # Without a single store there is nothing to wait for: the last percent is further than the others.
-        edge = 3.0 * ((f.reads >= 100) != (g.reads >= 100))
-        found.append(Gap("reads", f"{f.reads:g} %", f"{g.reads:g} %", abs(f.reads - g.reads) / 2.5 + edge))
-    return tuple(sorted((x for x in found if x.size > 1e-6), key=lambda x: (-x.size, x.field)))
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _key(f: Features) -> str:
-    return "string" if f.strings else "u64"
-
-
-def _operations(f: Features) -> str:
-    if f.program:
-        return f.program
-    return ("look-up or insert" if f.look_up_or_insert else "loads and stores") + (f" with {f.other}" if f.other else "")
 
 
 def _changes(analysis: Analysis, at: Place, skip: set[str]) -> tuple[Change, ...]:
@@ -237,12 +182,12 @@ def _changes(analysis: Analysis, at: Place, skip: set[str]) -> tuple[Change, ...
     return tuple(found)
 
 
-def _passed_over(analysis: Analysis, at: Place, reasons: dict[str, str]) -> Standing | None:
+def _passed_over(analysis: Analysis, at: Place, reasons: dict[str, str], skip: set[str]) -> Standing | None:
     """The fastest at the place among all that find what is stored, if it is barred and ahead of the rest by more than
     delta; its lead is on the fastest pick."""
-    references = analysis.run.references()
-    if not set(reasons) - references:
+    if not set(reasons) - analysis.run.references():
         return None
+    references = standing.forms(analysis, analysis.run.references())
     if at.value is not None and at.cell is None and not _is_discrete(analysis, at):
         setting = next(s for s in analysis.settings if s.question["name"] == at.question and s.regime == at.regime
                        and s.threads in (0, at.threads))
@@ -251,7 +196,7 @@ def _passed_over(analysis: Analysis, at: Place, reasons: dict[str, str]) -> Stan
         free = [p for p in standing.places_without(analysis, references)
                 if (p.question, p.cell, p.value, p.regime, p.threads) == (
                     at.question, at.cell, at.value, at.regime, at.threads)]
-    if not free or fitness.strategy_of(free[0].best.name) not in reasons:
+    if not free or free[0].best.name not in skip:
         return None
     behind = next((s for s in free[0].standings if s.name == at.best.name), None)
     if behind is None or behind.state != advice.BEHIND:
@@ -281,10 +226,12 @@ def as_data(r: Recommendation) -> dict[str, Any]:
         "ranking": [{"contestant": p.standing.name, "state": p.standing.state, "speed": ratio(-p.standing.lead),
                      "low": ratio(-p.standing.high), "high": ratio(-p.standing.low), "visits": p.standing.visits,
                      "memory": None if p.memory is None else {"settled": round(p.memory.settled),
-                                                              "peak": round(p.memory.peak), "basis": p.memory.basis}}
+                                                              "peak": round(p.memory.peak), "basis": p.memory.basis},
+                     "response": [waits.as_data(w) for w in p.waits]}
                     for p in r.picks],
         "fit": list(r.fit), "barred": r.barred, "not_decided": list(r.undecidable),
+        "load": r.judged.load if r.judged and r.judged.decided else None,
         "changes": [{"what": c.what, "front": list(c.place.front)} for c in r.changes],
         "passed_over": None if r.passed_over is None else {
             "contestant": r.passed_over.name, "speed": ratio(r.passed_over.lead),
-            "why": r.barred.get(fitness.strategy_of(r.passed_over.name))}}
+            "why": r.barred.get(r.passed_over.name) or r.barred.get(fitness.strategy_of(r.passed_over.name))}}

@@ -24,7 +24,7 @@ class Undescribed(Exception):
     """What is wrong with a description, in one sentence."""
 
 
-MOST_KEYS, MOST_THREADS, MOST_BYTES = 1e12, 65_536, 1e9
+MOST_KEYS, MOST_THREADS, MOST_BYTES, MOST_RATE = 1e12, 65_536, 1e9, 1e12
 STRING_BYTES = 32  # of a key, unless said otherwise
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 _BYTES = {"": 1.0, "b": 1.0, **{f"{p}{unit}": base**n for n, p in enumerate("kmgt", 1)
@@ -40,6 +40,8 @@ class Wanted:
     threads: int
     value_bytes: float
     staleness_s: float  # how long a load may lag behind; 0: not at all
+    rate: float  # operations a second that arrive, all threads together; 0: not said
+    deletes: float  # percent of the operations
     given: tuple[str, ...]
 
     @property
@@ -91,8 +93,11 @@ FIELDS = {
     "key": ("u64 | string", "type of the keys (default: u64)"),
     "skew": ("0 to 20", "zipf exponent of the keys' popularity (default: 0, all alike)"),
     "reuse": ("0 to 1, or a percentage", "every operation looks up or inserts, and this share asks for a key seen before"),
+    "deletes": ("0 to 100", "percent of the operations that delete a key, no more than are stores (default: 0)"),
     "growing": ("yes | no", "the map starts empty (default: no, or yes with reuse)"),
     "staleness": ("0, or a time such as 10ms", "how long after a store a load may miss it (default: 0)"),
+    "rate": ("operations a second; 500k is understood", "the load at which p99 must hold, all threads together (default: half "
+             "of what the baseline of the measurement can do)"),
 }
 
 
@@ -113,6 +118,8 @@ def from_fields(given: dict[str, str]) -> Wanted:
     """What fields say together. Raises Undescribed."""
     if "reuse" in given and "reads" in given:
         raise Undescribed("reuse says that every operation looks up or inserts, so reads does not go with it; leave one out.")
+    if "reuse" in given and "deletes" in given:
+        raise Undescribed("reuse says that every operation looks up or inserts, so deletes does not go with it; leave one out.")
     growing = truth("growing", given["growing"]) if "growing" in given else "reuse" in given
     reuse = share("reuse", given["reuse"]) if "reuse" in given else None
     key = given.get("key", "u64")
@@ -122,12 +129,17 @@ def from_fields(given: dict[str, str]) -> Wanted:
     count = 0 if threads == "all" else number("threads", threads, 1, MOST_THREADS)
     if count != int(count):
         raise Undescribed(f"threads is {threads!r}; give a whole number, or all.")
+    reads, deletes = number("reads", given.get("reads", "90"), 0, 100), number("deletes", given.get("deletes", "0"), 0, 100)
+    if deletes > 100 - reads - deletes + 0.1:  # of shares that were rounded
+        raise Undescribed(f"of 100 operations {reads:g} read and {deletes:g} delete, which leaves {max(0, 100 - reads - deletes):g} stores: "
+                          "a map that loses more keys than it gets runs empty; give at most half of what reads leaves.")
     features = Features(
-        growing=growing, reads=0.0 if reuse is not None else number("reads", given.get("reads", "90"), 0, 100),
+        growing=growing, reads=0.0 if reuse is not None else reads, other="delete" if deletes else "",
         look_up_or_insert=reuse is not None, reuse=reuse, keys=int(number("keys", given.get("keys", "10000"), 1, MOST_KEYS)),
         theta=number("skew", given.get("skew", "0"), 0, 20), strings=key == "string")
     return Wanted(features, int(count), number("value", given.get("value", "8"), 0, MOST_BYTES, _BYTES),
-                  _time("staleness", given.get("staleness", "0")), tuple(given))
+                  _time("staleness", given.get("staleness", "0")),
+                  number("rate", given["rate"], 1, MOST_RATE) if "rate" in given else 0.0, deletes, tuple(given))
 
 
 def _fields(text: str, separator: str, known: dict[str, Any], what: str) -> dict[str, str]:
@@ -163,7 +175,8 @@ class Constraints:
     """What a map must be. None: whatever it is. Of ordered traits the value is the least that will do."""
 
     memory: float | None = None  # bytes, for all entries
-    p99: float | None = None  # seconds
+    p99: float | None = None  # seconds; of response, under arrivals
+    p99_9: float | None = None
     range: str | None = None
     read_progress: str | None = None
     write_progress: str | None = None
@@ -176,7 +189,16 @@ class Constraints:
     operations: tuple[str, ...] = ()
 
     def named(self) -> dict[str, Any]:
-        return {f.name: v for f in dataclasses.fields(self) if (v := getattr(self, f.name)) not in (None, ())}
+        """By the names that a reader writes."""
+        return {name: v for name in CONSTRAINTS if (v := getattr(self, _attribute(name))) not in (None, ())}
+
+    def limits(self) -> dict[float, float]:
+        """The limits on response times: quantile -> nanoseconds."""
+        return {q: 1e9 * v for q, v in ((0.99, self.p99), (0.999, self.p99_9)) if v is not None}
+
+
+def _attribute(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _word(*known: str) -> Callable[[str, str], str]:
@@ -199,7 +221,8 @@ def _operations(what: str, text: str) -> tuple[str, ...]:
 # The constraints: form, meaning, what reads them.
 CONSTRAINTS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
     "memory": ("2GiB", "at most so much for all entries", lambda w, t: number(w, t, 1, 1e18, _BYTES)),
-    "p99": ("50us", "99 of 100 operations take no longer", lambda w, t: number(w, t, 1e-9, 1e6, _TIMES)),
+    "p99": ("50us", "99 of 100 operations are answered within it, at the load that rate says", lambda w, t: number(w, t, 1e-9, 1e6, _TIMES)),
+    "p99.9": ("1ms", "999 of 1000", lambda w, t: number(w, t, 1e-9, 1e6, _TIMES)),
     "range": (" | ".join(RANGES), "what Range sees, at least", _word(*RANGES)),
     "read_progress": (" | ".join(PROGRESS[1:]), "of loads, at least", _word(*PROGRESS[1:])),
     "write_progress": (" | ".join(PROGRESS[1:]), "of stores, at least", _word(*PROGRESS[1:])),
@@ -216,22 +239,27 @@ CONSTRAINTS: dict[str, tuple[str, str, Callable[[str, str], Any]]] = {
 def parse_constraints(text: str) -> Constraints:
     """Constraints separated by commas. Raises Undescribed."""
     given = _fields(text, ",", CONSTRAINTS, "constraint")
-    return Constraints(**{name: CONSTRAINTS[name][2](name, value) for name, value in given.items()})
+    return Constraints(**{_attribute(name): CONSTRAINTS[name][2](name, value) for name, value in given.items()})
 
 
-def ask(wanted: Wanted) -> str:
-    """The point as a cell that `bazel run //experiments -- --ask` measures."""
+def ask(wanted: Wanted, asked: Constraints = Constraints()) -> str:
+    """The point as a cell that `bazel run //experiments -- --ask` measures, response times included if they are limited."""
     f = wanted.features
     if f.reuse is not None:
         keys = f"krr:{f.reuse:g}" + (f":zipf:{f.theta:g}" if f.theta else "")
         mix = "load_or_store:100"
     else:
         keys = f"zipf:{f.theta:g}" if f.theta else "uniform"
-        mix = ",".join(f"{op}:{v:g}" for op, v in (("load", f.reads), ("store", 100 - f.reads)) if v > 0)
-    size = f"ops={f.keys}" if f.growing else f"population={f.keys}"
+        stores = round(100 - f.reads - wanted.deletes, 6)  # the shares sum to 100
+        mix = ",".join(f"{op}:{v:g}" for op, v in (("load", f.reads), ("store", stores), ("delete", wanted.deletes)) if v > 0)
+    # Of so many keys the mix keeps as many as there are to be.
+    population = round(f.keys * (stores + wanted.deletes) / stores) if wanted.deletes else f.keys
+    size = f"ops={f.keys}" if f.growing else f"population={population}"
     parts = [f"keys={keys}", f"mix={mix}", size] + ["regime=growth"] * f.growing
     if f.strings:
         parts.append(f"key=string:{STRING_BYTES}")
     if wanted.value_bytes != WORD_BYTES:
         parts.append(f"value={wanted.value_bytes:g}")
+    if asked.limits() and not f.growing:
+        parts.append("arrivals=poisson")
     return " ".join([*parts, f"threads={wanted.threads or 'all'}"])

@@ -20,6 +20,15 @@ def strategy_of(contestant: str) -> str:
     return contestant.split(":")[0].split("@")[0]
 
 
+def plain(analysis: Analysis, contestant: str) -> str:
+    """A contestant without the tunables that it would have anyway, so that a map has one name."""
+    head, at, suffix = contestant.partition("@")
+    name, _, tunables = head.partition(":")
+    usual = {f"{t['name']}={t.get('default')}" for t in traits(analysis).get(name, {}).get("tunables") or ()}
+    kept = sorted(t for t in tunables.split(",") if t and t not in usual)
+    return name + (":" + ",".join(kept) if kept else "") + at + suffix
+
+
 def traits(analysis: Analysis) -> dict[str, dict[str, Any]]:
     return {s["name"]: s for s in analysis.run.strategies()}
 

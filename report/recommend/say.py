@@ -11,9 +11,9 @@ from typing import Any
 from report import advice, plates, render, words
 from report.analyse import Analysis
 from report.figures import forest
-from report.figures.style import fine, number
+from report.figures.style import duration, fine, number
 from report.recommend import Near, Pick, Recommendation, fitness, readable_bytes
-from report.recommend import described
+from report.recommend import described, waits
 
 MOST_PICKS = 8  # in the ranking as text
 _WIDTH = 100
@@ -25,24 +25,27 @@ class Said:
 
     headline: str
     coverage: list[str]
-    ranking: list[tuple[str, str, str, str]]  # map, speed with interval, word, memory
+    ranking: list[tuple[str, str, str, str, str]]  # map, speed with interval, word, memory, response times if limited
     reasons: list[str]
     assumed: list[tuple[str, str]]  # what, sentence
     change: list[str]
     use: list[str]  # three lines: Bazel, include, declaration
     measure: str  # the command
+    answered: bool  # whether the run answers all that was asked; otherwise the command would
+    left_out: list[str] = dataclasses.field(default_factory=list)  # of a trace that was described: what its fields do not tell
 
 
 def say(r: Recommendation, analysis: Analysis) -> Said:
     traits = fitness.traits(analysis)
     best = r.picks[0].standing.name if r.picks else r.fit[0] if len(r.fit) == 1 else ""
     return Said(_headline(r), _coverage(r), [_rank(r, p) for p in r.picks], _reasons(r, traits),
-                _assumed(r, traits, r.picks[0]) if r.picks else [], _change(r), use(best) if best else [], measure(r))
+                _assumed(r, traits, r.picks[0]) if r.picks else [], _change(r), use(best) if best else [], measure(r),
+                r.covered and not r.undecidable)
 
 
 def measure(r: Recommendation) -> str:
     """The command that measures the very point."""
-    return f"bazel run //experiments -- --ask '{described.ask(r.wanted)}'"
+    return f"bazel run //experiments -- --ask '{described.ask(r.wanted, r.constraints)}'"
 
 
 def use(contestant: str) -> list[str]:
@@ -65,11 +68,22 @@ def _headline(r: Recommendation) -> str:
         what = f"Undecided among {_or(r)}: the run does not tell them apart"
     else:
         if len(r.fit) == 1:
-            return f"Only {r.fit[0]} fits the constraints, so there is nothing to compare: use it, or ask for less."
-        return ("No map of the run fits the constraints: ask for less." if not r.fit else
+            return (f"Only {r.fit[0]} fits the constraints, so there is nothing to compare: use it, or ask for less" +
+                    f"{_unknown(r)}.")
+        unknown = waits.NOT_MEASURED in r.barred.values()
+        return (("No map of the run is known to fit the constraints: ask for less, or measure those of which nothing is known."
+                 if unknown else "No map of the run fits the constraints: ask for less.") if not r.fit else
                 f"No map can be recommended: the run has no place at which two of those that fit met ({words.join(list(r.fit[:6]))}"
                 + (f" and {len(r.fit) - 6} more)." if len(r.fit) > 6 else ")."))
-    return what + (", at the nearest point that was measured." if not r.covered else ".")
+    return what + (", at the nearest point that was measured" if not r.covered else "") + _unknown(r) + "."
+
+
+def _unknown(r: Recommendation) -> str:
+    """What no reader of the headline should take for granted."""
+    if not r.undecidable:
+        return ""
+    limits = words.join([f"{waits.name_of(q)} {duration(ns)}" for q, ns in r.judged.limits.items()])
+    return f"; whether {'they keep' if len(r.front) > 1 else 'it keeps'} {limits} is unknown"
 
 
 def _name(pick: Pick) -> str:
@@ -119,7 +133,7 @@ def _front(near: Near) -> str:
     return names if near.place.verdict != advice.UNDECIDED else f"undecided among {names}"
 
 
-def _rank(r: Recommendation, pick: Pick) -> tuple[str, str, str, str]:
+def _rank(r: Recommendation, pick: Pick) -> tuple[str, str, str, str, str]:
     s = pick.standing
     if s is r.picks[0].standing:
         speed, word = "1×", "fastest" if r.verdict == advice.ALONE else "in front"
@@ -127,7 +141,9 @@ def _rank(r: Recommendation, pick: Pick) -> tuple[str, str, str, str]:
         known = math.isfinite(s.low) and math.isfinite(s.high)
         speed = f"{fine(math.exp(-s.lead))}×" + (f" ({fine(math.exp(-s.high))} to {fine(math.exp(-s.low))})" if known else "")
         word = {advice.BEHIND: "slower", advice.EQUAL: "equal", advice.OPEN: "undecided"}[s.state]
-    return words.pretty(s.name), speed, word, readable_bytes(pick.memory.settled) if pick.memory else "not measured"
+    memory = readable_bytes(pick.memory.settled) if pick.memory else "not measured"
+    told = ", ".join(f"{waits.name_of(w.quantile)} {waits.spread(w.figure)}" for w in pick.waits if w.figure)
+    return words.pretty(s.name), speed, word, memory, told or ("not known" if r.judged else "")
 
 
 def _reasons(r: Recommendation, traits: dict[str, dict[str, Any]]) -> list[str]:
@@ -137,13 +153,32 @@ def _reasons(r: Recommendation, traits: dict[str, dict[str, Any]]) -> list[str]:
         t = traits.get(fitness.strategy_of(name), {})
         if t.get("summary"):
             said.append(f"{words.pretty(name)}: {words.sentence(t['summary'])}")
-    for name, why in sorted(r.barred.items()):
-        said.append(f"{name} was passed over: {why}.")
+    unknown = [words.pretty(name) for name, why in sorted(r.barred.items()) if why == waits.NOT_MEASURED]
+    said += [f"{words.pretty(name)} was passed over: {why}." for name, why in sorted(r.barred.items()) if why != waits.NOT_MEASURED]
+    if unknown:
+        said.append(f"{words.join(unknown)} {'was' if len(unknown) == 1 else 'were'} passed over: "
+                    f"{'its' if len(unknown) == 1 else 'their'}{waits.NOT_MEASURED.removeprefix('its')}.")
     if r.passed_over is not None:
         said.append(f"Without the constraints {words.pretty(r.passed_over.name)} would be {number(math.exp(r.passed_over.lead))}×"
                     f"{_interval(r.passed_over.low, r.passed_over.high)} as fast.")
-    for name in r.undecidable:
-        said.append(f"This run cannot decide {name}: it measured no response times at this point.")
+    return said + _waits(r)
+
+
+def _waits(r: Recommendation) -> list[str]:
+    """At which load the limits on response times were held against what was measured, or why they could not be."""
+    if r.judged is None:
+        return []
+    near = r.judged.near
+    if not r.judged.decided:
+        far = (f" (the nearest, {_where(near)}, is furthest away in {near.gaps[0].field}: {near.gaps[0].there} instead of "
+               f"{near.gaps[0].wanted})" if near is not None else "")
+        return [f"This run cannot decide {name}: it measured no response times at this point{far}." for name in r.undecidable]
+    said = [f"Response times are those of {_where(near)}, {r.judged.load}, from when an operation was due"
+            + (f" ({_gaps(near)})." if near.gaps else ".")]
+    for q, floor in r.judged.floor.items():
+        if floor.high > r.judged.limits[q]:
+            said.append(f"A map that does nothing has a {waits.name_of(q)} of {waits.spread(floor)} there: the limit of "
+                        f"{duration(r.judged.limits[q])} is shorter than what the machine itself takes.")
     return said
 
 
@@ -190,17 +225,17 @@ def as_text(r: Recommendation, said: Said, run: str) -> str:
     lines = [said.headline, *said.coverage, f"From run {run}; another machine may answer differently.", ""]
     if said.ranking:
         shown = said.ranking[:MOST_PICKS]
-        widths = [max(len(row[i]) for row in shown) for i in range(3)]
-        lines += [f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]}" for row in shown]
+        widths = [max(len(row[i]) for row in shown) for i in range(len(shown[0]))]
+        lines += ["  " + "  ".join(f"{text:<{width}}" for text, width in zip(row, widths)).rstrip() for row in shown]
         if len(said.ranking) > len(shown):
             lines.append(f"  and {len(said.ranking) - len(shown)} more")
     for title, sentences in (("Why", said.reasons), ("Assumed", [f"{what}: {text}." for what, text in said.assumed]),
-                             ("What would change it", said.change)):
+                             ("What would change it", said.change), ("What the description leaves out", said.left_out)):
         if sentences:
             lines += ["", title, *(textwrap.fill(s, _WIDTH, initial_indent="  ", subsequent_indent="    ") for s in sentences)]
     if said.use:
         lines += ["", f"To use {words.pretty(r.picks[0].standing.name) if r.picks else r.fit[0]}", *("  " + line for line in said.use)]
-    if not r.covered:
+    if not said.answered:
         lines += ["", "To measure the point itself (--measure runs it)", "  " + said.measure]
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ fewer than LEAST_BEYOND operations beyond it is none.
 
 A visit's effects are log ratios as everywhere, positive when a is better: of the 99th percentiles of response when both
 meet the same arrivals, at half of the baseline's capacity or while maps are filled ("p99"), and of the longest stores
-of a fill ("longest_store").
+of a fill ("longest_store"). Between runs also of the 99.9th percentiles ("p99.9") and of the longest responses ("longest").
 """
 
 import dataclasses
@@ -23,6 +23,9 @@ DELTA = math.log(1.1)
 PERCENTILES = (0.5, 0.9, 0.99, 0.999, 0.9999)
 METRICS = {"rungs": "p99", "shapes": "p99", "fill": "longest_store"}  # by the course of a question's arrivals
 ALSO = {"fill": ("p99",)}  # told as well, and asked for by nobody's stopping rule
+# What runs are compared by.
+COMPARED = {"rungs": ("p99", "p99.9", "longest"), "fill": ("longest_store", "p99", "p99.9"), "shapes": ("p99",)}
+_QUANTILES = {"p99": 0.99, "p99.9": 0.999}
 
 
 def metric_of(question):
@@ -162,14 +165,18 @@ class Latencies:
             return fill.service.maximum if fill else math.nan
         fill = next((f for f in self.fills if f.contestant == contestant), None)
         if fill is not None:
-            return fill.response.at[0.99] if fill.state == "ok" else math.nan
+            return _tail(fill.response, metric) if fill.state == "ok" else math.nan
         rung = self.rung(contestant, 0, COMMON_LOAD)
         if rung is not None:
-            return rung.response.at[0.99] if rung.state == "ok" else math.nan
+            return _tail(rung.response, metric) if rung.state == "ok" else math.nan
         # Of shapes: the worst window of the step.
         step = next((s for s in self.shapes if (s.contestant, s.shape) == (contestant, "step") and s.state == "ok"), None)
         values = [v for v in step.windows["p99"] if v is not None] if step else []
         return float(np.max(values)) if values else math.nan
+
+
+def _tail(times, metric):
+    return times.maximum if metric == "longest" else times.at[_QUANTILES[metric]]
 
 
 def read(lines):

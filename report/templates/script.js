@@ -41,8 +41,11 @@ const state = (function () {
   };
 })();
 
+// On paper what is folded is open, but for what stands behind single answers and verdicts: that is as long as all the rest.
 addEventListener("beforeprint", function () {
-  document.querySelectorAll("details").forEach(function (d) { if (!d.open) { d.open = true; d.dataset.printed = "1"; } });
+  document.querySelectorAll("details").forEach(function (d) {
+    if (!d.open && !d.closest(".chooser, .ledger")) { d.open = true; d.dataset.printed = "1"; }
+  });
 });
 addEventListener("afterprint", function () {
   document.querySelectorAll("details[data-printed]").forEach(function (d) { d.open = false; delete d.dataset.printed; });

@@ -5,11 +5,12 @@ really is: how often keys come back, how they are asked for, when and how large.
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 
 from tools.arguments import Parser, named
-from tools.trace import answer
+from tools.trace import answer, beyond
 
 _PROFILER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profile_trace")
 
@@ -181,20 +182,33 @@ def _told(result, described):
     fields = answer.of_trace(result)
     if "reads" in described:
         fields.pop("reuse", None)
+        fields.pop("deletes", None)
     if "reuse" in described:
         fields.pop("reads", None)
+        fields.pop("deletes", None)
     return fields
 
 
-def _answer(args, described):
+def _answer(args, described, left_out):
     """Says which map, and measures the point if that is wanted."""
-    found, said, analysis = answer.answer(args.run or "latest", described, args.constraints)
-    _print(args, answer.as_json(found), answer.as_text(found, said, analysis))
+    found, said, analysis = answer.answer(args.run or "latest", described, args.constraints, left_out)
+    _print(args, answer.as_json(found, said), answer.as_text(found, said, analysis))
     if args.html:
         _write(args.html, answer.as_page(found, said, analysis))
+    if args.picture:
+        _write(args.picture, answer.as_picture(found, said, analysis, _asked(args)))
     if args.measure:
         print(f"\nmeasuring: {said.measure}", flush=True)
         answer.run_measurement(said.measure)
+
+
+def _asked(args):
+    """The command that asks this, without where its answer is written."""
+    words = [*args.traces]
+    for name in ("describe", "constraints", "run", "sample"):
+        value = getattr(args, name)
+        words += [f"--{name}", value] if value else []
+    return "bazel run //tools:advise -- " + shlex.join(words)
 
 
 def _print(args, data, text):
@@ -233,6 +247,7 @@ def _arguments(argv):
                        "(default: latest); with a trace, asks which map at all")
     which.add_argument("--measure", action="store_true", help="say the answer and then measure the point itself")
     which.add_argument("--html", type=named, metavar="FILE", help="write the answer as a page as well")
+    which.add_argument("--picture", type=named, metavar="FILE", help="draw the command and its answer as an SVG file as well")
     parser.add_argument("--sample", type=named, metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "
                         "and estimates with intervals")
     parser.add_argument("--max-keys", type=named, metavar="N", help="follow no more keys than this: beyond, samples are taken "
@@ -245,7 +260,7 @@ def _arguments(argv):
                         "the text")
     parser.add_argument("--normalised", type=named, metavar="FILE", help="write the trace in its compact form (FORMAT.md)")
     args = parser.parse_args(argv)
-    asked = any((args.describe, args.constraints, args.run, args.measure, args.html))
+    asked = any((args.describe, args.constraints, args.run, args.measure, args.html, args.picture))
     if not args.traces and not args.describe:
         parser.error("there is neither a trace nor a description; name a file, or write --describe 'reads=95 keys=1e6'")
     return args, asked
@@ -261,17 +276,18 @@ def main(argv):
         ) if value is not None]
         if args.ignore_times:
             flags.append("--ignore-times")
-        described = answer.parse_description(args.describe) if args.describe else {}
+        described, left_out = answer.parse_description(args.describe) if args.describe else {}, []
         if args.traces:
             result = profile(args.traces, flags, args.normalised)
             if not asked:
                 _print(args, json.dumps(result, indent=1) + "\n", describe(args.traces, result))
                 return 0
             described = {**_told(result, described), **described}
+            left_out = beyond.left_out(result, described)
             if args.json != "-":
                 print(describe(args.traces, result) + "\n\nTaken for "
                       + " ".join(f"{name}={value}" for name, value in described.items()) + "\n")
-        _answer(args, described)
+        _answer(args, described, left_out)
     except (AdviseError, answer.AnswerError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 """Which map for a workload, from a finished run: of a description, of the figures of a trace, or of both."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -23,6 +24,9 @@ def of_trace(result):
         fields["reuse"] = f"{figures['reuse_rate']['value']:.4g}"
     elif not inserting:
         fields["reads"] = f"{100 * figures['read_share']:.4g}"
+        # Fewer change nothing, and with more than there are stores a map runs empty, which no workload describes.
+        if 0.01 <= figures["delete_share"] <= 1 - figures["read_share"] - figures["delete_share"]:
+            fields["deletes"] = f"{100 * figures['delete_share']:.4g}"
     present = 0 if "unknown" in figures["growth"] else max((point["present"] for point in figures["growth"]), default=0)
     distinct = 0 if "unknown" in figures["distinct"] else figures["distinct"]["value"]
     keys = round(present or distinct)
@@ -32,6 +36,10 @@ def of_trace(result):
         fields["value"] = f"{figures['value_bytes']['mean']:.0f}"
     if "unknown" not in figures["top100_share"] and distinct > 200 and not inserting:
         fields["skew"] = f"{zipf_exponent(figures['top100_share']['value'], round(distinct)):.2g}"
+    seconds = 0 if "unknown" in figures["arrivals"] else figures["arrivals"]["seconds"]
+    if seconds > 0:
+        recorded = result["recorded"] or {"rate": 1}
+        fields["rate"] = f"{max(1, round(recorded.get('of_operations', result['operations'] / recorded['rate']) / seconds))}"
     return fields
 
 
@@ -75,8 +83,8 @@ def find_run(name):
                       "or name a finished run or a capsule with --run.")
 
 
-def answer(run, fields, constraints):
-    """(recommendation, its words, analysis) from a run. Raises AnswerError."""
+def answer(run, fields, constraints, left_out=()):
+    """(recommendation, its words, analysis) from a run; left_out: what the fields do not tell of a trace. Raises AnswerError."""
     # Here and not above: what only profiles a trace starts without the report.
     from report import analyse, capsule, load, recommend  # pylint: disable=import-outside-toplevel
     from report.recommend import described, say  # pylint: disable=import-outside-toplevel
@@ -90,7 +98,7 @@ def answer(run, fields, constraints):
         found = recommend.recommend(analysis, wanted, asked)
     except (described.Undescribed, load.ResultsError) as error:
         raise AnswerError(str(error)) from None
-    return found, say.say(found, analysis), analysis
+    return found, dataclasses.replace(say.say(found, analysis), left_out=list(left_out)), analysis
 
 
 def parse_description(text):
@@ -112,9 +120,14 @@ def as_page(found, said, analysis):
     return say.as_page(found, said, analysis)
 
 
-def as_json(found):
+def as_picture(found, said, analysis, command):
+    from report.recommend import picture  # pylint: disable=import-outside-toplevel
+    return picture.draw(found, said, command, analysis.run.meta["run"])
+
+
+def as_json(found, said):
     from report import recommend  # pylint: disable=import-outside-toplevel
-    return json.dumps(recommend.as_data(found), indent=1) + "\n"
+    return json.dumps({**recommend.as_data(found), "left_out": said.left_out}, indent=1) + "\n"
 
 
 def fields_help():

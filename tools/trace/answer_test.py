@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command that says which map: of descriptions and of traces, from runs and capsules; without a profiler."""
 
+import collections
 import contextlib
 import io
 import json
 import math
 import os
 import pathlib
+import random
+import re
 import stat
 import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 from unittest import mock
 
 from report import capsule
 from report.recommend import say  # noqa: F401  pylint: disable=unused-import  # here, as matplotlib may say where its cache is
 from report.testdata import make_testdata
-from tools.trace import advise, answer
+from tools.trace import advise, answer, beyond
 
 ROOT = pathlib.Path(__file__).absolute().parents[2]
 
@@ -101,6 +105,25 @@ class DescribedTest(Made):
         self.assertEqual(json.loads(self.command("--describe", "reads=95 keys=10k threads=2", "--json", "-")[1]), found)
         self.assertIn("sync_map", out)
 
+    def test_a_picture_of_it(self):
+        code, said, _ = self.command("--describe", "reads=95 keys=10k threads=2", "--constraints", "p99=50us", "--picture", "a.svg")
+        self.assertEqual(code, 0)
+        text = (self.workspace / "a.svg").read_text(encoding="utf-8")
+        root = xml.etree.ElementTree.fromstring(text)
+        lines = ["".join(t.itertext()) for t in root.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertEqual(lines[0], "$ bazel run //tools:advise -- --describe 'reads=95 keys=10k threads=2' --constraints p99=50us")
+        for line in lines[1:]:  # nothing is said there that the terminal does not say
+            self.assertIn(" ".join(line.split()), " ".join(said.split()))
+        self.assertIn(root.attrib["aria-label"].split(":")[0], said)
+        self.assertIn("  cmap::strategies::sync_map::Map<Key, Value> map;", lines)
+        self.assertLess(len(text), 8000)
+
+    def test_markup_and_marks_in_a_picture_are_text(self):
+        trace = "<b>\x1b&.csv"
+        self.command(trace, "--picture", "b.svg", of=figures())
+        root = xml.etree.ElementTree.fromstring((self.workspace / "b.svg").read_text(encoding="utf-8"))
+        self.assertIn("'<b>?&.csv'", "".join(root.itertext()))
+
     def test_measure_becomes_the_command(self):
         ran = self.workspace / "ran"
         (self.workspace / "tools").mkdir(exist_ok=True)
@@ -151,6 +174,81 @@ class DescribedTest(Made):
         self.assertIn("this was not started by bazel run, so nothing can be measured from here; run: bazel run", err)
 
 
+class BeyondTest(unittest.TestCase):
+    """Each sentence on both sides of what decides it, and the two formulas against simulations."""
+
+    @staticmethod
+    def lru(requests, entries):
+        """The share of requests for keys seen before that an LRU cache answers."""
+        cache, seen, hits, again = collections.OrderedDict(), set(), 0, 0
+        for key in requests:
+            again += key in seen
+            seen.add(key)
+            if key in cache:
+                hits += 1
+                cache.move_to_end(key)
+            else:
+                cache[key] = None
+                if len(cache) > entries:
+                    cache.popitem(last=False)
+        return hits / again
+
+    def test_independent_requests(self):
+        rng = random.Random(1)
+        for keys, theta, entries in ((1000, 0.0, 100), (1000, 0.8, 50), (5000, 1.2, 300)):
+            weights = [k**-theta for k in range(1, keys + 1)]
+            requests = rng.choices(range(keys), weights, k=200_000)
+            self.assertAlmostEqual(beyond.of_independent(keys, theta, entries), self.lru(requests, entries), delta=0.02)
+        self.assertAlmostEqual(beyond.of_independent(50_000_000, 0.99, 50_000_000), 1.0)
+        self.assertLess(beyond.of_independent(50_000_000, 0.99, 1000), beyond.of_independent(50_000_000, 0.99, 1_000_000))
+
+    def test_even_reuse(self):
+        rng, requests, seen = random.Random(2), [], 0
+        while seen < 3000:
+            if seen and rng.random() < 0.8:
+                requests.append(rng.randrange(seen))
+            else:
+                requests.append(seen)
+                seen += 1
+        for entries in (100, 1000):
+            self.assertAlmostEqual(beyond.of_even_reuse(3000, entries), self.lru(requests, entries), delta=0.02)
+
+    def said(self, word, of, fields=None):
+        return [s for s in beyond.left_out(of, fields or {"reads": "95", "skew": "0"}) if word in s]
+
+    def test_sooner_and_later(self):
+        def curve(hit_rate):  # of 10 000 keys, evenly popular: a tenth of them answers a tenth
+            return figures(locality={"lru": [{"entries": 1024.0, "hit_rate": {"value": hit_rate}},
+                                             {"entries": 16384.0, "hit_rate": {"value": 0.9}}]})
+        self.assertEqual(self.said("come back", curve(0.12)), [])
+        self.assertIn("sooner than described: 1,024 entries of an LRU cache would answer 66.7 %", self.said("come back", curve(0.6))[0])
+        skewed = {"reads": "95", "skew": "1.2"}
+        self.assertIn("later than described", self.said("come back", curve(0.12), skewed)[0])
+        self.assertIn("later than described", self.said("come back", curve(0.0), {"reuse": "0.9"})[0])
+
+    def test_other_operations_growth_sizes_and_bursts(self):
+        mixed = figures(shares={"load": 0.8, "store": 0.1, "compare_and_swap": 0.07, "load_and_delete": 0.03})
+        self.assertEqual(self.said("other kinds", mixed), [
+            "Operations of other kinds (compare_and_swap 7 %, load_and_delete 3 %) are taken for stores."])
+        self.assertNotIn("load_and_delete", self.said("other kinds", mixed, {"reads": "80", "deletes": "3"})[0])
+        self.assertEqual(self.said("other kinds", figures()), [])
+        grows = [{"operation": 50_000, "distinct": 1, "present": 7000}, {"operation": 100_000, "distinct": 1, "present": 10_000}]
+        self.assertEqual(len(self.said("still grows", figures(growth=grows))), 1)
+        grows[0]["present"] = 9000
+        self.assertEqual(self.said("still grows", figures(growth=grows)), [])
+        for most, count in ((300, 0), (4000, 1)):
+            self.assertEqual(len(self.said("unequal size", figures(value_bytes={"mean": 100.0, "max": most}))), count)
+        for index, count in ((1.3, 0), (7.5, 1)):
+            windows = [{"seconds": 0.01, "windows": 9, "mean": 5.0, "index_of_dispersion": 1.0},
+                       {"seconds": 1.0, "windows": 9, "mean": 500.0, "index_of_dispersion": index}]
+            self.assertEqual(len(self.said("bursts", figures(arrivals={"seconds": 9.0, "windows": windows}))), count)
+
+    def test_nothing_is_made_of_what_is_unknown(self):
+        unknown = {"unknown": "sampled"}
+        self.assertEqual(len(beyond.left_out(figures(**{name: unknown for name in (
+            "hit_rate", "locality", "distinct", "growth", "arrivals", "value_bytes")}), {"reads": "95"})), 1)
+
+
 class TraceTest(Made):
 
     def test_figures_alone_need_no_run(self):
@@ -164,7 +262,7 @@ class TraceTest(Made):
         self.assertIn("key reuse rate", out)
         self.assertIn("Taken for reads=95 keys=10000 skew=0 threads=2", out)
         described = self.command("--describe", "reads=95 keys=10000 threads=2")[1]
-        self.assertTrue(out.endswith(described))
+        self.assertTrue(re.sub(r"What the description leaves out\n(  .+\n)+\n", "", out).endswith(described), out)
 
     def test_what_the_reader_says_holds(self):
         _, out, _ = self.command("t.csv", "--describe", "reads=60 threads=2", of=figures())
@@ -180,6 +278,41 @@ class TraceTest(Made):
         unknown = {"unknown": "sampled"}
         self.assertEqual(answer.of_trace(figures(growth=unknown, distinct=unknown, top100_share=unknown)), {"reads": "95"})
         self.assertEqual(answer.of_trace(figures(value_bytes={"mean": 63.7}))["value"], "64")
+
+    def test_the_rate_of_a_trace_with_times(self):
+        timed = {"arrivals": {"seconds": 20.0, "windows": []}}
+        self.assertEqual(answer.of_trace(figures(**timed))["rate"], "5000")
+        for recorded, rate in (({"of": "keys", "rate": 0.1}, "50000"), ({"of": "keys", "rate": 0.1, "of_operations": 400000}, "20000")):
+            self.assertEqual(answer.of_trace({**figures(**timed), "recorded": recorded})["rate"], rate)
+        self.assertEqual(answer.of_trace(figures(arrivals={"seconds": 1e7, "windows": []}))["rate"], "1")
+        self.assertNotIn("rate", answer.of_trace(figures(arrivals={"seconds": 0, "windows": []})))
+        _, out, _ = self.command("t.csv", "--run", "latest", "--constraints", "p99=1ms", of=figures(**timed))
+        self.assertIn("skew=0 rate=5000", out)
+        self.assertIn("This run cannot decide p99", out)
+
+    def test_deletes_are_told_where_a_workload_can_have_them(self):
+        told = answer.of_trace(figures(read_share=0.9, delete_share=0.04, shares={"load": 0.9, "store": 0.06, "delete": 0.04}))
+        self.assertEqual((told["reads"], told["deletes"]), ("90", "4"))
+        for deletes in (0.06, 0.001):  # more than are stored; too few to matter
+            self.assertNotIn("deletes", answer.of_trace(figures(read_share=0.9, delete_share=deletes)))
+        changed = figures(read_share=0.9, delete_share=0.04)
+        _, out, _ = self.command("t.csv", "--describe", "threads=2", of=changed)
+        self.assertIn("Taken for reads=90 deletes=4 keys=10000 skew=0 threads=2", out)
+        self.assertIn("No measured point covers this", out)
+        self.assertIn("mix=load:90,store:6,delete:4 population=16667", out)
+        _, out, _ = self.command("t.csv", "--describe", "reads=60 threads=2", of=changed)
+        self.assertIn("Taken for reads=60 keys=10000 skew=0 threads=2", out)
+
+    def test_what_the_description_leaves_out_is_said(self):
+        code, out, _ = self.command("t.csv", "--describe", "threads=2", "--html", "t.html", "--json", "t.json", of=figures(
+            hit_rate={"value": 0.7, "low": 0.7, "high": 0.7, "told": True}))
+        self.assertEqual(code, 0)
+        told = out[out.index("What the description leaves out"):]
+        self.assertIn("The trace itself is not replayed", told)
+        self.assertIn("30 % of the look-ups find nothing", told)
+        self.assertEqual(len(json.loads((self.workspace / "t.json").read_text())["left_out"]), 2)
+        self.assertIn("of the look-ups find nothing", (self.workspace / "t.html").read_text(encoding="utf-8"))
+        self.assertNotIn("leaves out", self.command("--describe", "reads=95 threads=2")[1])
 
     def test_the_zipf_exponent_behind_a_share(self):
         for keys in (500, 10_000, 3_000_000):
