@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import ask, catalogue, cli, fields, prospect, session
+from experiments.orchestrator import ask, catalogue, cli, fields, session
 from experiments.orchestrator.errors import UserError
 from experiments.testing import fake_worker, simulated, support
 
@@ -133,18 +133,6 @@ class SameAsTheCatalogue(unittest.TestCase):
         self.file.write_text("{", encoding="utf-8")
         with self.assertRaisesRegex(UserError, "is not JSON"):
             ask.build(support.real_catalogue(), [str(self.file)], None, None, support.DESCRIBED)
-
-
-class Prospect(unittest.TestCase):
-    """What is said of the time before a run begins."""
-
-    def test_text_and_dear_memory_take_longer_to_fill(self):
-        million = {"population": 1_000_000}
-        self.assertAlmostEqual(prospect.fill_s(million, None), 0.4)
-        # 96 bytes an entry, 2 * 250 ns a page of 4 KiB.
-        self.assertAlmostEqual(prospect.fill_s(million, {"bytes": 4096, "touch_ns": 250}), 0.4 + 0.01171875)
-        texts = {**million, "key_type": "string", "key_bytes": 32, "value_type": "string", "value_bytes": 256}
-        self.assertAlmostEqual(prospect.fill_s(texts, {"bytes": 4096, "touch_ns": 14_000}), 0.4 + 2.625)
 
 
 class Runs(unittest.TestCase):

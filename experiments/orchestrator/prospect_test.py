@@ -50,7 +50,7 @@ class Ranked(unittest.TestCase):
 
     def said(self, seconds, cells=("one",), **more):
         q = {**CELLS, "ranked": True, **more}
-        return prospect.ranked(planner(3, (q, [(cell, name) for cell in cells for name in "abcde"])), SETTINGS, seconds)
+        return prospect.ranked(planner(3, (q, [(cell, name) for cell in cells for name in "abcde"])), SETTINGS, seconds, None)
 
     def test_what_the_screen_takes_and_how_far_it_goes(self):
         # A visit fills four maps of a million keys, 0.4 us each: 2.8 s in all. The screen: two visits for five rivals, and six
@@ -119,6 +119,18 @@ class Limits(unittest.TestCase):
         self.assertEqual(found["slice_ms"], {"1": 10, "2": 20, "4": 200})
         self.assertEqual(found["contestants_per_visit"], {"1": 4, "2": 4, "4": 2})
         self.assertEqual((found["min_visits"], found["max_visits"], found["pair_visits"], found["level_visits"]), (10, 60, 60, 90))
+
+
+class Filling(unittest.TestCase):
+    """What a map costs before and after it is measured."""
+
+    def test_text_and_dear_memory_take_longer_to_fill(self):
+        million = {"population": 1_000_000}
+        self.assertAlmostEqual(prospect.fill_s(million, None), 0.4)
+        # 96 bytes an entry, 2 * 250 ns a page of 4 KiB.
+        self.assertAlmostEqual(prospect.fill_s(million, {"bytes": 4096, "touch_ns": 250}), 0.4 + 0.01171875)
+        texts = {**million, "key_type": "string", "key_bytes": 32, "value_type": "string", "value_bytes": 256}
+        self.assertAlmostEqual(prospect.fill_s(texts, {"bytes": 4096, "touch_ns": 14_000}), 0.4 + 2.625)
 
 
 if __name__ == "__main__":
