@@ -226,7 +226,11 @@ struct LooksAwayNowAndThen : Simple {
 // Goes over the keys in their order, each as it is by then; `half_way` happens between two.
 template <RangeConsistency kPromised>
 struct Weak : Simple {
-  static constexpr Traits kTraits{.range = kPromised};
+  static constexpr Traits kTraits = [] {
+    Traits traits{};
+    traits.range = kPromised;
+    return traits;
+  }();
   template <class F>
   void Range(F&& f) {
     for (std::uint64_t key = 0; key < 100; ++key) {
