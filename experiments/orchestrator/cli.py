@@ -383,7 +383,7 @@ def _describe(layouts: list[list[str]]) -> dict[str, Any]:
     """What all layouts of the worker say of themselves."""
     first, *others = [visit.describe(command) for command in layouts]
     for command, other in zip(layouts[1:], others):
-        if {**other, "clock": first.get("clock")} != first:  # which is measured each time
+        if {**other, **{k: first.get(k) for k in ("clock", "fresh_page")}} != first:  # which are measured each time
             raise UserError(f"the worker {command[-1]} is of another build than {layouts[0][-1]}, of which it should "
                             "be another layout; rebuild both with bazel build //experiments:all.")
     return first

@@ -521,6 +521,7 @@ class WorkerTest(unittest.TestCase):
         self.assertRegex(described["compiler"], r"^(g\+\+|clang) \d+\.")
         self.assertIn("-std=c++20", described["flags"])
         self.assertGreater(described["clock"]["resolution_ns"], 0)
+        self.assertGreater(described["fresh_page"]["touch_ns"], 0)
         strategies = {s["name"]: s for s in described["strategies"]}
         self.assertEqual(strategies["unsynchronised_map"]["max_threads"], 1)
         self.assertEqual(strategies["sharded_map"]["tunables"][0]["name"], "shards")
