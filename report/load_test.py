@@ -144,7 +144,7 @@ class Load(unittest.TestCase):
         make_testdata.make(self.run_dir, "small")
         alone = load.load(self.run_dir)
         self.assertGreater(len(alone.visits), 20)
-        for processes in (2, 3, 7):
+        for processes in (2, 5):
             with self._by_processes(processes), mock.patch.object(segments, "each", wraps=segments.each) as each:
                 shared = load.load(self.run_dir)
             self.assertEqual(len(each.call_args.args[1]), processes)
