@@ -246,16 +246,22 @@ def pairs(question: dict[str, Any],
 
 
 class Effects:
-    """Per-visit results of report.stats.visits, by the names of contestants."""
+    """Per-visit results of report.stats.visits, by the names of contestants; each worked out once."""
+
+    def __init__(self) -> None:
+        # By identity: of one visit there may be two, with and without the names of those that are withheld.
+        self._known: dict[int, tuple[load.Visit, dict[tuple[str, str], float]]] = {}
 
     def of(self, visit: load.Visit) -> visit_stats.Visit:
         return visit.read
 
     def effect(self, visit: load.Visit, a: str, b: str) -> float:
-        i, j = index_of(visit, a), index_of(visit, b)
-        if i is None or j is None:
-            return math.nan
-        return self.of(visit).effect(i, j)
+        _, known = self._known.setdefault(id(visit), (visit, {}))  # which keeps the identity its own
+        value = known.get((a, b))
+        if value is None:
+            i, j = index_of(visit, a), index_of(visit, b)
+            value = known[a, b] = math.nan if i is None or j is None else self.of(visit).effect(i, j)
+        return value
 
 
 def pairwise(visits: Iterable[load.Visit], read: Effects,

@@ -8,7 +8,8 @@ and anything else that is not as it should be is an error of one sentence that
 names the line and the field.
 
 A run may have a million slices. They are read once, visit by visit, and only
-what the paper needs of a visit is kept.
+what the paper needs of a visit is kept. A large file is read by several processes
+at once as long as nothing in it is out of the ordinary.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from report import fairness, schema
+from report import fairness, schema, segments
 from report.stats import axis as axis_lib
 from report.stats import latency as latency_stats
 from report.stats import visits as visit_stats
 
 _CHUNK = 1 << 20  # bytes of samples read and parsed at a time
+_SEGMENT = 16 << 20  # bytes of samples that are worth a process of their own
+_BEGIN = b'{"t":"visit",'  # of a visit's first line
 
 
 class ResultsError(Exception):
@@ -224,7 +227,8 @@ class _Reader:
     def __init__(self, questions: list[dict[str, Any]]):
         self.visits: dict[int, Visit] = {}
         self.stray = 0
-        self._open: dict[int, list[dict[str, Any]]] = {}  # lines of visits without their end
+        # Lines of visits without their end, and how many contestants these have.
+        self._open: dict[int, tuple[list[dict[str, Any]], int]] = {}
         self._asked = {q["name"]: (q, axis_lib.Axis.from_entry(q) if q.get("axis") else None)
                        for q in questions}
 
@@ -246,12 +250,14 @@ class _Reader:
             if visit.question in self._asked:
                 schema.check_place(*self._asked[visit.question], line["cell"])
             # A visit id written twice: the first was cut off and repeated.
-            self.visits[v], self._open[v] = visit, []
+            self.visits[v], self._open[v] = visit, ([], len(visit.contestants))
             return
-        lines = self._open.get(v)
-        if lines is None:
+        opened = self._open.get(v)
+        if opened is None:
             self.stray += 1
-        elif kind == "visit_end":
+            return
+        lines, contestants = opened
+        if kind == "visit_end":
             visit = self.visits[v]
             visit.take(lines)
             visit.status = line["status"]
@@ -259,25 +265,25 @@ class _Reader:
             visit.seconds = line["seconds"]
             del self._open[v]
         else:
-            for field in ("c", "of"):
-                if line.get(field, 0) >= len(self.visits[v].contestants):
-                    raise schema.Malformed(
-                        f"has the number {line[field]} in the field {field}, where the index of one of the "
-                        f"{len(self.visits[v].contestants)} contestants of visit {v} belongs")
+            if line.get("c", 0) >= contestants or line.get("of", 0) >= contestants:
+                field = next(f for f in ("c", "of") if line.get(f, 0) >= contestants)
+                raise schema.Malformed(f"has the number {line[field]} in the field {field}, where the index of one of the "
+                                       f"{contestants} contestants of visit {v} belongs")
             lines.append(line)
 
     def end(self) -> None:
         """No line follows."""
-        for v, lines in self._open.items():
+        for v, (lines, _) in self._open.items():
             self.visits[v].take(lines)
         self._open.clear()
 
 
-def _chunks(path: pathlib.Path) -> Iterator[list[bytes]]:
-    """The lines of a file, some at a time."""
+def _chunks(path: pathlib.Path, start: int = 0, end: int | None = None) -> Iterator[list[bytes]]:
+    """The lines of a file, or of a part of it, some at a time."""
     rest = b""
     with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
+        file.seek(start)
+        while chunk := file.read(_CHUNK if end is None else min(_CHUNK, end - file.tell())):
             *lines, rest = (rest + chunk).split(b"\n")
             if lines:
                 yield lines
@@ -306,6 +312,9 @@ def load(path: pathlib.Path | str) -> Run:
     path = pathlib.Path(path)
     meta = _read_meta(path)
     samples = path / "samples.jsonl"
+    visits = _in_parallel(samples, meta["questions"])
+    if visits is not None:
+        return _finished(Run(path, meta, visits, half_written=0, stray=0), samples)
     reader = _Reader(meta["questions"])
     scars: list[tuple[int, str]] = []  # lines that do not parse, and why
     number = 0
@@ -338,12 +347,50 @@ def load(path: pathlib.Path | str) -> Run:
         raise ResultsError(f"{samples} cannot be read ({error.strerror}); make it readable or restore it."
                            ) from None
     reader.end()
-    run = Run(path=path, meta=meta, visits=list(reader.visits.values()),
-              half_written=len(scars), stray=reader.stray)
+    return _finished(Run(path=path, meta=meta, visits=list(reader.visits.values()),
+                         half_written=len(scars), stray=reader.stray), samples)
+
+
+def _finished(run: Run, samples: pathlib.Path) -> Run:
     _check_whole(run, samples)
-    if meta["status"] == "running" and not _held(samples):
-        meta["status"] = "cut_off"  # killed: whoever measures holds the file
+    if run.meta["status"] == "running" and not _held(samples):
+        run.meta["status"] = "cut_off"  # killed: whoever measures holds the file
     return run
+
+
+def _in_parallel(samples: pathlib.Path, questions: list[dict[str, Any]]) -> list[Visit] | None:
+    """The visits of a large file; None when it is small, or when anything in it is for the careful reading to say."""
+    try:
+        parts = segments.of(samples, _BEGIN, _SEGMENT)
+    except OSError:
+        return None
+    if len(parts) < 2:
+        return None
+    found = segments.each(_segment, [(samples, questions, start, end) for start, end in parts])
+    if found is None or None in found:
+        return None
+    visits: dict[int, Visit] = {}
+    for part in found:
+        visits.update(part)
+    return list(visits.values())
+
+
+def _segment(samples: pathlib.Path, questions: list[dict[str, Any]], start: int, end: int) -> dict[int, Visit] | None:
+    """The visits of a part of the samples; None when a line of it does not parse, does not fit, or belongs to no visit of it."""
+    reader = _Reader(questions)
+    try:
+        for lines in _chunks(samples, start, end):
+            values = _parse_all(lines)
+            if values is None:
+                return None
+            for value in values:
+                reader.take(value)
+    except (OSError, schema.Malformed):
+        return None
+    if reader.stray:
+        return None
+    reader.end()
+    return reader.visits
 
 
 def lines(path: pathlib.Path | str) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,9 @@ import sys
 import tempfile
 import types
 import unittest
+from unittest import mock
 
-from report import load, main
+from report import load, main, segments
 from report.testdata import make_testdata
 
 HEAD = ('{"t":"visit","v":1,"question":"q","cell":{},"workload":{},"threads":1,'
@@ -145,6 +146,70 @@ class Load(unittest.TestCase):
     def test_layouts_are_numbered_from_one(self):
         for worker, numbers in (({"layouts": ["a", "b", "c"]}, [1, 2, 3]), ({"layouts": None}, []), ({}, [])):
             self.assertEqual(load.Run.layouts(types.SimpleNamespace(worker=lambda own=worker: ("x86_64", own))), numbers)
+
+    def _by_processes(self, of: int):
+        """As on a machine of so many CPUs, where no file is too small to be shared."""
+        patches = contextlib.ExitStack()
+        patches.enter_context(mock.patch.object(load, "_SEGMENT", 1))
+        patches.enter_context(mock.patch("os.sched_getaffinity", return_value=set(range(of))))
+        return patches
+
+    def test_several_processes_read_the_same(self):
+        make_testdata.make(self.run_dir, "small")
+        alone = load.load(self.run_dir)
+        self.assertGreater(len(alone.visits), 20)
+        for processes in (2, 5):
+            with self._by_processes(processes), mock.patch.object(segments, "each", wraps=segments.each) as each:
+                shared = load.load(self.run_dir)
+            self.assertEqual(len(each.call_args.args[1]), processes)
+            self.assertEqual(repr(shared), repr(alone))
+
+    def test_parts_begin_where_a_visit_begins(self):
+        make_testdata.make(self.run_dir, "small")
+        path = self.run_dir / "samples.jsonl"
+        data = path.read_bytes()
+        with self._by_processes(5):
+            parts = segments.of(path, b'{"t":"visit",', 1)
+        self.assertEqual(b"".join(data[a:b] for a, b in parts), data)
+        self.assertEqual(len(parts), 5)
+        self.assertTrue(all(data[a:].startswith(b'{"t":"visit",') for a, _ in parts))
+        self.assertEqual(segments.of(path, b"nothing like it", 1), [(0, len(data))])
+        self.assertEqual(segments.of(path, b'{"t":"visit",', len(data) // 2 + 1), [(0, len(data))])
+
+    def test_what_is_out_of_the_ordinary_is_read_by_one(self):
+        for what, change in (("stray", lambda lines: lines + ['{"t":"slice","v":2,"b":0,"c":0,"n":1}']),
+                             ("half", lambda lines: lines + ['{"t":"visit","v"']),
+                             ("repeated", lambda lines: lines + lines[:1]),
+                             ("blank", lambda lines: lines[:9] + [""] + lines[9:])):
+            with self.subTest(what):
+                make_testdata.make(self.run_dir, "small")
+                path = self.run_dir / "samples.jsonl"
+                path.write_text("\n".join(change(path.read_text(encoding="utf-8").splitlines())), encoding="utf-8")
+                alone = self._read()
+                with self._by_processes(3):
+                    self.assertEqual(self._read(), alone)
+        make_testdata.make(self.run_dir, "small")
+        path = self.run_dir / "samples.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for at, text in ((5, "garbage"), (len(lines) - 3, '{"t":"counters","v":1}')):
+            path.write_text("\n".join(lines[:at] + [text] + lines[at:]), encoding="utf-8")
+            alone = self._read()
+            self.assertIn(f"line {at + 1} ", alone)
+            with self._by_processes(3):
+                self.assertEqual(self._read(), alone)
+
+    def _read(self) -> str:
+        try:
+            return repr(load.load(self.run_dir))
+        except load.ResultsError as error:
+            return str(error)
+
+    def test_a_process_that_cannot_be_had_is_no_loss(self):
+        make_testdata.make(self.run_dir, "small")
+        alone = repr(load.load(self.run_dir))
+        with self._by_processes(2), mock.patch("concurrent.futures.ProcessPoolExecutor.submit", side_effect=OSError(11, "no process")):
+            self.assertEqual(repr(load.load(self.run_dir)), alone)
+        self.assertIsNone(segments.each(os._exit, [(1,), (1,)]))
 
     def test_missing_directory(self):
         self.assertIn("is not a results directory", self._error())

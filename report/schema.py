@@ -319,7 +319,7 @@ QUESTION = record({
     "kind?": one_of("sweep", "discrete", "cells"), "axis?": or_null(_AXIS),
     "against?": one_of("by_hand"), "reasons?": Table(_TEXT),
     "cells?": List(record({"name": _NAME, "title?": or_null(_TEXT), "call?": _CALL,
-                           "workload?": _WORKLOAD})),
+                           "workload?": _WORKLOAD, "recording?": or_null(record({"file": _TEXT, "sha256": _NAME}))})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
     "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG,

@@ -6,8 +6,8 @@ the time goes to the leading ones, each against the one in front (leading.py). W
 becomes an axis, and a few maps are searched for crossovers.
 
 A file holds a cell of the catalogue, or a list of them, or {"title", "threads", "cells": [...]}. A cell has a
-`workload` as in the catalogue (workloads/spec.h) or its short form, `ask`, and may have a `name`, a `title` and
-`threads`.
+`workload` as in the catalogue (workloads/spec.h) or its short form, `ask`, and may have a `name`, a `title`,
+`threads`, and a `recording`: the path of a compact trace that is played in place of the workload's own operations.
 """
 
 import dataclasses
@@ -16,13 +16,13 @@ import os
 import pathlib
 from typing import Any
 
-from experiments.orchestrator import catalogue, contestants, fields
+from experiments.orchestrator import catalogue, contestants, fields, recordings
 from experiments.orchestrator.errors import UserError, unknown
 
 PROFILE = "ask"  # of runs that are not given another
 NAME = "asked"  # the first question; others are asked_2, asked_3, ...
 OTHERS = "*"  # as `rest` of an axis: all other operations of the mix, in proportion
-_CELL = ("name", "title", "workload", "ask", "threads", "call", "only", "regimes")  # the last two as the catalogue has them: see _cell
+_CELL = ("name", "title", "workload", "ask", "threads", "call", "recording", "only", "regimes")  # the last two as the catalogue has them: see _cell
 _FILE = ("title", "threads", "cells")
 _POINTS = 7  # of a sweep's screen
 SMALL = 1000  # keys, or operations, under an emulator
@@ -72,6 +72,8 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
             raise UserError(f"--sweep varies one cell and {len(cells)} are asked; ask one.")
         if cells[0].arrivals:
             raise UserError(f"arrivals={fields.ARRIVALS} goes with a cell and not with --sweep; leave one out.")
+        if cells[0].recording:
+            raise UserError("a recording is one sequence of operations, of which --sweep can vary nothing; leave one out.")
         questions = [_sweep(cells[0], sweep, strategies, known, described)]
     else:
         questions = _ranked(cells, title, strategies, known, described)
@@ -90,6 +92,7 @@ def again(known: catalogue.Catalogue, questions: list[dict[str, Any]]) -> catalo
     asked = []
     for q in questions:
         if q.get("asked"):
+            recordings.check(q)
             entry = json.loads(json.dumps(q))
             entry["threads"] = [str(n) for n in q["threads"]]
             if q["kind"] != "cells" and q["axis"]["field"] == "threads":
@@ -169,6 +172,11 @@ def _cell(cell: Any, name: str, where: str) -> fields.Cell:
             raise UserError(f"{where} has the call {cell['call']!r}; operations on integer keys may be "
                             f"{' or '.join(catalogue.CALLS)}.")
         made.call = cell["call"]
+    if "recording" in cell:
+        made.recording = recordings.take(cell["recording"], where)
+        if made.workload["regime"] not in recordings.REGIMES or made.arrivals:
+            raise UserError(f"{where} has a recording, which starts from an empty map and has no arrivals; give it "
+                            f"regime={' or '.join(recordings.REGIMES)}.")
     return made
 
 
@@ -189,7 +197,8 @@ def _ranked(cells: list[fields.Cell], title: str, strategies: list[str] | None, 
             f"Which map for {own[0].title}?" if len(own) == 1 else "Which map for these cells?"),
                    "Cells that were asked for this run.", regime, threads)
         q.update(kind="cells", ranked=True, aa_visits=known.ask["aa_visits"], cells=[
-            {"name": c.name, "title": c.title, "workload": c.workload, **({"call": c.call} if c.call else {})} for c in own])
+            {"name": c.name, "title": c.title, "workload": c.workload, **({"call": c.call} if c.call else {}),
+             **({"recording": c.recording} if c.recording else {})} for c in own])
         _enter(q, strategies, known.ask["contestants"], known, described, [c.workload for c in own])
         out.append(q)
         waiting = {c.name for c in own if c.arrivals}

@@ -2,6 +2,7 @@
 """Questions of one's own: what can be written, what is refused, and what a run makes of them."""
 
 import contextlib
+import hashlib
 import io
 import json
 import operator
@@ -10,7 +11,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import ask, catalogue, cli, fields, session
+from experiments.orchestrator import ask, catalogue, cli, fields, session, validate
 from experiments.orchestrator.errors import UserError
 from experiments.testing import fake_worker, simulated, support
 
@@ -203,6 +204,54 @@ class Runs(unittest.TestCase):
         self.assertIn("asked_arrivals (cell_1, 2 threads, p99): sharded_map against mutex_map: slower", said)
         code, said = self.run_cli("--resume", "--budget", "20s")
         self.assertEqual(code, 0, said)
+
+    def test_a_recording_is_played(self):
+        trace, log = self.workspace / "t.cmaptrc", self.workspace / "log"
+        trace.write_bytes(b"CMAPTRC1 and operations")
+        cells = self.workspace / "cells.json"
+        cells.write_text(json.dumps([{"ask": "keys=krr:0.9:shared mix=load:90,store:10 regime=growth ops=1000", "name": "replayed",
+                                      "recording": str(trace)}]), encoding="utf-8")
+        with mock.patch.dict("os.environ", {"FAKE_WORKER": json.dumps({"log": str(log)})}):
+            code, said = support.run_cli(self.workspace, "--ask", str(cells), "--threads", "1", "--budget", "12s",
+                                         "--strategies", "mutex_map,sync_map")
+        self.assertEqual(code, 0, said)
+        requests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        self.assertEqual({r["recording"] for r in requests}, {str(trace)})
+        cell = support.meta(support.newest(self.workspace))["questions"][0]["cells"][0]
+        self.assertEqual(cell["recording"]["sha256"], hashlib.sha256(trace.read_bytes()).hexdigest())
+        self.assertEqual(support.run_cli(self.workspace, "--resume", "--budget", "2s")[0], 0)
+        trace.write_bytes(b"CMAPTRC1 and others")
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            code, _ = support.run_cli(self.workspace, "--resume", "--budget", "2s")
+        self.assertEqual(code, 2)
+        self.assertIn("has changed since the run began", err.getvalue())
+
+    def test_the_other_architecture_plays_a_recording_too(self):
+        trace, cells = self.workspace / "t.cmaptrc", self.workspace / "cells.json"
+        trace.write_bytes(b"CMAPTRC1")
+        cells.write_text(json.dumps([{"ask": "keys=krr:0.9 mix=load_or_store:100 regime=growth", "recording": str(trace)}]))
+        asked = ask.build(support.real_catalogue(), [str(cells)], None, None, support.DESCRIBED).catalogue
+        smoke = catalogue.narrow(asked, "smoke", only=None, strategies=None, threads=None, machine=support.TWO_CORES,
+                                 described=support.DESCRIBED)
+        made = validate.requests(smoke, smoke.questions, support.TWO_CORES, support.DESCRIBED)
+        self.assertTrue(made)
+        self.assertEqual({request["recording"] for _, request in made}, {str(trace)})
+
+    def test_recordings_that_are_none(self):
+        good, text = self.workspace / "good", self.workspace / "text"
+        good.write_bytes(b"CMAPTRC1")
+        text.write_text("get a")
+        growth = "keys=krr:0.9 mix=load_or_store:100 regime=growth"
+        for ask_text, recording, says in ((growth, str(text), "is no compact trace"), (growth, "absent", "cannot be read"),
+                                          (growth, 3, "give the path of a compact trace"), ("mix=load:100", str(good), "starts from an empty map"),
+                                          (growth.replace("growth", "fixed_distinct"), str(good), "starts from an empty map")):
+            (self.workspace / "cells.json").write_text(json.dumps([{"ask": ask_text, "recording": recording}]))
+            with self.assertRaisesRegex(UserError, says):
+                ask.build(support.real_catalogue(), [str(self.workspace / "cells.json")], None, None, support.DESCRIBED)
+        (self.workspace / "cells.json").write_text(json.dumps([{"ask": growth, "recording": str(good)}]))
+        with self.assertRaisesRegex(UserError, "--sweep can vary nothing"):
+            ask.build(support.real_catalogue(), [str(self.workspace / "cells.json")], "keys.reuse=0..0.9", None, support.DESCRIBED)
 
     def test_a_few_maps_wait_unless_others_are_named(self):
         waits = build({"ask": "mix=load:90,store:10 arrivals=poisson"}).catalogue.questions[1]

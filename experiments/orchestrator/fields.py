@@ -53,6 +53,7 @@ class Cell:
     threads: list[str]
     call: str = ""  # how its operations are called, if it says so
     arrivals: bool = False  # whether its response times are measured as well
+    recording: dict[str, str] | None = None  # a trace in place of its tape, see recordings.py
 
 
 def number(what: str, text: str, low: float, high: float, whole: bool = False) -> float | int:

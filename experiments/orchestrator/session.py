@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import (catalogue, environment, evidence, gate, plan, prospect, store, threads, topology,
-                                      validate, visit)
+from experiments.orchestrator import (catalogue, environment, evidence, gate, plan, prospect, recordings, store, threads,
+                                      topology, validate, visit)
 from experiments.orchestrator.contestants import is_wide, strategy_of
 from experiments.orchestrator.errors import DiskError, UserError, plural
 from experiments.orchestrator.evidence import Place
@@ -246,6 +246,7 @@ class Session:
             "timed": True,
             "max_blocks": 0,
             **({"call": call} if call != catalogue.CALLS[0] else {}),
+            **recordings.of(question, place.cell),
             # Throughput is the lesser part of such a visit: two blocks show it.
             **({"arrivals": question["arrivals"], "max_blocks": 2}
                if question.get("arrivals") and planned.purpose != HARNESS else {}),
@@ -471,6 +472,9 @@ def timeout(request: dict[str, Any]) -> float:
     filling = 4e-6 * request["workload"].get("population", 0) * teams
     if request["workload"].get("start") == "as_filled":
         filling *= 8  # before every block: at least four, warm-up, and some that are rejected
+    if request["workload"].get("regime", "stationary") != "stationary":
+        # At least one run a slice, of up to twice the operations, at half a microsecond each, checking included.
+        blocks = max(blocks, 6 * 3 * teams * 1e-6 * request["workload"].get("ops", 0) * max(1, request["threads"] / 2))
     expected = request["warmup_seconds"] + max(request["seconds"], blocks) + filling + arrivals_s(request)
     return 15 + 6 * expected if request["timed"] else 120
 

@@ -7,7 +7,7 @@ never timed: the time an emulator takes says nothing about the architecture.
 
 from typing import Any
 
-from experiments.orchestrator import catalogue
+from experiments.orchestrator import catalogue, recordings
 from experiments.orchestrator.contestants import is_reference, strategy_of, unfit
 from experiments.orchestrator.threads import oversubscribed
 from experiments.orchestrator.topology import Machine
@@ -58,5 +58,5 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
                 out.append((head, {
                     "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
                     "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": crowded, "timed": False,
-                    "max_blocks": 1, **({"call": call} if call != catalogue.CALLS[0] else {})}))
+                    "max_blocks": 1, **({"call": call} if call != catalogue.CALLS[0] else {}), **recordings.of(q, cell)}))
     return out

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "experiments/worker/course.h"
 #include "experiments/worker/limits.h"
+#include "experiments/worker/recording.h"
 
 namespace cmap::experiments {
 namespace {
@@ -22,9 +24,13 @@ class EmptyStartCourse final : public Course {
     const std::uint64_t longest = workloads::MaxSliceOps(workload, session_.threads());
     {
       const Timed timed(session_.timing().tape);
-      material_ = std::make_unique<Material>(workload, session_.threads(),
-                                             (longest + threads - 1) / threads,
-                                             session_.Seed(2), session_.parallel());
+      const std::string& recording = session_.request().recording;
+      material_ = recording.empty()
+                      ? std::make_unique<Material>(workload, session_.threads(),
+                                                   (longest + threads - 1) / threads,
+                                                   session_.Seed(2), session_.parallel())
+                      : RecordedMaterial(workload, recording, longest, session_.threads(),
+                                         session_.parallel());
     }
     session_.Use(*material_);
     simulator_.emplace(material_->tape, nullptr, session_.parallel());

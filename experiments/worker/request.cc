@@ -20,7 +20,7 @@ const std::vector<std::string>& Fields() {
       "visit",   "seed",           "contestants", "workload",
       "threads", "slice_ms",       "seconds",     "warmup_seconds",
       "pin",     "oversubscribed", "timed",       "max_blocks",
-      "call",    "arrivals"};
+      "call",    "arrivals",       "recording"};
   return *fields;
 }
 
@@ -89,6 +89,17 @@ void CheckArrivals(const VisitRequest& request) {
       (fill && request.workload.regime != workloads::Regime::kFixedDistinct)) {
     throw InputError(fill ? "arrivals of the course \"fill\" need the regime fixed_distinct, in which a map starts empty"
                           : "arrivals other than of the course \"fill\" need the regime stationary");
+  }
+}
+
+// What a visit with a recording cannot be.
+void CheckRecording(const VisitRequest& request) {
+  if (!request.scenario.name.empty()) {
+    throw InputError("a \"recording\" is a tape and the workload is a scenario; leave one of them out");
+  }
+  const workloads::Regime regime = request.workload.regime;
+  if (regime != workloads::Regime::kGrowth && regime != workloads::Regime::kReserved) {
+    throw InputError("a \"recording\" starts from an empty map; give the workload the regime growth or reserved");
   }
 }
 
@@ -180,6 +191,14 @@ VisitRequest VisitRequest::FromJson(const json& object) {
       throw InputError("\"arrivals\" are of tapes and the workload is a scenario; leave one of them out");
     }
     CheckArrivals(request);
+  }
+  if (object.contains("recording")) {
+    const json& recording = object["recording"];
+    if (!recording.is_string() || recording.get<std::string>().empty()) {
+      Wrong("recording", "the path of a compact trace", recording);
+    }
+    request.recording = recording.get<std::string>();
+    CheckRecording(request);
   }
   CheckContestants(request);
   return request;

@@ -5,7 +5,13 @@
 //   {"visit": 12, "seed": 123, "contestants": ["mutex_map", "sync_map"],
 //    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
 //    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
-//    "timed": true, "max_blocks": 0, "call": "inlined", "arrivals": {...}}
+//    "timed": true, "max_blocks": 0, "call": "inlined", "arrivals": {...},
+//    "recording": "/path/of/a/trace"}
+//
+// "recording": a compact trace whose operations take the place of those that the workload
+// would draw (recording.h). The workload says the rest: types, how many operations a run
+// has, and by its mix which strategies are fit; its keys should be as in the trace, for
+// the estimate of memory.
 //
 // "call": "called" makes every operation a call that compilers cannot look through, as
 // of a map in a library of its own; integer keys only.
@@ -44,6 +50,7 @@ struct VisitRequest {
   bool timed = true;           // false: run and verify, read no clock
   int max_blocks = 0;          // 0: as many as fit
   ArrivalsSpec arrivals;       // latency, measured after the blocks
+  std::string recording;       // empty: the tape is made from the workload
 
   // Throws InputError: syntax, unknown or missing fields, ranges, unknown
   // strategies, contestants unfit for the workload.

@@ -14,8 +14,13 @@
 #include "experiments/worker/catalogue.h"
 #include "experiments/worker/errors.h"
 #include "experiments/worker/memory_check.h"
+#include "experiments/worker/recording.h"
 #include "experiments/worker/thread_words.h"
 #include "gtest/gtest.h"
+#include "tools/trace/key_hash.h"
+#include "tools/trace/normalised.h"
+#include "tools/trace/testing/trace_file.h"
+#include "workloads/expectation.h"
 #include "workloads/spec.h"
 
 namespace cmap::experiments {
@@ -198,6 +203,75 @@ TEST(ThreadWords, OneThreadOfEveryCoreComesFirst) {
   EXPECT_EQ(all.cores, 3);  // 7 does not tell, so it is one
   EXPECT_EQ(all.cpus, (std::vector<int>{0, 2, 7, 1, 3}));
   EXPECT_EQ(ReadCores({1, 3}, root).cores, 2);
+}
+
+// The compact form of a trace in the project's own CSV.
+std::string Compact(const std::string& name, const std::string& lines) {
+  const std::string from = trace::testing::WriteFile(name + ".csv", lines);
+  const std::string to = trace::testing::TestPath(name);
+  trace::TraceReader reader({from}, {});
+  trace::NormalisedWriter writer(to);
+  trace::Record record;
+  while (reader.Next(record)) writer.Add(record, trace::KeyHash(record.key));
+  writer.Finish(reader.description());
+  return to;
+}
+
+TEST(Recording, IsTheTraceInItsOrder) {
+  using workloads::MakeEntry;
+  const std::string path =
+      Compact("order", "1,1,get,b\n2,2,set,a\n3,1,delete,b\n4,1,add,c\n5,2,get,a\n");
+  const workloads::Tape tape = ReadRecording(path, 100);
+  EXPECT_EQ(tape.threads, (std::vector<std::vector<workloads::Entry>>{
+                              {MakeEntry(Op::kLoad, 0), MakeEntry(Op::kStore, 1), MakeEntry(Op::kDelete, 0),
+                               MakeEntry(Op::kLoadOrStore, 2), MakeEntry(Op::kLoad, 1)}}));
+  EXPECT_EQ(tape.universe, 3u);
+  EXPECT_TRUE(tape.prefill.empty());
+  EXPECT_EQ(tape.op_set, 1u << static_cast<int>(Op::kLoad) | 1u << static_cast<int>(Op::kStore) |
+                             1u << static_cast<int>(Op::kDelete) | 1u << static_cast<int>(Op::kLoadOrStore));
+  const workloads::Tape first = ReadRecording(path, 2);
+  EXPECT_EQ(first.threads[0].size(), 2u);
+  EXPECT_EQ(first.universe, 2u);
+}
+
+TEST(Recording, TellsWhatACorrectMapReports) {
+  // One load of two finds its key: the first comes before the store.
+  const workloads::Tape tape =
+      ReadRecording(Compact("told", "1,1,get,a\n2,1,set,a\n3,1,get,a\n4,1,set,b\n5,1,delete,a\n"), 100);
+  workloads::Simulator simulator(tape);
+  const workloads::Expected expected = simulator.Advance(5);
+  EXPECT_EQ(expected.hits, (workloads::Bounds{1, 1}));
+  EXPECT_EQ(expected.removed, (workloads::Bounds{1, 1}));
+  EXPECT_EQ(expected.final_size, (workloads::Bounds{1, 1}));
+}
+
+TEST(Recording, HasKeysOfTheTypeThatIsAsked) {
+  workloads::Spec spec;
+  spec.regime = workloads::Regime::kGrowth;
+  spec.key_type = workloads::KeyType::kString;
+  spec.key_bytes = 20;
+  const auto material = RecordedMaterial(spec, Compact("keys", "1,1,get,a\n2,1,set,b\n"), 100, 2, workloads::InTurn);
+  EXPECT_EQ(material->tape.universe, 2u);
+  EXPECT_EQ(material->spec, spec);
+  EXPECT_EQ(material->keys<std::string>()(1).size(), 20u);
+}
+
+TEST(Recording, RefusesWhatIsNone) {
+  const auto said = [](const std::string& path) -> std::string {
+    try {
+      ReadRecording(path, 100);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(said(trace::testing::TestPath("absent")).find("cannot be opened"), std::string::npos);
+  EXPECT_NE(said(trace::testing::WriteFile("text", "get a\n")).find("is not a compact trace"), std::string::npos);
+  std::string bytes = trace::testing::ReadFile(Compact("whole", "1,1,get,a\n2,1,set,b\n"));
+  EXPECT_NE(said(trace::testing::WriteFile("cut", bytes.substr(0, bytes.size() - 1))).find("truncated"),
+            std::string::npos);
+  bytes.back() ^= 1;
+  EXPECT_NE(said(trace::testing::WriteFile("changed", bytes)).find("damaged"), std::string::npos);
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worker as a program: whole visits, wrong maps, bad requests, the other architecture, benchmarks.
 
-Arguments: the worker, the worker with broken maps, the worker of the other architecture, that architecture.
+Arguments: the worker, the worker with broken maps, the worker of the other architecture, that architecture, profile_trace.
 """
 
 import collections
 import json
+import random
 import re
 import subprocess
 import sys
@@ -42,7 +43,7 @@ class Outcome:
 
 
 class WorkerTest(unittest.TestCase):
-    worker = broken = cross = cross_arch = ""
+    worker = broken = cross = cross_arch = profile_trace = ""
 
     def visit(self, request, command=None, workload=None, **fields):
         """Runs a short visit; `workload` and `fields` override the request's."""
@@ -190,6 +191,60 @@ class WorkerTest(unittest.TestCase):
                              arrivals=arrivals)
             self.assertEqual(out.code, 3, name)
             self.assertEqual(out.of("invalid")[0]["c"], 1)
+
+    # Recordings.
+
+    PLAYED = {**GROWTH, "keys": {"stream": "krr", "reuse": 0.9, "choice": "uniform", "sharing": "shared"}, "ops": 3000,
+              "mix": {"load": 40, "store": 20, "delete": 20, "load_or_store": 10, "swap": 10}}
+
+    def recorded(self, folder, operations):
+        """The compact form of a trace of (name, key)."""
+        csv, compact = f"{folder}/t.csv", f"{folder}/t.cmaptrc"
+        with open(csv, "w", encoding="utf-8") as file:
+            file.writelines(f"{i},1,{name},k{key}\n" for i, (name, key) in enumerate(operations))
+        subprocess.run([self.profile_trace, f"--normalised={compact}", csv], check=True, stdout=subprocess.DEVNULL, timeout=60)
+        return compact
+
+    def test_a_recording_is_played_in_its_order(self):
+        rng = random.Random(4)
+        operations = [(rng.choices(("get", "set", "delete", "add", "swap"), (4, 2, 2, 1, 1))[0], int(300 * rng.random() ** 2))
+                      for _ in range(3000)]
+        there, hits = set(), 0
+        for name, key in operations:
+            hits += name in ("get", "add") and key in there
+            (there.discard if name == "delete" else there.add if name != "get" else id)(key)
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.recorded(folder, operations)
+            for threads_, more in ((1, {}), (1, {"key_type": "string", "key_bytes": 32}), (3, {}), (1, {"regime": "reserved"})):
+                with self.subTest(threads=threads_, **more):
+                    out = self.visit({"contestants": ["mutex_map", "sync_map", "hash_trie_map"], "workload": self.PLAYED}, workload=more,
+                                     threads=threads_, oversubscribed=True, recording=path, max_blocks=2)
+                    self.assertEqual(out.code, 0, out.stderr + out.text[-300:])
+                    figures = out.of("realised")[0]["figures"]
+                    self.assertEqual((figures["ops"], figures["distinct"]), (3000, len({key for _, key in operations})))
+                    self.assertTrue(out.of("slice"))
+                    for s in out.of("slice"):
+                        self.assertEqual(s["n"] % 3000, 0)
+                        if threads_ == 1:
+                            self.assertEqual(s["hits"], hits * s["n"] // 3000)
+            # A part of it, drawn anew for every block.
+            out = self.visit({"contestants": ["mutex_map", "sync_map"], "workload": self.PLAYED}, workload={"ops": 400}, recording=path)
+            self.assertEqual(out.code, 0, out.stderr)
+            self.assertLess(out.of("realised")[0]["figures"]["ops"], 800)
+            out = self.visit({"contestants": ["mutex_map", "drops_stores"], "workload": self.PLAYED}, [self.broken], recording=path)
+            self.assertEqual((out.code, out.of("invalid")[0]["c"]), (3, 1))
+
+    def test_recordings_that_cannot_be_meant_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.recorded(folder, [("get", 1), ("cas", 1)])
+            for changes, workload, why in (
+                    ({"recording": ""}, {}, "the path of a compact trace"), ({"recording": 3}, {}, "the path of a compact trace"),
+                    ({"recording": f"{folder}/absent"}, {}, "cannot be opened"), ({"recording": f"{folder}/t.csv"}, {}, "is not a compact trace"),
+                    ({}, {"regime": "fixed_distinct"}, "starts from an empty map"), ({}, STATIONARY, "starts from an empty map")):
+                out = self.visit({"contestants": ["mutex_map"], "workload": self.PLAYED, "recording": path, **changes}, workload=workload)
+                self.assertEqual(out.code, 2, (changes, out.text))
+                self.assertIn(why, out.stderr)
+                self.assertEqual(out.stderr.count("\n"), 1)
 
     def test_arrivals_that_cannot_be_meant_are_refused(self):
         for changes, why in (
@@ -649,5 +704,6 @@ class WorkerTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    WorkerTest.worker, WorkerTest.broken, WorkerTest.cross, WorkerTest.cross_arch = sys.argv[1:5]
-    unittest.main(argv=sys.argv[:1] + sys.argv[5:])
+    (WorkerTest.worker, WorkerTest.broken, WorkerTest.cross, WorkerTest.cross_arch,
+     WorkerTest.profile_trace) = sys.argv[1:6]
+    unittest.main(argv=sys.argv[:1] + sys.argv[6:])

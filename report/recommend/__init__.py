@@ -70,8 +70,8 @@ class Recommendation:
         return self.nearest is not None and self.nearest.covers
 
 
-def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constraints()) -> Recommendation:
-    """The answer of a run. Pure."""
+def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constraints(), recording: str = "") -> Recommendation:
+    """The answer of a run. recording: the hash of a trace, which answers itself where the run has replayed it. Pure."""
     threads = wanted.threads or _all_cores(analysis)
     reasons = fitness.barred(analysis, wanted, asked, threads)
     reasons |= _too_large(analysis, wanted, asked, set(reasons))
@@ -84,7 +84,7 @@ def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constrain
         keeping = {fitness.strategy_of(c) for c in judged.by if not judged.why_not(c)}
         unknown = {n: waits.NOT_MEASURED for n in fit if n not in set(map(fitness.strategy_of, judged.by))}
         reasons, skip, fit = {**reasons, **late, **unknown}, skip | set(late), tuple(n for n in fit if n in keeping)
-    near = _nearest(analysis, wanted, threads, skip)
+    near = _nearest(analysis, wanted, threads, skip, recording)
     unsure = tuple(map(waits.name_of, judged.limits)) if judged and not judged.decided else ()
     references = analysis.run.references()
     if not near:
@@ -140,7 +140,7 @@ _ON_AXIS: dict[str, Callable[[Features], float | None]] = {
 }
 
 
-def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -> list[Near]:
+def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str], recording: str) -> list[Near]:
     """Places of the nearest number of threads by distance: those measured, and curves where the point lies on them."""
     places = standing.places_without(analysis, skip)
     for setting in analysis.settings:
@@ -148,9 +148,17 @@ def _nearest(analysis: Analysis, wanted: Wanted, threads: int, skip: set[str]) -
         if value is not None:
             places += standing.along(analysis, setting, skip, [value])
     usable = [p for p in places if not p.oversubscribed and p.standings]
-    near = [Near(p, gaps(p, wanted, threads)) for p in usable]
+    near = [Near(p, gaps(p, wanted, threads)) for p in usable if not _recording(analysis, p)]
+    if recording:
+        near = [Near(p, ()) for p in usable if _recording(analysis, p) == recording] or near
     # A place of several that are equally far is the one with most visits.
     return sorted(near, key=lambda n: (not n.covers, n.distance, -n.place.best.visits, n.place.question, n.place.title))
+
+
+def _recording(analysis: Analysis, place: Place) -> str:
+    """The hash of the trace that was replayed at a place; of others nobody knows what they are like but by their figures."""
+    cells = next(q for q in analysis.run.questions if q["name"] == place.question).get("cells") or ()
+    return next(((c.get("recording") or {}).get("sha256", "") for c in cells if c["name"] == place.cell), "")
 
 
 def _value_on(setting: Setting, features: Features) -> float | None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from tools.arguments import Parser, named
-from tools.trace import answer, beyond
+from tools.trace import answer, beyond, replay
 
 _PROFILER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profile_trace")
 
@@ -189,9 +189,9 @@ def _told(result, described):
     return fields
 
 
-def _answer(args, described, left_out):
+def _answer(args, described, left_out, recording=""):
     """Says which map, and measures the point if that is wanted."""
-    found, said, analysis = answer.answer(args.run or "latest", described, args.constraints, left_out)
+    found, said, analysis = answer.answer(args.run or "latest", described, args.constraints, left_out, recording)
     _print(args, answer.as_json(found, said), answer.as_text(found, said, analysis))
     if args.html:
         _write(args.html, answer.as_page(found, said, analysis))
@@ -202,12 +202,26 @@ def _answer(args, described, left_out):
         answer.run_measurement(said.measure)
 
 
+def _replayed(args, result, described, compact):
+    """Measures the trace itself; returns (what that leaves out, the hash of the trace)."""
+    cells, operations = replay.cells(_printable(os.path.basename(args.traces[0])), result, described, compact)
+    asked = compact + ".json"
+    _write(asked, json.dumps(cells, indent=1) + "\n")
+    command = f"bazel run //experiments -- --ask {shlex.quote(os.path.abspath(asked))}"
+    aside = args.json == "-"  # standard output is for the data
+    print(f"replaying the first {_number(operations)} of {_number(result['operations'])} operations: {command}", flush=True,
+          file=sys.stderr if aside else sys.stdout)
+    answer.await_measurement(command, aside)
+    return beyond.of_replay(result, operations), replay.hash_of(compact)
+
+
 def _asked(args):
     """The command that asks this, without where its answer is written."""
     words = [*args.traces]
     for name in ("describe", "constraints", "run", "sample"):
         value = getattr(args, name)
         words += [f"--{name}", value] if value else []
+    words += ["--replay"] * args.replay
     return "bazel run //tools:advise -- " + shlex.join(words)
 
 
@@ -227,6 +241,7 @@ examples:
   bazel run //tools:advise -- --describe 'reads=95 keys=1e6 threads=16 value=64 staleness=0'
   bazel run //tools:advise -- --describe 'reads=95 keys=1e6' --constraints memory=2GiB,range=snapshot --run monday.capsule
   bazel run //tools:advise -- trace.csv.gz --run latest --describe threads=8     which map for this trace?
+  bazel run //tools:advise -- trace.csv.gz --replay                 the same, by replaying it
   bazel run //tools:advise -- --describe 'reuse=83% threads=2' --measure        measure the very point
 
 """
@@ -246,6 +261,8 @@ def _arguments(argv):
     which.add_argument("--run", type=named, metavar="RUN", help="the run that answers: its folder, its name in results/, or a capsule "
                        "(default: latest); with a trace, asks which map at all")
     which.add_argument("--measure", action="store_true", help="say the answer and then measure the point itself")
+    which.add_argument("--replay", action="store_true", help="measure the trace itself before answering: its operations in "
+                       "their order, from an empty map, against all maps that are fit")
     which.add_argument("--html", type=named, metavar="FILE", help="write the answer as a page as well")
     which.add_argument("--picture", type=named, metavar="FILE", help="draw the command and its answer as an SVG file as well")
     parser.add_argument("--sample", type=named, metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "
@@ -260,7 +277,9 @@ def _arguments(argv):
                         "the text")
     parser.add_argument("--normalised", type=named, metavar="FILE", help="write the trace in its compact form (FORMAT.md)")
     args = parser.parse_args(argv)
-    asked = any((args.describe, args.constraints, args.run, args.measure, args.html, args.picture))
+    asked = any((args.describe, args.constraints, args.run, args.measure, args.html, args.picture, args.replay))
+    if args.replay and (not args.traces or args.run or args.measure):
+        parser.error("--replay measures a trace and answers from that; name one, and leave out --run and --measure")
     if not args.traces and not args.describe:
         parser.error("there is neither a trace nor a description; name a file, or write --describe 'reads=95 keys=1e6'")
     return args, asked
@@ -277,18 +296,22 @@ def main(argv):
         if args.ignore_times:
             flags.append("--ignore-times")
         described, left_out = answer.parse_description(args.describe) if args.describe else {}, []
+        recording = ""
         if args.traces:
-            result = profile(args.traces, flags, args.normalised)
+            compact = replay.place_for(args.traces[0], answer.workspace()) if args.replay else args.normalised
+            result = profile(args.traces, flags, compact)
             if not asked:
                 _print(args, json.dumps(result, indent=1) + "\n", describe(args.traces, result))
                 return 0
             described = {**_told(result, described), **described}
             left_out = beyond.left_out(result, described)
+            if args.replay:
+                left_out, recording = _replayed(args, result, described, compact)
             if args.json != "-":
                 print(describe(args.traces, result) + "\n\nTaken for "
                       + " ".join(f"{name}={value}" for name, value in described.items()) + "\n")
-        _answer(args, described, left_out)
-    except (AdviseError, answer.AnswerError) as error:
+        _answer(args, described, left_out, recording)
+    except (AdviseError, answer.AnswerError, replay.ReplayError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

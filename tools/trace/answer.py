@@ -9,6 +9,7 @@ import os
 import pathlib
 import shlex
 import shutil
+import subprocess
 
 
 class AnswerError(Exception):
@@ -83,8 +84,11 @@ def find_run(name):
                       "or name a finished run or a capsule with --run.")
 
 
-def answer(run, fields, constraints, left_out=()):
-    """(recommendation, its words, analysis) from a run; left_out: what the fields do not tell of a trace. Raises AnswerError."""
+def answer(run, fields, constraints, left_out=(), recording=""):
+    """(recommendation, its words, analysis) from a run. Raises AnswerError.
+
+    left_out: what the fields do not tell of a trace; recording: the hash of the trace, if the run has replayed it
+    """
     # Here and not above: what only profiles a trace starts without the report.
     from report import analyse, capsule, load, recommend  # pylint: disable=import-outside-toplevel
     from report.recommend import described, say  # pylint: disable=import-outside-toplevel
@@ -95,7 +99,7 @@ def answer(run, fields, constraints, left_out=()):
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(capsule.open_run(path)) if path.is_file() else path
             analysis = analyse.analyse(load.load(folder))
-        found = recommend.recommend(analysis, wanted, asked)
+        found = recommend.recommend(analysis, wanted, asked, recording)
     except (described.Undescribed, load.ResultsError) as error:
         raise AnswerError(str(error)) from None
     return found, dataclasses.replace(say.say(found, analysis), left_out=list(left_out)), analysis
@@ -142,11 +146,25 @@ def fields_help():
 
 def run_measurement(command):
     """Becomes the command that measures the point. Raises AnswerError when there is no Bazel to run it with."""
+    root, program, words = _program(command)
+    os.chdir(root)
+    os.execv(program, [program, *words])
+
+
+def await_measurement(command, aside=False):
+    """Runs the command and comes back; aside: what it says goes to standard error. Raises AnswerError when it cannot be run or
+    fails."""
+    root, program, words = _program(command)
+    code = subprocess.run([program, *words], cwd=root, check=False, stdout=2 if aside else None).returncode
+    if code != 0:
+        raise AnswerError(f"the measurement failed with code {code}, and what it said stands above; mend that and run: {command}")
+
+
+def _program(command):
     root = workspace()
     words = shlex.split(command)
     wrapper = root / "tools/bazel" if root else None
     program = str(wrapper) if wrapper and wrapper.exists() else shutil.which(words[0])
     if root is None or program is None:
         raise AnswerError(f"this was not started by bazel run, so nothing can be measured from here; run: {command}")
-    os.chdir(root)
-    os.execv(program, [program, *words[1:]])
+    return root, program, words[1:]

@@ -3,6 +3,7 @@
 
 import collections
 import contextlib
+import hashlib
 import io
 import json
 import math
@@ -21,7 +22,7 @@ from unittest import mock
 from report import capsule
 from report.recommend import say  # noqa: F401  pylint: disable=unused-import  # here, as matplotlib may say where its cache is
 from report.testdata import make_testdata
-from tools.trace import advise, answer, beyond
+from tools.trace import advise, answer, beyond, replay
 
 ROOT = pathlib.Path(__file__).absolute().parents[2]
 
@@ -323,6 +324,100 @@ class TraceTest(Made):
                 share = sum(k**-theta for k in range(1, 101)) / total
                 self.assertAlmostEqual(answer.zipf_exponent(share, keys), theta, delta=0.01, msg=(keys, theta))
         self.assertEqual(answer.zipf_exponent(0.001, 100_000), 0.0)
+
+
+class ReplayTest(Made):
+    """The command with a trace that is replayed; what measures is a program that notes how it was called."""
+
+    def setUp(self):
+        super().setUp()
+        self.ran = self.workspace / "replayed"
+        (self.workspace / "tools").mkdir(exist_ok=True)
+        self.bazel = self.workspace / "tools/bazel"
+        self.fake_bazel(0)
+
+    def fake_bazel(self, code):
+        self.bazel.write_text(f'#!/bin/sh\nprintf "%s\\n" "$PWD" "$@" > {self.ran}\nexit {code}\n')
+        self.bazel.chmod(0o755)
+
+    def replay(self, *args, of=None):
+        """The command; the profiler leaves a compact form, of which the newest run has a replay."""
+        def profiled(_traces, _flags, compact):
+            pathlib.Path(compact).write_bytes(b"CMAPTRC1 and operations")
+            return of or figures()
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(advise, "profile", profiled):
+            code = advise.main(["t.csv", "--replay", *args])
+        return code, out.getvalue(), err.getvalue()
+
+    def with_replay(self, of):
+        run = self.workspace / "results/replay"
+        if not run.exists():
+            make_testdata.make(run, "full", 3)
+        meta = json.loads((run / "run.json").read_text())
+        cell = next(q for q in meta["questions"] if q["name"] == "standard_cells")["cells"][1]
+        cell.update(title="t.csv: its first 100 000 operations, replayed", recording={"file": "x", "sha256": of})
+        (run / "run.json").write_text(json.dumps(meta))
+        latest = self.workspace / "results/latest"
+        self.addCleanup(lambda: (latest.unlink(), latest.symlink_to("20260115T100000Z")))
+        latest.unlink()
+        latest.symlink_to("replay")
+
+    def test_the_replay_answers(self):
+        self.with_replay(hashlib.sha256(b"CMAPTRC1 and operations").hexdigest())
+        code, out, err = self.replay("--describe", "threads=2", "--picture", "r.svg")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("Measured at standard cells: t.csv: its first 100 000 operations, replayed, 2 threads, the very point.", out)
+        self.assertIn("Replayed were the first 100,000 operations of 100,000", out)
+        self.assertNotIn("is not replayed", out)
+        self.assertIn("t.csv --describe threads=2 --replay", (self.workspace / "r.svg").read_text(encoding="utf-8"))
+        root, *words = self.ran.read_text().splitlines()
+        self.assertEqual((root, words[:4]), (str(self.workspace), ["run", "//experiments", "--", "--ask"]))
+        asked = json.loads(pathlib.Path(words[4]).read_text())
+        cell, = asked["cells"]
+        self.assertEqual(cell["ask"], "keys=krr:0.9000:shared mix=load:95,store:5 regime=growth ops=50000 threads=2")
+        self.assertTrue(pathlib.Path(cell["recording"]).read_bytes().startswith(b"CMAPTRC1"))
+
+    def test_another_trace_is_not_answered_by_it(self):
+        self.with_replay("0" * 64)
+        _, out, _ = self.replay("--describe", "threads=2")
+        self.assertNotIn("replayed, 2 threads", out)
+
+    def test_a_measurement_that_fails_is_said(self):
+        self.fake_bazel(3)
+        code, out, err = self.replay()
+        self.assertEqual(code, 1)
+        self.assertIn("the measurement failed with code 3", err)
+        self.assertNotIn("Use ", out)
+
+    def test_what_does_not_go_together(self):
+        for args in (("--describe", "reads=95", "--replay"), ("t.csv", "--replay", "--run", "latest"), ("t.csv", "--replay", "--measure")):
+            with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()):
+                advise.main(list(args))
+        with mock.patch.dict("os.environ", {"BUILD_WORKSPACE_DIRECTORY": ""}):
+            code, _, err = self.replay()
+        self.assertEqual((code, err.count("\n")), (1, 1))
+        self.assertIn("not started by bazel run", err)
+
+    def test_the_cell_of_a_trace(self):
+        def asked(fields, **changes):
+            return replay.cells("t", {**figures(**changes), "operations": 5_000_000}, fields, "c")[0]["cells"][0]["ask"]
+
+        self.assertEqual(asked({"value": "1KiB", "key": "string"}), "keys=krr:0.9000:shared mix=load:95,store:5 regime=growth ops=100000 "
+                         "threads=all key=string:32 value=1024")
+        shares = {"load": 2 / 3, "store": 1 / 3 - 1e-7, "delete": 1e-7}
+        self.assertIn("mix=load:66.666,store:33.333,delete:0.001 ", asked({}, shares=shares))
+        self.assertIn("krr:0.5000", asked({}, reuse_rate={"unknown": "sampled"}))
+        self.assertIn("krr:0.9999", asked({}, reuse_rate={"value": 1.0}))
+        with self.assertRaisesRegex(replay.ReplayError, "threads is 'many'"):
+            asked({"threads": "many"})
+
+    def test_asked_cells_can_be_asked(self):
+        for shares in ({"load": 1.0}, {"load": 0.5, "load_or_store": 0.25, "compare_and_swap": 0.25}, {"store": 0.9999999, "delete": 1e-7}):
+            total = sum(share for _, share in replay.mix(shares))
+            self.assertAlmostEqual(total, 100, places=9)
+            self.assertEqual({op for op, _ in replay.mix(shares)}, set(shares))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ _BUCKETS = 400  # of ranks, for sums over millions of keys
 def left_out(result, fields):
     """Sentences on what the fields of a description do not tell of the trace, for figures as profile_trace prints them."""
     figures = result["figures"]
-    said = ["The trace itself is not replayed: the answer is about independent requests as described."]
+    said = ["The trace itself is not replayed (--replay does): the answer is about independent requests as described."]
     said += _operations(figures["shares"], fields)
     hits = figures["hit_rate"]
     if "reuse" not in fields and "unknown" not in hits and 1 - hits["value"] >= FEW:
@@ -36,6 +36,21 @@ def left_out(result, fields):
         said.append(f"Values are of unequal size (mean {sizes['mean']:.0f} bytes, largest {sizes['max']:.0f}); as described all "
                     "have the mean.")
     said += _bursts(figures["arrivals"])
+    return said
+
+
+def of_replay(result, operations):
+    """The same of an answer for which the first so many operations were replayed."""
+    figures = result["figures"]
+    said = [f"Replayed were the first {operations:,} operations of {result['operations']:,}, from an empty map, by threads that drew them "
+            "in turn: what threads of the traced program did to one another is not in it.",
+            "Keys are replayed by number: what theirs do to a hash function is not seen."]
+    if result["sample"] < 1 or result["recorded"]:
+        said.append("The trace is a sample: a replay of it has fewer keys than the program, which fit a cache better.")
+    sizes = figures["value_bytes"]
+    if "unknown" not in sizes and sizes["mean"] > 0 and sizes["max"] >= UNEQUAL * sizes["mean"]:
+        said.append(f"Values are of unequal size (mean {sizes['mean']:.0f} bytes, largest {sizes['max']:.0f}); replayed all have "
+                    "the mean.")
     return said
 
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "experiments/worker/recording.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "experiments/worker/errors.h"
+#include "tools/trace/normalised.h"
+#include "tools/trace/record.h"
+#include "workloads/keys.h"
+
+namespace cmap::experiments {
+
+workloads::Tape ReadRecording(const std::string& path, std::uint64_t most) {
+  workloads::Tape tape;
+  std::vector<workloads::Entry>& sequence = tape.threads.emplace_back();
+  try {
+    trace::NormalisedReader reader(path);
+    sequence.reserve(static_cast<std::size_t>(std::min(reader.ops(), most)));
+    trace::Step step;
+    while (sequence.size() < most && reader.Next(step)) {
+      sequence.push_back(workloads::MakeEntry(step.op, step.key));
+      tape.universe = std::max(tape.universe, step.key + 1);
+      tape.op_set |= 1u << static_cast<unsigned>(step.op);
+    }
+  } catch (const trace::TraceError& error) {
+    throw InputError(error.what());
+  }
+  if (sequence.empty()) {
+    throw InputError(path + " holds no operation; record some, or leave \"recording\" out");
+  }
+  return tape;
+}
+
+std::unique_ptr<Material> RecordedMaterial(const workloads::Spec& workload, const std::string& path,
+                                           std::uint64_t most, int threads,
+                                           const workloads::Parallel& parallel) {
+  // A tape of one operation, whose place the recording takes.
+  workloads::Spec least;
+  least.population = 1;
+  auto material = std::make_unique<Material>(least, 1, 1, 0);
+  material->spec = workload;
+  material->tape = ReadRecording(path, most);
+  if (workload.key_type == workloads::KeyType::kString) {
+    material->string_keys = workloads::Keys<std::string>(
+        material->tape.universe, workload.key_bytes, parallel, static_cast<std::size_t>(threads));
+  }
+  return material;
+}
+
+}  // namespace cmap::experiments
