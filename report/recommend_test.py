@@ -85,15 +85,16 @@ class ChangesTest(unittest.TestCase):
             asked.append((setting.number, skip, values))
             return [free]
 
-        settings = [types.SimpleNamespace(number=i, question={"name": name}, regime=regime, threads=threads) for i, (
+        visits = [types.SimpleNamespace(contestants=["null", "x", "a"])]
+        settings = [types.SimpleNamespace(number=i, question={"name": name}, regime=regime, threads=threads, visits=visits) for i, (
             name, regime, threads) in enumerate((("p", "stationary", 2), ("q", "growth", 2), ("q", "stationary", 4), ("q", "stationary", 2)))]
         analysis = types.SimpleNamespace(settings=settings, run=types.SimpleNamespace(
             questions=[self.AXIS], references=lambda: {"null"}))
         with mock.patch.object(recommend.standing, "along", along):
-            found = recommend._passed_over(analysis, at, {"x": "it may evict keys", "null": "a reference"})
+            found = recommend._passed_over(analysis, at, {"x": "it may evict keys", "null": "a reference"}, {"x", "null"})
             self.assertEqual((found.name, found.lead, asked), ("x", 0.3, [(3, {"null"}, [0.5])]))
-            self.assertIsNone(recommend._passed_over(analysis, at, {"y": "why", "null": "a reference"}))  # x is not barred
-            self.assertIsNone(recommend._passed_over(analysis, at, {"null": "a reference"}))
+            self.assertIsNone(recommend._passed_over(analysis, at, {"y": "why", "null": "a reference"}, {"y", "null"}))  # x is not barred
+            self.assertIsNone(recommend._passed_over(analysis, at, {"null": "a reference"}, {"null"}))
 
     def test_the_nearest_values_on_both_sides(self):
         at = self.place("a", value=0.5)

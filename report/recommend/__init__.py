@@ -18,7 +18,7 @@ from report.advice import Features, Place, Standing
 from report.analyse import Analysis, Setting, make_axis
 from report.recommend import fitness, waits
 from report.recommend.described import Constraints, Wanted
-from report.recommend.near import Gap, Near, gaps
+from report.recommend.near import Near, gaps
 
 ALONE, EQUAL, UNDECIDED, NONE = advice.ALONE, advice.EQUAL, advice.UNDECIDED, "none"
 MOST_PLACES = 5  # that are named beside the first
