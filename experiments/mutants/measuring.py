@@ -80,7 +80,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("workloads/figures.cc", "if (i < top) held += sorted[i];", "if (i <= top) held += sorted[i];",
             "The top hundred are a hundred and one.", _FIGURES),
     # What is kept, and in which order.
-    Mistake("experiments/worker/quality.cc", "if (oversubscribed) return std::nullopt;", "",
+    Mistake("experiments/worker/quality.cc", "if (oversubscribed) return std::nullopt;", "if (oversubscribed && times.empty()) return std::nullopt;",
             "Blocks of threads that share CPUs are rejected for sharing them.", _MEASUREMENT),
     Mistake("experiments/worker/quality.cc", "block.run_delay += time.undue_delay();", "block.run_delay = time.undue_delay();",
             "Only the last slice's delays count.", _MEASUREMENT),
