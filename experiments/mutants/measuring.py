@@ -31,8 +31,9 @@ MISTAKES: tuple[Mistake, ...] = (
     # What a slice must report.
     Mistake("workloads/expectation.cc", "lo = std::max(lo, new_lo);", "lo = new_lo;",
             "A bound is widened by conservation.", _EXPECTATION),
-    Mistake("workloads/expectation.cc", "tally.Conserve({after.lo - before.hi, after.hi - before.lo});", "",
-            "Insertions and removals of a key need not balance.", _EXPECTATION),
+    Mistake("workloads/expectation.cc", "tally.Conserve({after.lo - before.hi, after.hi - before.lo});",
+            "tally.Conserve({after.lo - before.hi - 1, after.hi - before.lo + 1});",
+            "Insertions and removals of a key need to balance but for one.", _EXPECTATION),
     Mistake("workloads/expectation.cc", "twice | (once & ~segment.writes)", "twice | once",
             "A thread is taken to interfere with itself.", _EXPECTATION),
     Mistake("workloads/expectation.cc", "bounds.returned += taken.ToBounds();", "",
@@ -55,8 +56,8 @@ MISTAKES: tuple[Mistake, ...] = (
             "Only stores change a key.", _EXPECTATION),
     Mistake("workloads/ledger.cc", "Tally sum = laps.Times(n / tape.size());", "Tally sum = laps;",
             "A tape that is played twice counts once.", _EXPECTATION),
-    Mistake("workloads/key_state.h", "return state == other ? result(written, true)", "return state == written ? result(written, true)",
-            "CompareAndSwap is taken to expect the version that it writes.", _EXPECTATION),
+    Mistake("workloads/key_state.h", "return state == other ? result(written, true)", "return state == other ? result(other, true)",
+            "CompareAndSwap is taken to leave what it found.", _EXPECTATION),
     Mistake("workloads/key_state.h", "step.certain &= one.certain;", "step.certain |= one.certain;",
             "What one state makes certain is certain.", _EXPECTATION),
     # What is played.
