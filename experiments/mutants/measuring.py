@@ -25,7 +25,6 @@ _TAPE = ("//workloads:tape_test", "//workloads:miss_test", "//workloads:expectat
 _FIGURES = ("//workloads:figures_test",)
 _MEASUREMENT = ("//experiments/worker:measurement_test",)
 _OPEN_LOOP = ("//experiments/worker:open_loop_test",)
-_WORKER = ("//experiments/worker:visit_test", "//experiments/worker:worker_test")
 
 MISTAKES: tuple[Mistake, ...] = (
     # What a slice must report.
@@ -111,22 +110,4 @@ MISTAKES: tuple[Mistake, ...] = (
             "Arrivals of a second segment come before their time.", _OPEN_LOOP),
     Mistake("experiments/worker/arrivals.cc", "-workloads::DetLog(1.0 - rng.Unit()) * step", "2 * rng.Unit() * step",
             "Gaps are uniform, not exponential.", _OPEN_LOOP),
-    # The courses of a visit.
-    Mistake("experiments/worker/stationary_course.cc", "Of(c).simulator->Reset();", "",
-            "A map that was placed anew is held against its predecessor.", _WORKER),
-    Mistake("experiments/worker/stationary_course.cc", "if (map.size_is_cheap || !map.played) continue;", "if (!map.size_is_cheap || !map.played) continue;",
-            "Sizes that are dear to ask for are never verified.", _WORKER,
-            "what is verified once more is right; that a wrong Size is noticed wherever it is dear no test with broken maps tries"),
-    Mistake("experiments/worker/stationary_course.cc", "return std::clamp(2 * spec.population, kLeastTapeOps, most);",
-            "return kLeastTapeOps;", "Tapes are short, whatever the population.", _WORKER),
-    Mistake("experiments/worker/empty_start_course.cc", "workloads::Measure(material_->tape, LengthAt(0.5))",
-            "workloads::Measure(material_->tape, LengthAt(1.0))", "Figures are of the longest slice.", _WORKER),
-    Mistake("experiments/worker/empty_start_course.cc", "while (slice.time.wall < most && slice.repeats < kMaxRepeats) slice += Run(c);",
-            "", "A slice is one run, however short.", _WORKER),
-    Mistake("experiments/worker/empty_start_course.cc", "session_.Verify(c, run.result, expected_, it.Size());", "",
-            "Filled maps are not verified after their slice.", _WORKER),
-    Mistake("experiments/worker/session.cc", "if (!size.contains(audit.found)) {", "if (false) {",
-            "Keys that are lost at the end of a visit are not missed.", _WORKER),
-    Mistake("experiments/worker/session.cc", "if (audit.ranged && audit.range_count != audit.found) {", "if (false) {",
-            "A Range that leaves out entries is not noticed.", _WORKER),
 )
