@@ -387,6 +387,18 @@ TEST(Changepoint, AShiftIsFoundAndNoiseIsNot) {
   EXPECT_FALSE(HasChangepoint({}, 1));
 }
 
+TEST(Changepoint, SeveralSeriesShareTheLevel) {
+  // Of the orders of fourteen values 2 * 7! * 7! / 14! = 0.0006 separate the lower seven.
+  std::vector<double> step(14);
+  for (std::size_t i = 0; i < 14; ++i) step[i] = static_cast<double>(i < 7 ? i : 100 + i);
+  const double p = PettittPValue(step, 2);
+  ASSERT_LT(p, 0.001);
+  ASSERT_GT(p, 0.0005);
+  const std::vector<double> flat(14, 1.0);
+  EXPECT_TRUE(HasChangepoint({step}, 2));
+  EXPECT_FALSE(HasChangepoint({step, flat}, 2));
+}
+
 TEST(ContestantSpec, ReadsEveryForm) {
   const auto plain = ContestantSpec::Parse("mutex_map");
   EXPECT_EQ(plain.name, "mutex_map");

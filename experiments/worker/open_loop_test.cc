@@ -23,6 +23,16 @@ namespace {
 
 // Histogram.
 
+TEST(Histogram, AQuantileIsTheGreatestThatItsShareDoesNotExceed) {
+  Histogram histogram;
+  for (int i = 0; i < 50; ++i) histogram.Record(10);
+  for (int i = 0; i < 50; ++i) histogram.Record(20);
+  EXPECT_EQ(histogram.Quantile(0.5), 10);
+  EXPECT_EQ(histogram.Quantile(0.51), 20);
+  EXPECT_EQ(histogram.Quantile(0.0), 10);
+  EXPECT_EQ(histogram.Quantile(1.0), 20);
+}
+
 TEST(Histogram, EveryValueIsCountedWithinOnePartIn128) {
   workloads::Rng rng(1);
   std::vector<std::int64_t> values = {0, 1, 127, 128, 255, 256, 257, 511, 512, Histogram::kLimit - 1};
