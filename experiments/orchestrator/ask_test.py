@@ -2,6 +2,7 @@
 """Questions of one's own: what can be written, what is refused, and what a run makes of them."""
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -206,25 +207,31 @@ class Runs(unittest.TestCase):
         self.assertEqual(code, 0, said)
 
     def test_a_recording_is_played(self):
-        trace, log = self.workspace / "t.cmaptrc", self.workspace / "log"
+        trace = self.workspace / "t.cmaptrc"
         trace.write_bytes(b"CMAPTRC1 and operations")
         cells = self.workspace / "cells.json"
         cells.write_text(json.dumps([{"ask": "keys=krr:0.9:shared mix=load:90,store:10 regime=growth ops=1000", "name": "replayed",
                                       "recording": str(trace)}]), encoding="utf-8")
-        with mock.patch.dict("os.environ", {"FAKE_WORKER": json.dumps({"log": str(log)})}):
-            code, said = support.run_cli(self.workspace, "--ask", str(cells), "--threads", "1", "--budget", "12s",
-                                         "--strategies", "mutex_map,sync_map")
+        world, requests = simulated.world("cores2"), []
+
+        def make_visit(command, request, **more):
+            requests.append(request)
+            return world.make_visit(command, request, **more)
+
+        def run(*args):
+            return support.run_cli(self.workspace, *args, world=dataclasses.replace(world, make_visit=make_visit))
+
+        code, said = run("--ask", str(cells), "--threads", "1", "--budget", "40s", "--strategies", "mutex_map,sync_map")
         self.assertEqual(code, 0, said)
-        requests = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        self.assertTrue(requests)
         self.assertEqual({r["recording"] for r in requests}, {str(trace)})
         cell = support.meta(support.newest(self.workspace))["questions"][0]["cells"][0]
         self.assertEqual(cell["recording"]["sha256"], hashlib.sha256(trace.read_bytes()).hexdigest())
-        self.assertEqual(support.run_cli(self.workspace, "--resume", "--budget", "2s")[0], 0)
+        self.assertEqual(run("--resume", "--budget", "10s")[0], 0)
         trace.write_bytes(b"CMAPTRC1 and others")
         err = io.StringIO()
         with contextlib.redirect_stderr(err):
-            code, _ = support.run_cli(self.workspace, "--resume", "--budget", "2s")
-        self.assertEqual(code, 2)
+            self.assertEqual(run("--resume", "--budget", "10s")[0], 2)
         self.assertIn("has changed since the run began", err.getvalue())
 
     def test_the_other_architecture_plays_a_recording_too(self):
