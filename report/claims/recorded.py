@@ -54,7 +54,7 @@ def internal(file: str, name: str) -> Test:
 
 def part(file: str, name: str) -> Test:
     """A test beside a part of a strategy: <strategy>/<file>."""
-    return Test(f"//maps:{file.replace('/', '_')}", f"*.{name}", f"maps/{file}.cc", name)
+    return Test(f"//maps:internal_{file.split('/')[-1]}", f"*.{name}", f"maps/{file}.cc", name)
 
 
 _KIT_FILES = {
