@@ -35,13 +35,13 @@ TARGETS: dict[str, list[str]] = {
             "visits words", _STATS + _PAPER),
     **_each("report/claims", "__init__ arithmetic counted measured model ranked record recorded upstream",
             _CLAIMS + ("report.paper_test",)),
-    **_each("report", "analyse conclude load", (*_PAPER[:2], "report.latency_test", "report.leading_test", *_PAPER[2:])),
-    **_each("report", "advice standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
-    **_each("report", "leading latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
+    **_each("report", "analyse conclude load segments", (*_PAPER[:2], "report.latency_test", "report.leading_test", *_PAPER[2:])),
+    **_each("report", "advice regret standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
+    **_each("report", "leading ladder latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
         "leading", "latency", "price", "fairness", "quantities", "capsule")) + ("report.conclude_test", "report.paper_test")),
-    **_each("report/compare", "__init__ compared taken", ("report.compare_test",)),
-    **_each("report/recommend", "__init__ fitness described", ("report.recommend_test",)),
-    **_each("experiments/orchestrator", "ask catalogue contestants evidence fields gate layouts leading plan prospect session "
+    **_each("report/compare", "__init__ compared tails taken", ("report.compare_test",)),
+    **_each("report/recommend", "__init__ fitness described near waits", ("report.recommend_test",)),
+    **_each("experiments/orchestrator", "ask catalogue contestants evidence fields gate layouts leading plan prospect recordings session "
             "store threads topology validate visit", _ORCHESTRATOR),
 }
 
@@ -51,7 +51,7 @@ SPARED: dict[str, list[str]] = {
         *(f"report/{name}.py" for name in (
             "chooser", "crowd", "gallery", "hdr_log", "landscape", "latency_plates", "ledger", "plates", "proof", "render",
             "views", "words")),
-        "report/compare/page.py", "report/compare/say.py", "report/recommend/say.py",
+        "report/compare/page.py", "report/compare/say.py", "report/recommend/picture.py", "report/recommend/say.py",
         "experiments/orchestrator/errors.py", "experiments/orchestrator/progress.py"],
     "it is a command line": [
         "report/__main__.py", "report/main.py", "report/browser_check.py", "report/large_benchmark.py",

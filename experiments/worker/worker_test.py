@@ -231,7 +231,10 @@ class WorkerTest(unittest.TestCase):
             out = self.visit({"contestants": ["mutex_map", "sync_map"], "workload": self.PLAYED}, workload={"ops": 400}, recording=path)
             self.assertEqual(out.code, 0, out.stderr)
             self.assertLess(out.of("realised")[0]["figures"]["ops"], 800)
-            out = self.visit({"contestants": ["mutex_map", "drops_stores"], "workload": self.PLAYED}, [self.broken], recording=path)
+            # Every so often a store is lost: in ten times as many operations some are.
+            path = self.recorded(folder, 10 * operations)
+            out = self.visit({"contestants": ["mutex_map", "drops_stores"], "workload": self.PLAYED}, [self.broken],
+                             workload={"ops": 30_000}, recording=path)
             self.assertEqual((out.code, out.of("invalid")[0]["c"]), (3, 1))
 
     def test_recordings_that_cannot_be_meant_are_refused(self):
@@ -493,6 +496,9 @@ class WorkerTest(unittest.TestCase):
         self.assertLess(sorted(stuck)[len(stuck) // 2], 3 * rest[len(rest) // 2])
 
     def test_what_surrounds_slices_costs_little_at_any_number_of_threads(self):
+        # What the arena's 64 MiB cost beyond a microsecond a page is this machine's, not the engine's.
+        page = self.describe()["fresh_page"]
+        dear = (64 << 20) / page["bytes"] * max(0, page["touch_ns"] - 1000) * 1e-9
         # Where keys come and go under several threads, every operation of a slice is looked at again afterwards.
         for mix, most in (({"load": 80, "store": 20}, 1.3), ({"load": 60, "store": 20, "delete": 20}, 1.6)):
             for threads in (1, 2, 16):
@@ -504,7 +510,7 @@ class WorkerTest(unittest.TestCase):
                     self.assertEqual(out.code, 0, out.stderr)
                     timing = out.lines[-1]["timing"]
                     print(threads, mix, timing)
-                    self.assertLess(timing["cpu"], most * timing["cpu_slices"])
+                    self.assertLess(timing["cpu"] - dear, most * timing["cpu_slices"])
 
     # Bad requests.
 
