@@ -131,12 +131,12 @@ class Budget(RunTest):
 
     def test_is_kept(self):
         started = time.monotonic()
-        code, said = self.go("--budget", "6s", *FEW, fake={"mode": "slow", "seconds": 0.2})
-        self.assertLess(time.monotonic() - started, 6.5)
+        code, said = self.go("--budget", "12s", *FEW, fake={"mode": "slow", "seconds": 0.2})
+        self.assertLess(time.monotonic() - started, 12.5)
         self.assertEqual(code, 0, said)
         meta = support.meta(self.run_path)
-        self.assertEqual((meta["status"], meta["budget_s"]), ("out_of_budget", 6.0))
-        # Screening goes round: with a dozen visits every question has some.
+        self.assertEqual((meta["status"], meta["budget_s"]), ("out_of_budget", 12.0))
+        # Screening goes round: with a dozen visits every question has some, on a busy machine too.
         self.assertEqual({v["question"] for v in support.samples(self.run_path, "visit")} - {"harness"},
                          {q["name"] for q in meta["questions"]})
 

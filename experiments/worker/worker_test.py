@@ -231,11 +231,12 @@ class WorkerTest(unittest.TestCase):
             out = self.visit({"contestants": ["mutex_map", "sync_map"], "workload": self.PLAYED}, workload={"ops": 400}, recording=path)
             self.assertEqual(out.code, 0, out.stderr)
             self.assertLess(out.of("realised")[0]["figures"]["ops"], 800)
-            # Every so often a store is lost: in ten times as many operations some are.
-            path = self.recorded(folder, 10 * operations)
-            out = self.visit({"contestants": ["mutex_map", "drops_stores"], "workload": self.PLAYED}, [self.broken],
-                             workload={"ops": 30_000}, recording=path)
-            self.assertEqual((out.code, out.of("invalid")[0]["c"]), (3, 1))
+            # Maps that go wrong once in a thousand operations.
+            path = self.recorded(folder, [("add", i % 4000) for i in range(9000)])
+            for name in ("drops_stores", "wrong_size"):
+                out = self.visit({"contestants": ["mutex_map", name], "workload": self.PLAYED}, [self.broken], workload={"ops": 9000},
+                                 recording=path)
+                self.assertEqual((out.code, out.of("invalid")[0]["c"]), (3, 1), name)
 
     def test_recordings_that_cannot_be_meant_are_refused(self):
         with tempfile.TemporaryDirectory() as folder:

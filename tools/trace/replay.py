@@ -56,7 +56,7 @@ def cells(name, result, fields, compact):
         parts.append(f"key=string:{described.STRING_BYTES}")
     if round(wanted.value_bytes) > described.WORD_BYTES:
         parts.append(f"value={min(round(wanted.value_bytes), _MOST_BYTES)}")
-    title = f"{name}: its first {operations:,} operations, replayed".replace(",", " ")
+    title = f"{name}: its first {f'{operations:,}'.replace(',', ' ')} operations, replayed"
     return {"title": f"Which map for {name}?", "cells": [
         {"name": "replayed", "title": title, "ask": " ".join(parts), "recording": compact}]}, operations
 
