@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "maps/blocking/arguments.h"
 
-#include <algorithm>
 #include <charconv>
-#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 
 #include "maps/blocking/subject.h"
+#include "maps/profiles/arguments.h"
 
 namespace cmap::blocking {
 
@@ -17,11 +16,7 @@ Arguments ParseArguments(const std::vector<std::string>& given, const char* work
   Arguments arguments;
   for (const std::string& argument : given) {
     if (argument.starts_with(kOut)) {
-      arguments.out = argument.substr(kOut.size());
-      // As an unset variable of a shell gives it: the committed figures are not meant.
-      if (arguments.out.find_first_not_of(' ') == std::string::npos) {
-        throw std::invalid_argument("--out= names no file; give one, or leave it out");
-      }
+      arguments.out = profiles::OutFile(argument.substr(kOut.size()));
     } else if (argument.starts_with(kSeconds)) {
       const std::string text = argument.substr(kSeconds.size());
       const auto [end, error] =
@@ -32,28 +27,13 @@ Arguments ParseArguments(const std::vector<std::string>& given, const char* work
                                     text + "'");
       }
     } else if (argument.starts_with(kStrategies)) {
-      std::istringstream names(argument.substr(kStrategies.size()));
-      for (std::string name; std::getline(names, name, ',');) {
-        if (std::ranges::find(Subjects(), name, &Subject::name) == Subjects().end()) {
-          throw std::invalid_argument("no strategy is named '" + name +
-                                      "'; maps/strategies.bzl lists them");
-        }
-        arguments.strategies.insert(name);
-      }
-      if (arguments.strategies.empty()) {
-        throw std::invalid_argument("--strategies= names none; give some, or leave it out");
-      }
+      const auto names = profiles::StrategyNames(argument.substr(kStrategies.size()), Subjects());
+      arguments.strategies.insert(names.begin(), names.end());
     } else {
-      throw std::invalid_argument("unknown argument '" + argument + "'; see --help");
+      profiles::RefuseUnknown(argument);
     }
   }
-  if (arguments.out.empty()) {
-    if (workspace == nullptr || *workspace == '\0') {
-      throw std::invalid_argument("started by itself it needs --out=FILE; `tools/bazel run "
-                                  "//maps/blocking:profile` knows where the project is");
-    }
-    arguments.out = std::string(workspace) + "/maps/blocking/figures.json";
-  }
+  if (arguments.out.empty()) arguments.out = profiles::CommittedFigures(workspace, "blocking");
   return arguments;
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "maps/memory/arguments.h"
 
-#include <algorithm>
-#include <sstream>
-#include <stdexcept>
 #include <string_view>
 
 #include "maps/memory/subject.h"
+#include "maps/profiles/arguments.h"
 
 namespace cmap::memory {
 
@@ -18,34 +16,15 @@ Arguments ParseArguments(const std::vector<std::string>& given, const char* work
     if (argument == "--large") {
       arguments.sizes.push_back(10'000'000);
     } else if (argument.starts_with(kOut)) {
-      arguments.out = argument.substr(kOut.size());
-      // As an unset variable of a shell gives it: the committed figures are not meant.
-      if (arguments.out.find_first_not_of(' ') == std::string::npos) {
-        throw std::invalid_argument("--out= names no file; give one, or leave it out");
-      }
+      arguments.out = profiles::OutFile(argument.substr(kOut.size()));
     } else if (argument.starts_with(kStrategies)) {
-      std::istringstream names(argument.substr(kStrategies.size()));
-      for (std::string name; std::getline(names, name, ',');) {
-        if (std::ranges::find(Subjects(), name, &Subject::name) == Subjects().end()) {
-          throw std::invalid_argument("no strategy is named '" + name +
-                                      "'; maps/strategies.bzl lists them");
-        }
-        arguments.strategies.push_back(name);
-      }
-      if (arguments.strategies.empty()) {
-        throw std::invalid_argument("--strategies= names none; give some, or leave it out");
-      }
+      const auto names = profiles::StrategyNames(argument.substr(kStrategies.size()), Subjects());
+      arguments.strategies.insert(arguments.strategies.end(), names.begin(), names.end());
     } else {
-      throw std::invalid_argument("unknown argument '" + argument + "'; see --help");
+      profiles::RefuseUnknown(argument);
     }
   }
-  if (arguments.out.empty()) {
-    if (workspace == nullptr || *workspace == '\0') {
-      throw std::invalid_argument("started by itself it needs --out=FILE; `tools/bazel run "
-                                  "//maps/memory:profile` knows where the project is");
-    }
-    arguments.out = std::string(workspace) + "/maps/memory/figures.json";
-  }
+  if (arguments.out.empty()) arguments.out = profiles::CommittedFigures(workspace, "memory");
   return arguments;
 }
 
