@@ -102,8 +102,10 @@ inline int Ordinal() {
   return mine;
 }
 
-// Right, and slow on every other thread, as with cores of two kinds: a load takes
-// those Factor times as long as the others.
+// Right, and slow on every other thread, as with cores of two kinds: those threads load
+// once for every Factor loads of the others. They wait for them, so that the share is the
+// same however the scheduler deals the CPUs out, but for at most 10 us: others may have
+// stopped.
 template <class K, class V, int Factor>
 class Uneven : public AlmostCorrect<K, V> {
  public:
@@ -111,10 +113,33 @@ class Uneven : public AlmostCorrect<K, V> {
   std::optional<V> Load(const K& key) { return LoadByVisit<V>(*this, key); }
   template <class F>
   bool Visit(const K& key, F&& f) {
-    const int work = Ordinal() % 2 == 0 ? 200 : 200 * Factor;
-    for (int i = 0; i < work; ++i) asm volatile("");
+    if (Ordinal() % 2 == 0) {
+      for (int i = 0; i < 200; ++i) asm volatile("");
+      loads_.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      AwaitTurn();
+    }
     return Correct<K, V>::Visit(key, f);
   }
+
+ private:
+  void AwaitTurn() {
+    using Clock = std::chrono::steady_clock;
+    const auto until = Clock::now() + std::chrono::microseconds(10);
+    std::uint64_t loads = loads_.load(std::memory_order_relaxed);
+    while (true) {
+      if (loads >= Factor) {
+        if (loads_.compare_exchange_weak(loads, loads - Factor, std::memory_order_relaxed)) {
+          return;
+        }
+        continue;
+      }
+      if (Clock::now() >= until) return;
+      loads = loads_.load(std::memory_order_relaxed);
+    }
+  }
+
+  std::atomic<std::uint64_t> loads_{0};  // of the fast threads, not yet waited for
 };
 template <class K, class V>
 using Uneven3 = Uneven<K, V, 3>;

@@ -481,8 +481,8 @@ class WorkerTest(unittest.TestCase):
                 slices = [s for s in out.of("slice") if "w" not in s]
                 jain = sorted(s["jain"] for s in slices)[len(slices) // 2]
                 ratio = sorted(s["most"] / s["least"] for s in slices)[len(slices) // 2]
-                # How the threads share this machine's CPUs is the scheduler's; a busy one evens them out.
-                self.assertGreater(ratio, factor / 3)
+                # The slow thread waits for the other one's loads: how the CPUs are dealt out changes little.
+                self.assertGreater(ratio, factor / 2)
                 self.assertLess(jain, 0.95)
 
     def test_a_stuck_thread_holds_nobody(self):
