@@ -17,12 +17,13 @@ operation `rest`, or with "*" to all others in proportion), "threads" (its value
 points of a sweep, or all values of a discrete axis.
 
 A cell may restrict itself: `only` names those who take part in it, `regimes` some of the
-question's regimes. It may say how its operations are called (`call`): "inlined", as
-compilers see fit, or "called", behind a boundary.
+question's regimes. It may state conditions (orchestrator/conditions.py): how its operations
+are called (`call`), what pages memory has (`pages`).
 
 Instead of having `baselines` a question may be `against` "by_hand": every contestant
 meets itself in a loop written by hand (@direct). Its `reasons` say, by contestant, why the
-harness costs one more than the bound where it does.
+harness costs one more than the bound where it does. Or "one_by_one": every contestant, which
+is written with @load_batch, meets itself without.
 
 `side_by_side` puts a table of each map's times in all cells into the paper, where they say what a size costs.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from typing import Any
 
 from report import crowd, plates, words
@@ -54,6 +55,25 @@ def tables(analysis: Analysis, question: dict[str, Any]) -> list[Table]:
                 words.plural(visits[0], "visit") if visits[0] == visits[-1] else f"{visits[0]} to {words.plural(visits[-1], 'visit')}",
                 len(maps) - len(names)))
     return result
+
+
+def huge_pages(analysis: Analysis, question: dict[str, Any]) -> str:
+    """How much of the worker's memory was in huge pages, where the cells of a question say what pages they want; otherwise
+    nothing."""
+    wanted = {c["name"]: c["pages"] for c in question.get("cells") or [] if "pages" in c}
+    shares: dict[str, list[float]] = {}
+    for visit in analysis.run.visits:
+        if visit.question == question["name"] and visit.name in wanted and visit.huge_share is not None and analysis.used(visit):
+            shares.setdefault(wanted[visit.name], []).append(visit.huge_share)
+    if not shares:
+        return ""
+    medians = {pages: statistics.median(found) for pages, found in shares.items()}
+    said = "; ".join(f"{what}, {100 * medians[pages]:.0f} %" for pages, what in (
+        ("asked", "as each map asks"), ("huge", "huge pages for all"), ("small", "small pages for all")) if pages in medians)
+    sentence = f"Share of the worker's memory that was in huge pages, with its maps in place (medians of visits): {said}."
+    if medians.get("huge", 1.0) < 0.5:
+        sentence += " So this machine does not give huge pages to whoever asks for them, and what they change cannot be shown here."
+    return sentence
 
 
 def _spread(times: dict[str, Any]) -> str:

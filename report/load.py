@@ -67,6 +67,7 @@ class Visit:
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     memory: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)
+    huge_share: float | None = None  # of its process's memory, in huge pages, when the maps were in place
     invalid: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     status: str = "lost"  # until a visit_end says otherwise
     what: str = ""
@@ -97,6 +98,8 @@ class Visit:
                 self.amounts[line["c"]] = line["amounts"]
             elif kind == "memory":
                 self.memory[line["c"]] = line
+            elif kind == "end" and line.get("resident", {}).get("kib"):
+                self.huge_share = line["resident"]["huge_kib"] / line["resident"]["kib"]
             elif kind == "invalid":
                 self.invalid.append(line)
 

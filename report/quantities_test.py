@@ -100,6 +100,20 @@ class Ladders(unittest.TestCase):
         self.assertEqual(self.tables({"a": {"small": 1.0}}), [])
         self.assertEqual(len(self.tables(both)), 1)
 
+    def test_shares_of_huge_pages_are_said_where_they_are_asked(self):
+        question = {"name": "pages", "cells": [{"name": "a", "pages": "asked"}, {"name": "h", "pages": "huge"}, {"name": "s"}]}
+
+        def said(question=question, **shares):
+            visits = [types.SimpleNamespace(question="pages", name=cell, huge_share=share)
+                      for cell, found in shares.items() for share in found]
+            return ladder.huge_pages(types.SimpleNamespace(
+                run=types.SimpleNamespace(visits=visits), used=lambda v: v.huge_share != 0.77), question)
+        self.assertIn("as each map asks, 30 %; huge pages for all, 90 %.", said(a=[0.1, 0.3, 0.4, 0.77], h=[0.9, None], s=[0.5]))
+        self.assertNotIn("cannot be shown", said(h=[0.9]))
+        self.assertIn("cannot be shown here", said(a=[0.0], h=[0.02]))
+        self.assertEqual(said(), "")
+        self.assertEqual(said(question={"name": "pages", "axis": {}}, a=[0.5]), "")
+
 
 if __name__ == "__main__":
     unittest.main()

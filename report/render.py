@@ -45,6 +45,7 @@ class Section:
     latency: list[latency_plates.Table]
     told: list[views.Told]
     ladders: list[ladder.Table]
+    pages: str  # how much memory was in huge pages, where that is asked
 
 
 @dataclasses.dataclass
@@ -136,7 +137,7 @@ def compose(analysis: Analysis) -> Paper:
              if c["id"] in question["claims"]
              or question["name"] in c["questions"]],
             [t for s in own for t in leading.tables(analysis, s)], latency_tables, views.told(analysis, question),
-            ladder.tables(analysis, question)))
+            ladder.tables(analysis, question), ladder.huge_pages(analysis, question)))
     places = standing.places(analysis)
     return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),

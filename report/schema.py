@@ -203,6 +203,7 @@ _WORKLOAD = record({
 _WHEN = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "a time such as 2026-01-15T10:00:00Z")
 _VISIT = whole(0, 1 << 53)
 _CALL = one_of("inlined", "called")
+_PAGES = one_of("asked", "huge", "small")
 _INDEX = whole(0, 255)
 _BLOCK = whole(0, 1 << 40)
 
@@ -263,7 +264,7 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
         "workload": _WORKLOAD, "threads": _THREADS, "arch?": _NAME, "timed": _FLAG,
         "layout?": or_null(whole(1, 1000)),
         "purpose?": one_of("screen", "zoom", "cell", "aa", "harness", "validate"), "at?": _WHEN,
-        "oversubscribed?": _MARK, "call?": _CALL,
+        "oversubscribed?": _MARK, "call?": _CALL, "pages?": _PAGES,
         "gate?": or_null(record({"waited_s?": number(0), "other_cpu?": _SHARE, "quiet?": _MARK}))},
     "realised": {"figures": Table(_NUMBER)},
     "slice": {
@@ -276,7 +277,8 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
     "memory": {"c": _INDEX, "bytes": _COUNT, "entries": _COUNT},
     "invalid": {"c": _INDEX, "what": _TEXT},
     "refused": {"why": _TEXT},
-    "end": {"visit?": _VISIT, "blocks?": _COUNT, "rejected?": _COUNT, "changepoint?": _MARK, "placement?": _NAME},
+    "end": {"visit?": _VISIT, "blocks?": _COUNT, "rejected?": _COUNT, "changepoint?": _MARK, "placement?": _NAME,
+            "resident?": record({"kib": whole(0, 1 << 53), "huge_kib": whole(0, 1 << 53)})},
     "visit_end": {
         "status": one_of("ok", "crashed", "hung", "invalid", "refused", "interrupted"),
         "exit?": or_null(whole(-1 << 31, 1 << 32)), "seconds": number(0), "what?": _TEXT,
@@ -317,8 +319,8 @@ _ANCHOR = matching(r"[A-Za-z0-9_.-]{1,100}", "a name of letters, digits and _")
 QUESTION = record({
     "name": _ANCHOR, "title?": _TEXT, "prose?": _TEXT,
     "kind?": one_of("sweep", "discrete", "cells"), "axis?": or_null(_AXIS),
-    "against?": one_of("by_hand"), "reasons?": Table(_TEXT),
-    "cells?": List(record({"name": _NAME, "title?": or_null(_TEXT), "call?": _CALL,
+    "against?": one_of("by_hand", "one_by_one"), "reasons?": Table(_TEXT),
+    "cells?": List(record({"name": _NAME, "title?": or_null(_TEXT), "call?": _CALL, "pages?": _PAGES,
                            "workload?": _WORKLOAD, "recording?": or_null(record({"file": _TEXT, "sha256": _NAME}))})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),

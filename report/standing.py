@@ -180,11 +180,13 @@ def places_without(analysis: Analysis, skip: set[str]) -> list[Place]:
             if axis is None or v.axis is not None:
                 groups[(v.name, None) if axis is None else (None, float(v.axis)), v.threads].append(v)
         titles = {c["name"]: c.get("title") or c["name"] for c in setting.question.get("cells") or []}
-        called = {c["name"] for c in setting.question.get("cells") or [] if c.get("call") == "called"}
+        # What is measured under conditions of its own is no workload more.
+        apart = {c["name"] for c in setting.question.get("cells") or []
+                 if c.get("call") == "called" or c.get("pages", "asked") != "asked"}
         order = {name: i for i, name in enumerate(titles)}
         for ((cell, value), _), visits in sorted(groups.items(), key=lambda g: (
                 order.get(g[0][0][0], len(order)), g[0][0][1] or 0.0, g[0][1])):
-            if cell in called:
+            if cell in apart:
                 continue
             title = titles.get(cell, cell or "") if axis is None else f"{axis.name} {axis.format(value)}"
             place = _by_visits(analysis, setting, visits, skip, title, cell=cell, value=value)

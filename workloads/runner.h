@@ -18,6 +18,7 @@
 #define CMAP_WORKLOADS_RUNNER_H_
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "maps/concurrent_map.h"
+#include "maps/visit_batch.h"
 #include "workloads/keys.h"
 #include "workloads/spec.h"
 #include "workloads/tape.h"
@@ -384,6 +386,49 @@ SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t sequence,
                  [&](std::span<const Entry> entries, std::size_t first) {
                    result += PlayEntries<boundary>(map, entries, first, tape.op_set,
                                                    keys, values);
+                 });
+  return result;
+}
+
+// Loads that are handed to the map at once.
+inline constexpr std::size_t kLoadBatch = 16;
+
+// PlayEntries for entries that are all loads of integer keys, a batch of them by one
+// VisitBatch; the last batch of a slice may be shorter.
+template <class Map>
+[[gnu::noinline]] SliceResult PlayLoadBatches(Map& map, std::span<const Entry> entries,
+                                              const Keys<std::uint64_t>& keys) {
+  SliceResult result;
+  result.ops = entries.size();
+  std::array<std::uint64_t, kLoadBatch> batch;
+  while (!entries.empty()) {
+    const std::size_t n = std::min(entries.size(), kLoadBatch);
+    for (std::size_t i = 0; i < n; ++i) batch[i] = keys(EntryIndex(entries[i]));
+    std::uint64_t check_sum = 0;
+    std::uint64_t mismatch = 0;
+    result.hits += VisitBatch(map, std::span<const std::uint64_t>(batch).first(n),
+                              [&](const std::uint64_t& key, const std::uint64_t& value) {
+                                check_sum += CheckPart(value);
+                                mismatch |= (value ^ key) >> 8;  // the key is MixIndex(index)
+                              });
+    if constexpr (Map::kTraits.returns_results) {
+      result.check_sum += check_sum;
+      result.mismatch |= mismatch;
+    }
+    entries = entries.subspan(n);
+  }
+  return result;
+}
+
+// PlaySlice in such batches.
+template <class Map>
+SliceResult PlaySliceInLoadBatches(Map& map, const Tape& tape, std::size_t sequence,
+                                   std::size_t position, std::size_t n,
+                                   const Keys<std::uint64_t>& keys) {
+  SliceResult result;
+  ForEachStretch(tape.threads[sequence], position, n,
+                 [&](std::span<const Entry> entries, std::size_t) {
+                   result += PlayLoadBatches(map, entries, keys);
                  });
   return result;
 }

@@ -355,6 +355,46 @@ TEST(Runner, MapsWithoutResultsAreNotVerified) {
   EXPECT_EQ(r.check_sum, 0u);
 }
 
+// A map with an operation for batches, which goes through them in another order.
+struct WithBatches : TestMap<std::uint64_t, std::uint64_t> {
+  template <class F>
+  std::size_t VisitBatch(std::span<const std::uint64_t> keys, F&& f) {
+    ++batches;
+    std::size_t found = 0;
+    for (std::size_t i = keys.size(); i-- > 0;) {
+      found += Visit(keys[i], [&](const std::uint64_t& v) { f(keys[i], v); });
+    }
+    return found;
+  }
+};
+
+TEST(LoadBatches, CountWhatSingleLoadsCount) {
+  const Tape tape = GenerateTape(Make({100}), 1, 1000, 4);
+  const Keys<std::uint64_t> keys;
+  const Values<std::uint64_t> values;
+  TestMap<std::uint64_t, std::uint64_t> plain;
+  WithBatches batched;
+  Prefill(plain, tape, keys, values);
+  Prefill(batched, tape, keys, values);
+  for (const std::uint32_t index : {tape.prefill[0], tape.prefill[1]}) {  // some are missed
+    plain.Delete(keys(index));
+    batched.Delete(keys(index));
+  }
+  std::size_t position = 0;
+  for (const std::size_t n : {1u, 15u, 16u, 17u, 0u, 500u, 1000u}) {
+    const SliceResult a = PlaySlice(plain, tape, 0, position, n, keys, values);
+    EXPECT_EQ(a, PlaySliceInLoadBatches(plain, tape, 0, position, n, keys)) << n;
+    batched.batches = 0;
+    EXPECT_EQ(a, PlaySliceInLoadBatches(batched, tape, 0, position, n, keys)) << n;
+    EXPECT_GE(batched.batches, static_cast<int>((n + kLoadBatch - 1) / kLoadBatch)) << n;
+    position = (position + n) % 1000;
+  }
+  plain.wrong_value = true;
+  const SliceResult wrong = PlaySliceInLoadBatches(plain, tape, 0, 0, 1000, keys);
+  EXPECT_NE(wrong.mismatch, 0u);
+  EXPECT_NE(wrong.check_sum, PlaySlice(batched, tape, 0, 0, 1000, keys, values).check_sum);
+}
+
 TEST(Batches, LeaveTheSameMapAndTheSameCounts) {
   for (const Mix& mix : {Mix{0, 100}, Mix{30, 70}, Mix{10, 80, 5, 0, 5}}) {
     const Tape tape = GenerateTape(Make(mix), 1, 1000, 4);

@@ -16,13 +16,13 @@ import os
 import pathlib
 from typing import Any
 
-from experiments.orchestrator import catalogue, contestants, fields, recordings
+from experiments.orchestrator import catalogue, conditions, contestants, fields, recordings
 from experiments.orchestrator.errors import UserError, unknown
 
 PROFILE = "ask"  # of runs that are not given another
 NAME = "asked"  # the first question; others are asked_2, asked_3, ...
 OTHERS = "*"  # as `rest` of an axis: all other operations of the mix, in proportion
-_CELL = ("name", "title", "workload", "ask", "threads", "call", "recording", "only", "regimes")  # the last two as the catalogue has them: see _cell
+_CELL = ("name", "title", "workload", "ask", "threads", *conditions.CONDITIONS, "recording", "only", "regimes")  # the last two as the catalogue has them: see _cell
 _FILE = ("title", "threads", "cells")
 _POINTS = 7  # of a sweep's screen
 SMALL = 1000  # keys, or operations, under an emulator
@@ -72,6 +72,9 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
             raise UserError(f"--sweep varies one cell and {len(cells)} are asked; ask one.")
         if cells[0].arrivals:
             raise UserError(f"arrivals={fields.ARRIVALS} goes with a cell and not with --sweep; leave one out.")
+        if cells[0].conditions:
+            name, word = next(iter(cells[0].conditions.items()))
+            raise UserError(f"{name}={word} goes with a cell and not with --sweep; leave one out.")
         if cells[0].recording:
             raise UserError("a recording is one sequence of operations, of which --sweep can vary nothing; leave one out.")
         questions = [_sweep(cells[0], sweep, strategies, known, described)]
@@ -167,11 +170,7 @@ def _cell(cell: Any, name: str, where: str) -> fields.Cell:
     made.name = fields.check_name(str(cell.get("name", made.name)))
     made.title = str(cell.get("title", made.title))
     made.threads = _words(cell.get("threads"), where) or made.threads
-    if "call" in cell:
-        if cell["call"] not in catalogue.CALLS or made.workload.get("key_type", "u64") != "u64":
-            raise UserError(f"{where} has the call {cell['call']!r}; operations on integer keys may be "
-                            f"{' or '.join(catalogue.CALLS)}.")
-        made.call = cell["call"]
+    made.conditions = {**made.conditions, **fields.check_conditions(cell, made.workload, where)}
     if "recording" in cell:
         made.recording = recordings.take(cell["recording"], where)
         if made.workload["regime"] not in recordings.REGIMES or made.arrivals:
@@ -197,7 +196,7 @@ def _ranked(cells: list[fields.Cell], title: str, strategies: list[str] | None, 
             f"Which map for {own[0].title}?" if len(own) == 1 else "Which map for these cells?"),
                    "Cells that were asked for this run.", regime, threads)
         q.update(kind="cells", ranked=True, aa_visits=known.ask["aa_visits"], cells=[
-            {"name": c.name, "title": c.title, "workload": c.workload, **({"call": c.call} if c.call else {}),
+            {"name": c.name, "title": c.title, "workload": c.workload, **c.conditions,
              **({"recording": c.recording} if c.recording else {})} for c in own])
         _enter(q, strategies, known.ask["contestants"], known, described, [c.workload for c in own])
         out.append(q)

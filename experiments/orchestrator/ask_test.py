@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.orchestrator import ask, catalogue, cli, fields, session, validate
+from experiments.orchestrator import ask, catalogue, cli, conditions, fields, session, validate
 from experiments.orchestrator.errors import UserError
 from experiments.testing import fake_worker, simulated, support
 
@@ -107,10 +107,16 @@ class SameAsTheCatalogue(unittest.TestCase):
                 self.assertEqual({f: read[f] for f in workload}, workload)
                 self.assertEqual(fields.parse(fields.write(read), "x").workload, read)
 
+    def test_conditions_go_with_cells_and_not_with_sweeps(self):
+        with self.assertRaisesRegex(UserError, "pages=small goes with a cell"):
+            ask.build(support.real_catalogue(), ["mix=load:50,store:50 pages=small"], "mix.load=10..90", None, support.DESCRIBED)
+
     def test_calls_are_those_of_the_catalogue(self):
-        found, = self.asked([{"ask": "mix=load:100", "call": "called"}, {"ask": "mix=store:100"}])
-        self.assertEqual([catalogue.call_of(found, c["name"]) for c in found["cells"]], ["called", "inlined"])
-        for cell in ({"ask": "mix=load:100", "call": "shouted"}, {"ask": "mix=load:100 key=string", "call": "called"}):
+        found, = self.asked([{"ask": "mix=load:100", "call": "called"}, {"ask": "mix=store:100"},
+                             {"ask": "mix=load:100 pages=huge call=inlined"}])
+        self.assertEqual([conditions.of(found, c["name"]) for c in found["cells"]], [{"call": "called"}, {}, {"pages": "huge"}])
+        for cell in ({"ask": "mix=load:100", "call": "shouted"}, {"ask": "mix=load:100 key=string", "call": "called"},
+                     {"ask": "mix=load:100 key=string call=called"}):
             with self.assertRaisesRegex(UserError, "inlined or called"):
                 self.asked([cell])
 

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from typing import Any
 
+from experiments.orchestrator import conditions
 from experiments.orchestrator import contestants as contestants_lib
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import UserError, plural, unknown
@@ -24,8 +25,12 @@ SCHEMA = 1
 KINDS = ("sweep", "discrete", "cells")
 REGIMES = ("stationary", "growth", "reserved", "fixed_distinct")
 EVERY_STRATEGY = "*"
-CALLS = ("inlined", "called")  # of a cell: whether compilers may look through the operations
-BY_HAND = "by_hand"  # of a question's `against`: every contestant meets itself in a loop by hand
+# Of a question's `against`, in which every contestant meets itself in another form: how the two are written, and how the
+# other form is called.
+AGAINST_ITSELF = {
+    "by_hand": ("", contestants_lib.DIRECT, "themselves, in a loop by hand"),
+    "one_by_one": (contestants_lib.LOAD_BATCH, "", "themselves, one key at a time"),
+}
 WHOLE = ("population", "ops", "key_bytes", "value_bytes")  # fields of a workload, beside those of `keys`, that an axis may vary
 SHARES = ("prefill", "miss")
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
@@ -122,8 +127,8 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
                 contestants_lib.parse(spec)
             except UserError as error:
                 out.append(str(error))
-    if q.get("against", BY_HAND) != BY_HAND or ("against" in q) == bool(q["baselines"]):
-        out.append(f"needs baselines, or `against` as {BY_HAND!r} in their place.")
+    if q.get("against", "by_hand") not in AGAINST_ITSELF or ("against" in q) == bool(q["baselines"]):
+        out.append(f"needs baselines, or `against` as one of {', '.join(AGAINST_ITSELF)} in their place.")
     for workload in workloads(q):
         if not math.isclose(sum(workload["mix"].values()), 100):
             out.append(f"has a mix that sums to {sum(workload['mix'].values())}, not 100.")
@@ -146,8 +151,8 @@ def _cell_problems(q: Question) -> list[str]:
                    for spec in cell.get("only", ()) if spec not in taking)
         out.extend(f"asks its cell {cell['name']} in the regime {r!r}, which is none of its own."
                    for r in cell.get("regimes", ()) if r not in q["regimes"])
-        if "call" in cell and (cell["call"] not in CALLS or cell["workload"].get("key_type", "u64") != "u64"):
-            out.append(f"has the call {cell['call']!r} in its cell {cell['name']}; integer keys may be inlined or called.")
+        wrong = [conditions.problem(name, cell[name], cell["workload"]) for name in conditions.CONDITIONS if name in cell]
+        out.extend(f"in its cell {cell['name']} {what}." for what in wrong if what)
     return out
 
 
@@ -399,6 +404,9 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
         entered = {contestants_lib.strategy_of(c) for c in named} | set(named)
         chosen += [s for s in strategies if s not in entered]
         named = chosen
+    if "against" in q:  # who is named without the form that is asked about takes part in it
+        ours = AGAINST_ITSELF[q["against"]][0]
+        named = list(dict.fromkeys(c.removesuffix(ours) + ours for c in named))
     minimum = min(thread_counts(q))
     fit = []
     for spec in named:
@@ -425,8 +433,8 @@ def _fit_contestants(q: Question, strategies: list[str] | None, described: dict[
         else:
             fit.append(spec)
     q["contestants"] = fit
-    if q.get("against") == BY_HAND:
-        q["baselines"] = [by_hand(c) for c in fit]
+    if "against" in q:
+        q["baselines"] = [other_form(q, c) for c in fit]
         return None if fit else "no contestant is left for it"
     q["baselines"] = [b for b in q["baselines"] if contestants_lib.strategy_of(b) in described and any(
         takes_part(q, b, c["name"]) for c in q.get("cells", ({"name": None},)))]
@@ -461,21 +469,17 @@ def _say_left_out(q: Question, entry: Question, profile: str, described: dict[st
                               f"the profile {profile} leaves out {plural(families.total(), 'map')}: {listed}"})
 
 
-def by_hand(spec: str) -> str:
-    """The same contestant in a loop by hand."""
-    return spec + contestants_lib.DIRECT
+def other_form(q: Question, spec: str) -> str:
+    """What a contestant meets in a question that is `against` itself."""
+    ours, others, _ = AGAINST_ITSELF[q["against"]]
+    return spec.removesuffix(ours) + others
 
 
 def rivals(q: Question, baseline: str) -> list[str]:
-    """Who meets a baseline of a narrowed question: all others, or the one whose loop by hand it is."""
-    if q.get("against") == BY_HAND:
-        return [c for c in q["contestants"] if by_hand(c) == baseline]
+    """Who meets a baseline of a narrowed question: all others, or the one whose other form it is."""
+    if "against" in q:
+        return [c for c in q["contestants"] if other_form(q, c) == baseline]
     return [c for c in q["contestants"] if c != baseline]
-
-
-def call_of(q: Question, cell: str | None) -> str:
-    """How the operations of a named cell are called."""
-    return next((c.get("call", CALLS[0]) for c in q.get("cells", ()) if c["name"] == cell), CALLS[0])
 
 
 def _everywhere(q: Question) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import copy
 import json
 import unittest
 
-from experiments.orchestrator import catalogue, contestants, validate
+from experiments.orchestrator import catalogue, conditions, contestants, validate
 from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
@@ -311,6 +311,7 @@ class Narrow(unittest.TestCase):
 
     def test_contestants_round_trip(self):
         for spec in ("sync_map", "sharded_map:shards=64", "snapshot_map@batch", "mutex_map@reserve", "sharded_map:shards=4,x=1@batch@reserve",
+                     "a@load_batch",
                      "sync_map@direct"):
             self.assertEqual(str(contestants.parse(spec)), spec)
         for spec in ("", "Sync", "sharded_map:", "sharded_map:shards", "a@b", "sharded_map:shards=x"):
@@ -339,6 +340,24 @@ class ByHand(unittest.TestCase):
         self.assertEqual(q["contestants"], ["sync_map", "sharded_map:shards=64"])
         self.assertEqual(q["baselines"], ["sync_map@direct", "sharded_map:shards=64@direct"])
 
+    def test_batches_of_loads_meet_the_same_map_key_by_key(self):
+        q = {q["name"]: q for q in support.narrow("full").questions}["load_batch"]
+        self.assertIn("cache_line_map@load_batch", q["contestants"])
+        self.assertEqual(q["baselines"], [c.removesuffix("@load_batch") for c in q["contestants"]])
+        for baseline in q["baselines"]:
+            self.assertEqual(catalogue.rivals(q, baseline), [baseline + "@load_batch"])
+        q, = support.narrow(only=["load_batch"], strategies=["sync_map", "mutex_map@load_batch"]).questions
+        self.assertEqual(q["contestants"], ["mutex_map@load_batch", "sync_map@load_batch"])
+        self.assertEqual(q["baselines"], ["mutex_map", "sync_map"])
+
+    def test_batches_of_loads_are_of_loads_alone(self):
+        loads = {"mix": {"load": 100}}
+        self.assertIsNone(contestants.misplaced("a@load_batch", {}, loads, ["stationary"]))
+        for other in ({"mix": {"load": 90, "store": 10}}, {**loads, "key_type": "string"}, {**loads, "hash": "std"},
+                      {**loads, "value_type": "string"}):
+            self.assertIn("leave @load_batch out", contestants.misplaced("a@load_batch", {}, other, ["stationary"]))
+        self.assertIn("leave one of them out", contestants.misplaced("a@load_batch@direct", {}, loads, ["stationary"]))
+
     def test_a_loop_by_hand_has_its_limits(self):
         mix = {"mix": {"load_or_store": 50, "delete": 50}}
         self.assertIsNone(contestants.misplaced("a@direct", {}, mix, ["stationary"]))
@@ -360,19 +379,20 @@ class Calls(unittest.TestCase):
 
     def test_cells_say_how(self):
         q = {q["name"]: q for q in support.narrow("full").questions}["call_boundary"]
-        self.assertEqual({catalogue.call_of(q, c["name"]) for c in q["cells"]}, {"inlined", "called"})
+        self.assertEqual({conditions.of(q, c["name"]).get("call", "inlined") for c in q["cells"]}, {"inlined", "called"})
         inlined = [(c["workload"], c["name"].removesuffix("_inlined")) for c in q["cells"] if c["call"] == "inlined"]
         called = [(c["workload"], c["name"].removesuffix("_called")) for c in q["cells"] if c["call"] == "called"]
         self.assertEqual(inlined, called)
-        self.assertEqual(catalogue.call_of({"axis": {}}, None), "inlined")
+        self.assertEqual(conditions.of({"axis": {}}, None), {})
 
     def test_unknown_calls_and_strings_are_refused(self):
         entry = next(q for q in support.real_catalogue().questions if q["name"] == "call_boundary")
         profiles = support.real_catalogue().profiles
-        for change in ({"call": "shouted"}, {"workload": {**entry["cells"][0]["workload"], "key_type": "string"}}):
+        for change in ({"call": "shouted"}, {"pages": "large"},
+                       {"call": "called", "workload": {**entry["cells"][0]["workload"], "key_type": "string"}}):
             cells = [{**entry["cells"][0], **change}]
-            self.assertIn("may be inlined or called", catalogue.problems(
-                catalogue.Catalogue(profiles, [{**entry, "cells": cells}]))[0], change)
+            self.assertRegex(catalogue.problems(
+                catalogue.Catalogue(profiles, [{**entry, "cells": cells}]))[0], "inlined or called|asked, huge or small")
 
 
 class Validation(unittest.TestCase):

@@ -154,7 +154,7 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
     p.add_argument("--sweep", type=_named, metavar="FIELD=LOW..HIGH",
                    help="varies one field of the cell that is asked and looks for crossovers")
     p.add_argument("--strategies", type=_strategies, metavar="S1,S2",
-                   help="only these contestants beside the baselines, as name[:tunable=value][@batch][@reserve][@direct]; "
+                   help="only these contestants beside the baselines, as name[:tunable=value][@batch][@load_batch][@reserve][@direct]; "
                    "one that a question does not list joins it")
     p.add_argument("--threads", type=_threads, metavar="1,all",
                    help="numbers of threads instead of the questions' own: numbers, half or all (of the physical "
@@ -494,7 +494,7 @@ def _list(known: catalogue.Catalogue, worker: session.Worker, out: Any) -> None:
             ", ".join(q["axis"]["values"]) + " threads" if q["axis"]["field"] == "threads" else
             f"{q['axis']['name']} {q['axis']['lo']:g} to {q['axis']['hi']:g}{q['axis']['unit']}")
         print(f"{mark} {q['name']:<16} {q['title']}\n  {'':<16} {over}; {', '.join(q['contestants'])} "
-              f"against {', '.join(q['baselines']) or 'themselves, in a loop by hand'}", file=out)
+              f"against {', '.join(q['baselines']) or catalogue.AGAINST_ITSELF[q['against']][2]}", file=out)
     print("\nfields of a cell (--ask):", file=out)
     for field, form, doc in ask.rows():
         print(f"  {field:<11} {form}\n  {'':<11} {doc}", file=out)

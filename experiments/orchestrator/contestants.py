@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contestants: strategies as they are entered in a comparison, and what they are fit for.
 
-A contestant is written `name[:tunable=value[,tunable=value]][@batch][@reserve][@direct]`, for instance
-`sharded_map:shards=256` or `snapshot_map@batch`. `{}` as a value is filled from a tunable axis.
+A contestant is written `name[:tunable=value[,tunable=value]][@batch][@load_batch][@reserve][@direct]`, for
+instance `sharded_map:shards=256` or `snapshot_map@batch`. `{}` as a value is filled from a tunable axis.
 """
 
 import dataclasses
@@ -11,7 +11,9 @@ from typing import Any
 
 from experiments.orchestrator.errors import UserError, unknown
 
-_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?(?P<batch>@batch)?(?P<reserve>@reserve)?(?P<direct>@direct)?")
+_FORM = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(:(?P<tunables>[^@]+))?"
+                   r"(?P<batch>@batch)?(?P<load_batch>@load_batch)?(?P<reserve>@reserve)?(?P<direct>@direct)?")
+LOAD_BATCH = "@load_batch"  # loads handed to the map sixteen at a time
 DIRECT = "@direct"  # the strategy in a loop by hand, which tells what the harness costs
 _BY_HAND = frozenset({"load", "store", "load_or_store", "delete"})  # what that loop plays
 _TUNABLE = re.compile(r"(?P<name>[a-z][a-z0-9_]*)=(?P<value>-?[0-9]+|\{\})")
@@ -24,20 +26,21 @@ class Contestant:
     name: str
     tunables: tuple[tuple[str, str], ...] = ()
     batch: bool = False
+    load_batch: bool = False
     reserve: bool = False
     direct: bool = False
 
     def __str__(self) -> str:
         tail = ",".join(f"{name}={value}" for name, value in self.tunables)
         return self.name + (f":{tail}" if tail else "") + ("@batch" if self.batch else "") + (
-            "@reserve" if self.reserve else "") + (DIRECT if self.direct else "")
+            LOAD_BATCH if self.load_batch else "") + ("@reserve" if self.reserve else "") + (DIRECT if self.direct else "")
 
 
 def parse(spec: str) -> Contestant:
     """Reads a contestant. Raises UserError."""
     form = _FORM.fullmatch(spec)
     if not form:
-        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch][@reserve][@direct], "
+        raise UserError(f"{spec!r} is not a contestant; write name[:tunable=value,...][@batch][@load_batch][@reserve][@direct], "
                         "for instance sharded_map:shards=64.")
     tunables = []
     for part in (form["tunables"] or "").split(",") if form["tunables"] else ():
@@ -47,8 +50,8 @@ def parse(spec: str) -> Contestant:
         if tunable["name"] in dict(tunables):
             raise UserError(f"{spec!r} gives {tunable['name']} twice; leave one out.")
         tunables.append((tunable["name"], tunable["value"]))
-    return Contestant(form["name"], tuple(tunables), form["batch"] is not None, form["reserve"] is not None,
-                      form["direct"] is not None)
+    return Contestant(form["name"], tuple(tunables), *(form[mode] is not None for mode in (
+        "batch", "load_batch", "reserve", "direct")))
 
 
 def strategy_of(spec: str) -> str:
@@ -75,9 +78,9 @@ def check(spec: str, strategies: dict[str, dict[str, Any]]) -> None:
 
 
 def misplaced(spec: str, traits: dict[str, Any], workload: dict[str, Any], regimes: list[str]) -> str | None:
-    """Why @batch, @reserve or @direct mean nothing here, or None when they do or are not there."""
+    """Why @batch, @load_batch, @reserve or @direct mean nothing here, or None when they do or are not there."""
     contestant, unsupported = parse(spec), traits.get("unsupported", ())
-    if contestant.direct and (contestant.batch or contestant.reserve):
+    if contestant.direct and (contestant.batch or contestant.load_batch or contestant.reserve):
         return "@direct is a loop by hand, without batches and reserved room; leave one of them out"
     if contestant.direct and (not set(workload.get("mix", ())) <= _BY_HAND
                               or any(workload.get(f, "u64") != "u64" for f in ("key_type", "value_type"))):
@@ -86,6 +89,10 @@ def misplaced(spec: str, traits: dict[str, Any], workload: dict[str, Any], regim
         return "@batch lays out the values of all batches beforehand, which is for 64-bit ones; leave @batch out"
     if contestant.batch and not workload.get("mix", {}).get("store"):
         return "@batch applies runs of stores together, and nothing is stored here; leave @batch out"
+    if contestant.load_batch and (set(workload.get("mix", ())) != {"load"} or is_wide(workload)
+                                  or workload.get("key_type", "u64") != "u64"):
+        return ("@load_batch hands loads to the map together, of integer keys, with 64-bit values, under the study's hash "
+                "and where all operations are loads; leave @load_batch out")
     if contestant.reserve and all(regime == "stationary" for regime in regimes):
         return "@reserve makes room in an empty map, and no map starts empty here; leave @reserve out"
     for asked, op, mode in ((contestant.batch, "store_batch", "@batch"), (contestant.reserve, "reserve", "@reserve")):

@@ -10,9 +10,10 @@ import dataclasses
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from experiments.orchestrator import conditions
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import UserError, unknown
 
@@ -51,7 +52,7 @@ class Cell:
     title: str
     workload: dict[str, Any]
     threads: list[str]
-    call: str = ""  # how its operations are called, if it says so
+    conditions: dict[str, str] = dataclasses.field(default_factory=dict)  # those it states, see conditions.py
     arrivals: bool = False  # whether its response times are measured as well
     recording: dict[str, str] | None = None  # a trace in place of its tape, see recordings.py
 
@@ -222,6 +223,7 @@ OTHERS: dict[str, tuple[str, str]] = {
                 "numbers of threads (default: all)"),
     "arrivals": (ARRIVALS, "also measures how long operations wait that arrive as a Poisson stream, of a few maps (default: "
                  "throughput alone)"),
+    **{name: (" | ".join(words), doc) for name, (words, doc) in conditions.CONDITIONS.items()},
     "name": ("letters, digits and _", "what the cell is called in the results"),
     "title": ("text, in quotes", "what it is called in the paper"),
 }
@@ -237,6 +239,15 @@ def check_name(name: str) -> str:
 def check_threads(text: str) -> list[str]:
     """Words for numbers of threads. Raises UserError."""
     return list(dict.fromkeys(threads_lib.check(part) for part in text.split(",")))
+
+
+def check_conditions(cell: Mapping[str, Any], workload: dict[str, Any], where: str) -> dict[str, str]:
+    """The conditions that a cell states, those that are not the usual ones. Raises UserError."""
+    for name in conditions.CONDITIONS:
+        wrong = conditions.problem(name, cell[name], workload) if name in cell else None
+        if wrong:
+            raise UserError(f"{where} {wrong}.")
+    return conditions.stated(cell)
 
 
 def complete(workload: dict[str, Any]) -> dict[str, Any]:
@@ -277,9 +288,10 @@ def parse(text: str, name: str) -> Cell:
         if workload["regime"] != REGIMES[0]:
             raise UserError(f"arrivals={ARRIVALS} needs a map of constant size, and the cell has regime={workload['regime']}; "
                             "leave one out.")
-    shown = " ".join(f"{field}={value}" for field, value in given.items() if field in FIELDS)
+    states = check_conditions(given, workload, "the cell")
+    shown = " ".join(f"{field}={value}" for field, value in given.items() if field in FIELDS or field in states)
     return Cell(check_name(given.get("name", name)), given.get("title", shown), workload,
-                check_threads(given["threads"]) if "threads" in given else [], arrivals="arrivals" in given)
+                check_threads(given["threads"]) if "threads" in given else [], states, arrivals="arrivals" in given)
 
 
 def write(workload: dict[str, Any]) -> str:

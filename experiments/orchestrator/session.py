@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.orchestrator import (catalogue, environment, evidence, gate, plan, prospect, recordings, store, threads,
+from experiments.orchestrator import (catalogue, conditions, environment, evidence, gate, plan, prospect, recordings, store, threads,
                                       topology, validate, visit)
 from experiments.orchestrator.contestants import is_wide, strategy_of
 from experiments.orchestrator.errors import DiskError, UserError, plural
@@ -233,7 +233,6 @@ class Session:
         place, question = planned.place, self.planner.questions[planned.place.question]
         specs = [catalogue.fill(c, question, place.axis) for c in planned.contestants]
         oversubscribed = threads.oversubscribed(place.threads, self._machine)
-        call = catalogue.call_of(question, place.cell)
         request = {
             "contestants": specs,
             "workload": catalogue.resolve(question, place.axis, place.cell, place.regime),
@@ -245,7 +244,7 @@ class Session:
             "oversubscribed": oversubscribed,
             "timed": True,
             "max_blocks": 0,
-            **({"call": call} if call != catalogue.CALLS[0] else {}),
+            **conditions.of(question, place.cell),
             **recordings.of(question, place.cell),
             # Throughput is the lesser part of such a visit: two blocks show it.
             **({"arrivals": question["arrivals"], "max_blocks": 2}
@@ -278,7 +277,7 @@ class Session:
             "t": "visit", "v": number, **head, "contestants": request["contestants"],
             "workload": request["workload"], "threads": request["threads"],
             "oversubscribed": request["oversubscribed"], "pin": request["pin"], "arch": worker.arch,
-            **{name: request[name] for name in ("call",) if name in request},
+            **conditions.stated(request),
             "layout": layout, "timed": worker.timed, "seed": request["seed"], "at": self._world.now()})
         outcome = self._world.make_visit(
             worker.command(request["workload"], layout), request, stop=self._stop,

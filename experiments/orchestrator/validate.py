@@ -7,7 +7,7 @@ never timed: the time an emulator takes says nothing about the architecture.
 
 from typing import Any
 
-from experiments.orchestrator import catalogue, recordings
+from experiments.orchestrator import catalogue, conditions, recordings
 from experiments.orchestrator.contestants import is_reference, strategy_of, unfit
 from experiments.orchestrator.threads import oversubscribed
 from experiments.orchestrator.topology import Machine
@@ -47,7 +47,8 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
             fit = [c for c in specs if strategy_of(c) in strategies
                    and not is_reference(strategies[strategy_of(c)])
                    and not unfit(strategies[strategy_of(c)], workload, threads)]
-            call = catalogue.call_of(q, cell)
+            # Pages are the machine's, whose memory the emulator only passes on.
+            asked = {name: word for name, word in conditions.of(q, cell).items() if name != "pages"}
             filled = list(dict.fromkeys(catalogue.fill(c, q, axis) for c in fit))
             if regime == "stationary":
                 workload["ops"] = OPERATIONS
@@ -58,5 +59,5 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
                 out.append((head, {
                     "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
                     "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": crowded, "timed": False,
-                    "max_blocks": 1, **({"call": call} if call != catalogue.CALLS[0] else {}), **recordings.of(q, cell)}))
+                    "max_blocks": 1, **asked, **recordings.of(q, cell)}))
     return out

@@ -105,6 +105,8 @@ class Question {
   void Expand(std::vector<Cell>& cells) const {
     if (kind_ == "cells") {
       for (const json& cell : Field(entry_, "cells", name_)) {
+        // Pages are a process's, and benchmarks share one.
+        if (cell.contains("pages")) continue;
         const std::size_t first = cells.size();
         Add(cells, "cell:" + Field(cell, "name", name_).get<std::string>(),
             Field(cell, "workload", name_), Threads(), nullptr, &cell);

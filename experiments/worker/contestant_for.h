@@ -53,7 +53,8 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
   static constexpr bool kHasBatches = std::is_same_v<V, std::uint64_t>;
 
   explicit ContestantFor(const ContestantSpec& spec)
-      : Base(spec.text, OptionsOf<Map>(spec)), batch_(spec.batch), called_(spec.called) {}
+      : Base(spec.text, OptionsOf<Map>(spec)), batch_(spec.batch),
+        load_batch_(spec.load_batch), called_(spec.called) {}
 
   const Traits& traits() const override { return Map::kTraits; }
 
@@ -105,9 +106,12 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
                                            values_, batches_[sequence]);
       }
     }
-    // For one pair of types: it is the largest part of compiling a contestant.
+    // For one pair of types: loops are the largest part of compiling a contestant.
     if constexpr (std::is_same_v<K, std::uint64_t> && std::is_same_v<V, std::uint64_t> &&
                   studys_hash) {
+      if (load_batch_) {
+        return workloads::PlaySliceInLoadBatches(*map_, material_->tape, sequence, position, n, keys);
+      }
       if (called_) {
         return workloads::PlaySlice<workloads::Boundary::kCalled>(
             *map_, material_->tape, sequence, position, n, keys, values_);
@@ -155,6 +159,7 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
   using Base::map_;
 
   bool batch_;
+  bool load_batch_;
   bool called_;
   const Material* material_ = nullptr;
   workloads::Values<V> values_;

@@ -5,15 +5,21 @@
 #include <cctype>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
+#include <utility>
 
 #include "experiments/worker/errors.h"
 
 namespace cmap::experiments {
 namespace {
 
-constexpr std::string_view kBatch = "batch";
-constexpr std::string_view kReserve = "reserve";
-constexpr std::string_view kDirect = "direct";
+// What may follow an @.
+constexpr std::pair<std::string_view, bool ContestantSpec::*> kModes[] = {
+    {"batch", &ContestantSpec::batch},
+    {"load_batch", &ContestantSpec::load_batch},
+    {"reserve", &ContestantSpec::reserve},
+    {"direct", &ContestantSpec::direct},
+};
 
 bool IsName(std::string_view text) {
   return !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) &&
@@ -24,7 +30,7 @@ bool IsName(std::string_view text) {
 
 [[noreturn]] void Malformed(std::string_view text, const std::string& why) {
   throw InputError("contestant \"" + std::string(text) + "\": " + why +
-                   "; write name[:tunable=value,...][@batch][@reserve][@direct], "
+                   "; write name[:tunable=value,...][@batch][@load_batch][@reserve][@direct], "
                    "such as sharded_map:shards=64");
 }
 
@@ -37,13 +43,12 @@ ContestantSpec ContestantSpec::Parse(std::string_view text) {
   for (std::size_t at; (at = rest.rfind('@')) != std::string_view::npos;
        rest = rest.substr(0, at)) {
     const std::string_view mode = rest.substr(at + 1);
-    if (mode != kBatch && mode != kReserve && mode != kDirect) {
+    const auto known = std::ranges::find(kModes, mode, [](const auto& m) { return m.first; });
+    if (known == std::end(kModes)) {
       Malformed(text, "\"@" + std::string(mode) +
-                          "\" is not a mode, only @batch, @reserve and @direct are");
+                          "\" is not a mode, only @batch, @load_batch, @reserve and @direct are");
     }
-    bool& set = mode == kBatch     ? spec.batch
-                : mode == kReserve ? spec.reserve
-                                   : spec.direct;
+    bool& set = spec.*known->second;
     if (set) Malformed(text, "@" + std::string(mode) + " is given twice");
     set = true;
   }

@@ -2,11 +2,12 @@
 //
 // A contestant as written in catalogues, requests and on command lines:
 //
-//   name[:tunable=value[,tunable=value]][@batch][@reserve][@direct]
+//   name[:tunable=value[,tunable=value]][@batch][@load_batch][@reserve][@direct]
 //
 // for instance mutex_map, sharded_map:shards=256, snapshot_map@batch. With
 // @batch every maximal run of consecutive stores of a slice is applied by one
-// StoreBatch. With @reserve room for the final size is reserved before the clock
+// StoreBatch, with @load_batch every sixteen loads by one VisitBatch (maps/visit_batch.h).
+// With @reserve room for the final size is reserved before the clock
 // starts, so that a presized map can be held against a growing one in one visit.
 // With @direct a loop written by hand calls the map, or the library behind a peer's
 // adapter: what the harness costs a contestant is its time beside that.
@@ -26,6 +27,7 @@ struct ContestantSpec {
   std::string name;
   std::vector<std::pair<std::string, std::int64_t>> tunables;
   bool batch = false;
+  bool load_batch = false;
   bool reserve = false;
   bool direct = false;
   // Not in the text but in the visit: every operation is a call that compilers cannot

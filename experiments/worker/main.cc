@@ -53,11 +53,12 @@ Four ways to use it:
                "threads": 2, "slice_ms": 20, "seconds": 0.6}' |
           worker --visit=-
 
-      Contestants: name[:tunable=value[,tunable=value]][@batch][@reserve]
-      [@direct].
+      Contestants: name[:tunable=value[,tunable=value]][@batch][@load_batch]
+      [@reserve][@direct].
       Other fields: visit (number), seed, warmup_seconds, pin (list of CPUs),
       oversubscribed, timed (false: verify only, no times), max_blocks, call
       ("called": every operation is a call that compilers cannot look through),
+      pages ("huge" or "small": huge pages for all contestants or for none),
       arrivals (latency in an open loop, say {"course": "rungs",
       "loads": [0.1, 0.5, 0.95], "least_ms": 50, "most_ms": 200}; needs the
       null map among the contestants), recording (a compact trace that is played
@@ -185,8 +186,10 @@ int Main(int argc, char** argv) {
       throw InputError("--visit and \"" + std::string(rest[1]) +
                        "\" exclude each other; leave one out");
     }
-    return RunVisit(VisitRequest::Parse(ReadAll(visit)), std::cout,
-                    timing ? &std::cerr : nullptr);
+    const std::string text = ReadAll(visit);
+    const VisitRequest request = VisitRequest::Parse(text);
+    Provide(request.pages, text, timing);
+    return RunVisit(request, std::cout, timing ? &std::cerr : nullptr);
   }
   return RunBenchmarks(catalogue, rest);
 }

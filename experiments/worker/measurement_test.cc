@@ -419,6 +419,9 @@ TEST(ContestantSpec, ReadsEveryForm) {
   const auto by_hand = ContestantSpec::Parse("sharded_map:shards=64@direct");
   EXPECT_EQ(by_hand.name, "sharded_map");
   EXPECT_TRUE(by_hand.direct && !by_hand.batch && !by_hand.called);
+  const auto loads = ContestantSpec::Parse("mutex_map@load_batch");
+  EXPECT_EQ(loads.name, "mutex_map");
+  EXPECT_TRUE(loads.load_batch && !loads.batch);
 }
 
 TEST(ContestantSpec, SaysWhatIsWrong) {
@@ -433,8 +436,8 @@ TEST(ContestantSpec, SaysWhatIsWrong) {
   } catch (const InputError& error) {
     EXPECT_STREQ(error.what(),
                  "contestant \"sharded_map:shards=many\": \"many\" is not an "
-                 "integer; write name[:tunable=value,...][@batch][@reserve]"
-                 "[@direct], such as sharded_map:shards=64");
+                 "integer; write name[:tunable=value,...][@batch][@load_batch]"
+                 "[@reserve][@direct], such as sharded_map:shards=64");
   }
 }
 

@@ -185,18 +185,30 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
              "\" asks for batches and the mix has no store; leave @batch out";
     }
   }
+  if (spec.load_batch) {
+    for (std::size_t i = 0; i < workloads::kPointOps; ++i) {
+      if (static_cast<Op>(i) != Op::kLoad && workload.share(static_cast<Op>(i)) > 0) {
+        return "\"" + spec.text + "\" loads in batches and the mix has " +
+               std::string(OpName(static_cast<Op>(i))) + " as well; leave @load_batch or it out";
+      }
+    }
+    if (TypesOf(workload) != Types{}) {
+      return "\"" + spec.text + "\" loads batches of integer keys only, with 64-bit values, under the "
+             "study's hash; leave @load_batch out";
+    }
+  }
   if (spec.called && TypesOf(workload) != Types{}) {
     return "\"call\": \"called\" measures integer keys only, with 64-bit values, under the study's "
            "hash; leave it out or set \"key_type\" and \"value_type\" to \"u64\" and leave "
            "\"hash\" out";
   }
-  if (spec.called && (spec.batch || spec.direct)) {
+  if (spec.called && (spec.batch || spec.load_batch || spec.direct)) {
     return "\"" + spec.text + "\" has a loop of its own, in which operations cannot be "
-           "\"called\"; leave @batch and @direct out, or \"call\"";
+           "\"called\"; leave @batch, @load_batch and @direct out, or \"call\"";
   }
-  if (spec.direct && (spec.batch || spec.reserve)) {
+  if (spec.direct && (spec.batch || spec.load_batch || spec.reserve)) {
     return "\"" + spec.text + "\" is a loop by hand, without batches and reserved room; "
-           "leave @batch and @reserve out";
+           "leave @batch, @load_batch and @reserve out";
   }
   if ((spec.reserve || workload.regime == workloads::Regime::kReserved) &&
       traits.unsupported.contains(Op::kReserve)) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "experiments/worker/errors.h"
 #include "experiments/worker/registry.h"
@@ -20,7 +21,7 @@ const std::vector<std::string>& Fields() {
       "visit",   "seed",           "contestants", "workload",
       "threads", "slice_ms",       "seconds",     "warmup_seconds",
       "pin",     "oversubscribed", "timed",       "max_blocks",
-      "call",    "arrivals",       "recording"};
+      "call",    "pages",          "arrivals",    "recording"};
   return *fields;
 }
 
@@ -78,7 +79,9 @@ void CheckArrivals(const VisitRequest& request) {
                      "ask fewer threads than \"oversubscribed\" says");
   }
   for (const ContestantSpec& spec : request.contestants) {
-    if (spec.batch) throw InputError("\"arrivals\" time single operations; leave @batch out of " + spec.text);
+    if (spec.batch || spec.load_batch) {
+      throw InputError("\"arrivals\" time single operations; leave @batch and @load_batch out of " + spec.text);
+    }
   }
   if (std::none_of(request.contestants.begin(), request.contestants.end(),
                    [](const ContestantSpec& spec) { return spec.name == "null"; })) {
@@ -184,6 +187,12 @@ VisitRequest VisitRequest::FromJson(const json& object) {
       Wrong("call", "\"inlined\" or \"called\"", call);
     }
     for (ContestantSpec& spec : request.contestants) spec.called = call == "called";
+  }
+  if (object.contains("pages")) {
+    const json& pages = object["pages"];
+    const auto known = pages.is_string() ? PagesCalled(pages.get<std::string>()) : std::nullopt;
+    if (!known) Wrong("pages", "\"asked\", \"huge\" or \"small\"", pages);
+    request.pages = *known;
   }
   if (object.contains("arrivals")) {
     request.arrivals = ArrivalsSpec::FromJson(object["arrivals"]);

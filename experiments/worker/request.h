@@ -5,8 +5,8 @@
 //   {"visit": 12, "seed": 123, "contestants": ["mutex_map", "sync_map"],
 //    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
 //    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
-//    "timed": true, "max_blocks": 0, "call": "inlined", "arrivals": {...},
-//    "recording": "/path/of/a/trace"}
+//    "timed": true, "max_blocks": 0, "call": "inlined", "pages": "asked",
+//    "arrivals": {...}, "recording": "/path/of/a/trace"}
 //
 // "recording": a compact trace whose operations take the place of those that the workload
 // would draw (recording.h). The workload says the rest: types, how many operations a run
@@ -15,6 +15,8 @@
 //
 // "call": "called" makes every operation a call that compilers cannot look through, as
 // of a map in a library of its own; integer keys only.
+//
+// "pages": "huge" or "small" gives huge pages to all contestants or to none (pages.h).
 //
 // `contestants` and `workload` (workloads/spec.h, or a scenario: scenarios/scenario.h) are
 // required. An unknown field is an error: a misspelt one would silently measure something
@@ -30,6 +32,7 @@
 
 #include "experiments/worker/arrivals_spec.h"
 #include "experiments/worker/contestant_spec.h"
+#include "experiments/worker/pages.h"
 #include "workloads/scenarios/scenario.h"
 #include "workloads/spec.h"
 
@@ -49,6 +52,7 @@ struct VisitRequest {
   bool oversubscribed = false;
   bool timed = true;           // false: run and verify, read no clock
   int max_blocks = 0;          // 0: as many as fit
+  Pages pages = Pages::kAsked;
   ArrivalsSpec arrivals;       // latency, measured after the blocks
   std::string recording;       // empty: the tape is made from the workload
 

@@ -47,9 +47,9 @@ workloads::ScenarioRequest Completed(const Entry& entry, const workloads::Scenar
 
 ScenarioFactory Factory(const Entry& entry, const ContestantSpec& spec) {
   FindStrategy(spec);
-  if (spec.batch || spec.reserve || spec.direct || spec.called) {
+  if (spec.batch || spec.load_batch || spec.reserve || spec.direct || spec.called) {
     throw InputError("\"" + spec.text + "\" asks for another way to play a tape, which a scenario has not; leave "
-                     "@batch, @reserve, @direct and \"call\" out");
+                     "@batch, @load_batch, @reserve, @direct and \"call\" out");
   }
   const auto at = entry.strategies.find(spec.name);
   if (at == entry.strategies.end()) {

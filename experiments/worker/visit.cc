@@ -16,6 +16,7 @@
 #include "experiments/worker/limits.h"
 #include "experiments/worker/memory_check.h"
 #include "experiments/worker/open_loop_visit.h"
+#include "experiments/worker/pages.h"
 #include "experiments/worker/quality.h"
 #include "experiments/worker/session.h"
 
@@ -63,6 +64,7 @@ class Visit {
     if (request_.arrivals.any()) {
       RunOpenLoop(session_, *course_, [&](const Json& line) { Write(line); }, [&](int c) { Conclude(c); });
     }
+    const auto resident = ResidentNow();
     for (int c = 0; blocks && c < session_.contestants(); ++c) Conclude(c);
     Json end = {{"t", "end"},
                 {"visit", request_.visit},
@@ -72,6 +74,7 @@ class Visit {
                  HasChangepoint(BlockSeries(ns_per_op_), session_.Seed(5))},
                 {"placement", course_->placement()},
                 {"run_delay", session_.team().counts_run_delay()}};
+    if (resident) end["resident"] = {{"kib", resident->all_kib}, {"huge_kib", resident->huge_kib}};
     if (request_.timed) end["timing"] = TimingOfVisit();
     Write(end);
   }

@@ -6,6 +6,7 @@ Arguments: the worker, the worker with broken maps, the worker of the other arch
 
 import collections
 import json
+import pathlib
 import random
 import re
 import subprocess
@@ -76,6 +77,26 @@ class WorkerTest(unittest.TestCase):
                                       stderr=subprocess.PIPE, text=True, check=False, timeout=100)
                 self.assertEqual((done.returncode, done.stderr),
                                  (5, "worker: standard output is closed; give it a place\n"))
+
+    # Pages.
+
+    def test_pages_are_those_that_are_asked_for(self):
+        def huge_share(pages, contestant):
+            out = self.visit({"contestants": [contestant], "workload": STATIONARY, "pages": pages},
+                             workload={"population": 300_000}, max_blocks=1)
+            self.assertEqual(out.code, 0, out.stderr)
+            self.assertEqual(out.lines[-1]["visit"], 12)
+            resident = out.lines[-1]["resident"]
+            return resident["huge_kib"] / resident["kib"]
+        self.assertEqual(huge_share("small", "cache_line_map"), 0)
+        enabled = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="utf-8")
+        # A sanitizer brings an allocator that knows nothing of glibc's tunable.
+        if "[madvise]" in enabled and "sanitize" not in self.describe()["flags"]:
+            self.assertLess(huge_share("asked", "mutex_map"), 0.1)
+            self.assertGreater(huge_share("huge", "mutex_map"), 0.3)
+        out = self.visit({"contestants": ["mutex_map"], "workload": STATIONARY, "pages": "large"})
+        self.assertEqual((out.code, out.stderr), (
+            2, 'worker: visit field "pages" must be "asked", "huge" or "small", it is "large"\n'))
 
     # Visits.
 

@@ -333,6 +333,10 @@ class CacheLineTable {
         });
   }
 
+  // Where a search for the hash looks first, to be prefetched. (By the caller: g++ drops
+  // calls of functions that only prefetch.)
+  H HomeOf(std::uint64_t hash) const { return tables_.Now()->HomeOf(hash); }
+
   // Whether a look at the home's tags is enough to know that no entry has this
   // hash. Lock-free.
   bool SurelyAbsent(std::uint64_t hash) const {

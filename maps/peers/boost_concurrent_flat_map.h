@@ -15,6 +15,7 @@
 // How operations are translated. A visitor runs under the group's lock, shared
 // for cvisit and exclusive for the others, so what it does is atomic:
 //   Visit              cvisit
+//   VisitBatch         cvisit of a range (bulk visit), 16 keys at a time
 //   Store              insert_or_assign
 //   LoadOrStore, VisitOrStore    try_emplace_or_cvisit (LoadOrStore of values that are not
 //                      trivial to copy: as LoadOrCompute)
@@ -106,6 +107,12 @@ class BoostConcurrentFlatMap {
   template <class F>
   [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
     return map_.cvisit(key, [&](const auto& entry) { f(entry.second); }) != 0;
+  }
+
+  template <class F>
+  [[gnu::always_inline]] std::size_t VisitBatch(std::span<const K> keys, F&& f) {
+    return map_.cvisit(keys.begin(), keys.end(),
+                       [&](const auto& entry) { f(entry.first, entry.second); });
   }
 
   void Store(const K& key, const V& value) { map_.insert_or_assign(key, value); }
