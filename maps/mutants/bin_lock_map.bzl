@@ -48,6 +48,20 @@ BIN_LOCK_MAP = [
         "lives",
     ),
     _growth_mutant(
+        "failed_growth_is_final",
+        "        table.begun.store(false, std::memory_order_relaxed);\n        return false;  // the next insertion tries again\n",
+        "        return false;\n",
+        "After one failed allocation of a table nobody begins growth again.",
+        "lives",
+    ),
+    _growth_mutant(
+        "failed_moves_are_not_offered_again",
+        "      table.to_claim.store(static_cast<std::int64_t>(table.size()), std::memory_order_relaxed);\n",
+        "      (void)0;\n",
+        "Bins that could not be moved for want of memory stay where they are, and growth never ends.",
+        "lives",
+    ),
+    _growth_mutant(
         "moves_without_lock",
         """      std::unique_lock lock(head->lock);
       if (bin.load(std::memory_order_relaxed) != head) continue;
