@@ -12,7 +12,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from report.latency import Tail
 from report.stats import cells as cell_stats
+from report.stats import latency as latency_stats
+
+# The 99th percentile among what a scenario told, of which pairs are held against one another as under arrivals.
+_TAILS = ("p99_ns", "p99_us")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Quantity:
     @property
     def is_share(self) -> bool:
         """Shares lie between 0 and 1; rates and times have their unit at the end of their name."""
-        return not self.metric.endswith(("_per_s", "_us", "_mib"))
+        return not self.metric.endswith(("_per_s", "_ns", "_us", "_mib"))
 
 
 def summarise(visits: Iterable[Any]) -> list[Quantity]:
@@ -45,6 +50,29 @@ def summarise(visits: Iterable[Any]) -> list[Quantity]:
                        metric, visit.oversubscribed)
                 seen.setdefault(key, []).append(value)
     return [Quantity(*key, cell_stats.estimate(values, trim=0)) for key, values in seen.items()]
+
+
+def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:
+    """Verdicts on the 99th percentiles that scenarios told, of every pair. pairs(question, visits): (contestant, baseline)."""
+    out = []
+    for setting in settings:
+        for cell in setting.question.get("cells") or []:
+            here = [v for v in setting.visits if v.name == cell["name"] and v.amounts]
+            for a, b in pairs(setting.question, here):
+                effects = [math.log(_tail(v, b) / _tail(v, a)) for v in here if _tail(v, a) and _tail(v, b)]
+                if effects:
+                    estimate = cell_stats.estimate(effects)
+                    out.append(Tail(setting.question["name"], cell["name"], a, b, setting.regime, setting.threads, "p99",
+                                    estimate, cell_stats.verdict(estimate, latency_stats.DELTA)))
+    return out
+
+
+def _tail(visit: Any, contestant: str) -> float:
+    """The 99th percentile that a contestant told in a visit; 0 without one."""
+    if contestant not in visit.contestants:
+        return 0.0
+    amounts = visit.amounts.get(visit.contestants.index(contestant), {})
+    return next((amounts[metric] for metric in _TAILS if metric in amounts), 0.0)
 
 
 def rows(quantities: Iterable[Quantity], rounded: Any) -> list[dict[str, Any]]:

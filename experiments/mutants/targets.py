@@ -37,7 +37,7 @@ TARGETS: dict[str, list[str]] = {
             _CLAIMS + ("report.paper_test",)),
     **_each("report", "analyse conclude load segments", (*_PAPER[:2], "report.latency_test", "report.leading_test", *_PAPER[2:])),
     **_each("report", "advice regret standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
-    **_each("report", "leading ladder latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
+    **_each("report", "leading ladder latency price fairness quantities control capsule", tuple(f"report.{name}_test" for name in (
         "leading", "latency", "price", "fairness", "quantities", "capsule")) + ("report.conclude_test", "report.paper_test")),
     **_each("report/compare", "__init__ compared tails taken", ("report.compare_test",)),
     **_each("report/recommend", "__init__ fitness described near waits", ("report.recommend_test",)),

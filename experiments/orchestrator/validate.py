@@ -45,7 +45,7 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
             cell = cells[0]
             workload = catalogue.resolve(q, axis, cell, regime)
             fit = [c for c in specs if strategy_of(c) in strategies
-                   and not is_reference(strategies[strategy_of(c)])
+                   and ("scenario" in workload or not is_reference(strategies[strategy_of(c)]))
                    and not unfit(strategies[strategy_of(c)], workload, threads)]
             call = catalogue.call_of(q, cell)
             filled = list(dict.fromkeys(catalogue.fill(c, q, axis) for c in fit))
