@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scenarios tell beside their rate: shares and rates of one contestant, over visits.
+"""What scenarios tell beside their rate, and regressions on events: numbers of one contestant, over visits.
 
 The mean over visits with its t interval; nothing is trimmed, as what happens in few visits is what matters of a share
 of mistakes.
@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from report import reclamation
 from report.latency import Tail
 from report.stats import cells as cell_stats
 from report.stats import latency as latency_stats
@@ -37,14 +38,19 @@ class Quantity:
     @property
     def is_share(self) -> bool:
         """Shares lie between 0 and 1; rates and times have their unit at the end of their name."""
-        return not self.metric.endswith(("_per_s", "_ns", "_us", "_mib"))
+        return not self.metric.endswith(("_per_s", "_ns", "_us", "_mib")) and not self.is_slope
+
+    @property
+    def is_slope(self) -> bool:
+        """Slopes may be negative."""
+        return self.metric.startswith("slope_")
 
 
 def summarise(visits: Iterable[Any]) -> list[Quantity]:
     """One row for every question, place, contestant and metric, in the order of the visits."""
     seen: dict[tuple, list[float]] = {}
     for visit in visits:
-        for c, amounts in visit.amounts.items():
+        for c, amounts in [*visit.amounts.items(), *reclamation.amounts(visit).items()]:
             for metric, value in amounts.items():
                 key = (visit.question, visit.name, visit.axis, visit.regime, visit.threads, visit.contestants[c],
                        metric, visit.oversubscribed)
@@ -84,7 +90,7 @@ def rows(quantities: Iterable[Quantity], rounded: Any) -> list[dict[str, Any]]:
 
 
 def _within(q: Quantity, bound: float) -> float:
-    """No interval goes below 0, that of a share not above 1."""
-    if not math.isfinite(bound):
+    """No interval but a slope's goes below 0, that of a share not above 1."""
+    if q.is_slope or not math.isfinite(bound):
         return bound
     return min(max(bound, 0.0), 1.0 if q.is_share else math.inf)

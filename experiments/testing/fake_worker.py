@@ -228,6 +228,23 @@ def _times(n: int, median: float, tail: float, longest: float) -> dict:
             "max": [round(longest), round(median), 20]}
 
 
+PAUSE_SLOPE = 0.9  # of a window's 99th percentile on the mean time of operations that reclaim
+
+
+def windows(spec: str, window: int, tail: float, rng: random.Random) -> dict:
+    """What a rung with windows says beside its times: nothing is reclaimed by mutex_map and null."""
+    reclaims = spec.split(":")[0].split("@")[0] not in ("mutex_map", "null")
+    rows = []
+    for _ in range(50):
+        events, pause = (rng.randint(20, 40), rng.uniform(1000, 3000)) if reclaims else (0, 0)
+        rows.append({"due": 12_000, "p99": round(tail + PAUSE_SLOPE * pause + 2 * events + rng.gauss(0, 50)), "events": events,
+                     "pause": round(events * pause)})
+    count = sum(row["events"] for row in rows)
+    return {"window": window, "windows": rows, "reclaimed": {
+        "events": count, "freed": 64 * count, "with_ns": sum(row["pause"] for row in rows) / count if count else None,
+        "without_ns": 200.0, "p99_ns": 3000 if count else None}}
+
+
 def arrivals(request: dict, rng: random.Random) -> tuple[list[dict], float]:
     """(the lines that arrivals add to a visit, the seconds that they would take)."""
     asked, team = request["arrivals"], request["contestants"]
@@ -273,6 +290,8 @@ def arrivals(request: dict, rng: random.Random) -> tuple[list[dict], float]:
             else:
                 tail = 2000 * scale[c] / (1 - min(load, 0.9))
                 line |= _times(n, 250, tail, 30 * tail)
+                if "window_ms" in asked:
+                    line |= windows(spec, round(1e6 * asked["window_ms"]), tail, rng)
             out.append(line)
             seconds += 1.2e-3 * min(asked["most_ms"], max(asked["least_ms"], 1.1e8 / rate))
     return out, seconds

@@ -157,6 +157,25 @@ class WorkerTest(unittest.TestCase):
             gap = out.of("clock")[0]["gap"]
             self.assertGreater(sum(n for n in gap if n > 0), 1000)
 
+    def test_windows_tell_which_operations_reclaimed(self):
+        half = {"keys": {"stream": "uniform"}, "mix": {"load": 50, "store": 50}, "population": 1000, "prefill": 1.0}
+        out = self.visit({"contestants": ["mutex_map", "sync_map", "null"], "workload": STATIONARY}, workload=half, threads=1,
+                         arrivals={"course": "rungs", "loads": [0.5], "least_ms": 20, "most_ms": 20, "window_ms": 2})
+        self.assertEqual(out.code, 0, out.stderr)
+        rungs = [r for r in out.of("latency") if "response" in r]
+        self.assertTrue(rungs)
+        for r in rungs:
+            found, windows = r["reclaimed"], r["windows"]
+            self.assertEqual((len(windows), r["window"], sum(w["due"] for w in windows)), (10, 2_000_000, r["n"]))
+            self.assertEqual(sum(w["events"] for w in windows), found["events"])
+            if r["c"] != 1:  # a mutex-guarded table overwrites in place
+                self.assertEqual((found["events"], found["freed"], found["with_ns"]), (0, 0, None))
+                continue
+            # Every store puts a value aside, and each 64th frees.
+            self.assertAlmostEqual(found["events"], r["n"] / 2 / 64, delta=2 + 6 * (r["n"] / 4) ** 0.5 / 64)
+            self.assertAlmostEqual(found["freed"], 64 * found["events"], delta=6 * 64)
+            self.assertAlmostEqual(sum(w["pause"] for w in windows), found["events"] * found["with_ns"], delta=1)
+
     def test_a_map_is_filled_at_a_rate_and_checked(self):
         out = self.visit({"contestants": ["mutex_map", "mutex_map@reserve", "null"], "workload": self.FILL}, threads=2,
                          arrivals={"course": "fill", "rate": 100000})
@@ -262,6 +281,8 @@ class WorkerTest(unittest.TestCase):
                 ({"arrivals": {"course": "fill", "rate": 1e6}}, "need the regime fixed_distinct"),
                 ({"arrivals": {**self.RUNGS, "loads": [0.5, 0.1]}}, "ascending"),
                 ({"arrivals": {**self.RUNGS, "loads": [0.1]}}, "0.5 among them"),
+                ({"arrivals": {**self.RUNGS, "window_ms": 9}}, "window_ms"),
+                ({"arrivals": {**self.RUNGS, "window_ms": 1}, "threads": 2}, "of one thread only"),
                 ({"arrivals": {**self.RUNGS, "laods": 1}}, 'unknown visit field "arrivals.laods"'),
                 ({"arrivals": {"course": "rings"}}, '"rungs", "shapes" or "fill"'),
                 ({"arrivals": 5}, "must be an object")):
@@ -315,6 +336,8 @@ class WorkerTest(unittest.TestCase):
         # Those that can do the same share visits, of at most 16.
         alike = collections.defaultdict(list)
         for strategy in self.describe()["strategies"]:
+            if set(EVERY_OPERATION) <= set(strategy["unsupported"]):
+                continue  # words, in place of maps
             kept = strategy["keeps_every_key"] or not strategy["returns_results"]
             for key_type in strategy["key_types"]:
                 alike[key_type, kept, strategy["linearizable"], strategy["max_threads"] or 2,
@@ -336,8 +359,6 @@ class WorkerTest(unittest.TestCase):
                     self.assertIn("may evict keys", out.stderr)
                     continue
                 self.assertEqual(out.code, 0, out.stderr + out.text[-300:])
-            if set(EVERY_OPERATION) <= set(strategy["unsupported"]):
-                continue  # words, in place of maps
                 for regime in regimes:
                     out = self.visit({**short, "workload": GROWTH},
                                      workload={"regime": regime, "key_type": key_type, "ops": 1000})
@@ -413,27 +434,6 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual((done.code, done.of("amounts")[0]["amounts"]), (0, {"oversold": 0}))
         self.assertFalse([s for s in done.of("slice") if "ns" in s])
 
-    def test_bad_scenarios_get_one_sentence(self):
-        def refused(scenario, contestants=("mutex_map",), threads=1):
-            done = self.visit({"contestants": list(contestants), "workload": {"scenario": scenario}}, threads=threads)
-            self.assertEqual((done.code, done.text), (2, ""))
-            self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
-            return done.stderr
-
-        self.assertIn("did you mean iteration", refused({"name": "iterations"}))
-        self.assertIn("use one of range, size", refused({"name": "iteration", "way": "rage"}))
-        self.assertIn("takes no 'kees'", refused({"name": "iteration", "kees": 10}))
-        self.assertIn("needs 2 threads", refused({"name": "publication"}))
-        self.assertIn("segment_map is not compiled for the scenario iteration", refused({"name": "iteration"}, ["segment_map"]))
-        self.assertIn("leave @batch", refused({"name": "iteration"}, ["mutex_map@batch"]))
-        self.assertIn("no object with a name", refused(3))
-
-    def test_what_the_harness_costs(self):
-        out = self.visit({"contestants": ["null"], "workload": STATIONARY}, slice_ms=2)
-        self.assertEqual(out.code, 0, out.stderr)
-        cost = min(s["ns"] / s["n"] for s in out.of("slice"))
-        print(f"null map: {cost:.2f} ns an operation (not asserted: this machine may be busy)")
-
     def test_words_in_place_of_maps_play_their_scenario_and_no_tape(self):
         for way, told in (("read_read", {"reads_per_s"}), ("read_write", {"reads_per_s", "writes_per_s"}),
                           ("write_write", {"writes_per_s"})):
@@ -458,6 +458,27 @@ class WorkerTest(unittest.TestCase):
             self.assertEqual(done.code, 0, done.stderr)
             self.assertEqual(os.listdir(folder), [])
         self.assertEqual(set(done.of("amounts")[0]["amounts"]), {"on_disk"})
+
+    def test_bad_scenarios_get_one_sentence(self):
+        def refused(scenario, contestants=("mutex_map",), threads=1):
+            done = self.visit({"contestants": list(contestants), "workload": {"scenario": scenario}}, threads=threads)
+            self.assertEqual((done.code, done.text), (2, ""))
+            self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+            return done.stderr
+
+        self.assertIn("did you mean iteration", refused({"name": "iterations"}))
+        self.assertIn("use one of range, size", refused({"name": "iteration", "way": "rage"}))
+        self.assertIn("takes no 'kees'", refused({"name": "iteration", "kees": 10}))
+        self.assertIn("needs 2 threads", refused({"name": "publication"}))
+        self.assertIn("segment_map is not compiled for the scenario iteration", refused({"name": "iteration"}, ["segment_map"]))
+        self.assertIn("leave @batch", refused({"name": "iteration"}, ["mutex_map@batch"]))
+        self.assertIn("no object with a name", refused(3))
+
+    def test_what_the_harness_costs(self):
+        out = self.visit({"contestants": ["null"], "workload": STATIONARY}, slice_ms=2)
+        self.assertEqual(out.code, 0, out.stderr)
+        cost = min(s["ns"] / s["n"] for s in out.of("slice"))
+        print(f"null map: {cost:.2f} ns an operation (not asserted: this machine may be busy)")
 
     def test_where_the_time_went_is_printed_on_request(self):
         request = {"contestants": ["mutex_map"], "workload": STATIONARY}

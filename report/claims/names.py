@@ -44,7 +44,6 @@ PLANNED = {
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "order_service": "97.3 reads to 2.7 writes at intended times: response times",
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
-    "reclamation_pause": "tails against the events of reclamation",
     "ring_fence": "the ring of the write-batching map with a full fence and without",
     "trace_sampling": "key reuse estimated from one operation in a hundred",
 }
