@@ -258,11 +258,11 @@ SCENARIOS = [
         ),
         most_visits = 16,  # a hundred thousand tasks are made before every slice, and run after it
         title = "What do a hundred thousand short tasks leave behind?",
-        prose = "A pool of one thread a core runs tasks while each of its threads makes new ones, and hands them to the next " +
-                "through queues that have room for a thousand of them in all, or for a hundred thousand; where there is " +
-                "no room, whoever made a task runs it at once. A task that waits has an entry in the map, under an id that never " +
-                "was, and running it is to find that entry and delete it: the map stays as large as the queues, and " +
-                "everything in it comes and goes. Checked in every slice: each task runs once and finds its own entry; " +
+        prose = "The threads are a pool that runs tasks, and each of them makes new ones and hands them to the next, through queues " +
+                "that have room for a thousand of them in all, or for a hundred thousand; where there is no room, whoever made " +
+                "a task runs it at once. A task that waits has an entry in the map, under an id that never was, and running " +
+                "it is to find that entry and delete it: the map stays as large as the queues, and everything in it " +
+                "comes and goes. Checked in every slice: each task runs once and finds its own entry; " +
                 "the map holds those that wait and no others, and nothing when the last has run. The tables give the most " +
                 "memory that a slice took, queues and tasks of 64 bytes included, and what is still allocated when no " +
                 "task is left. An article has goroutines in place of tasks, whose stacks would come on top.",
