@@ -27,6 +27,9 @@ is written with @load_batch, meets itself without.
 
 `side_by_side` puts a table of each map's times in all cells into the paper, where they say what a size costs.
 
+`apart` keeps a question to numbers of threads that share no core's cache, as far as the machine says. `control` says what
+must show before it can tell anything there: that in `cell` a is at least `least` times as fast as b.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that

@@ -529,5 +529,5 @@ def analyse(run: load.Run) -> Analysis:
     result.prices = _prices(run, read)
     result.layouts = _layouts(run, result.settings, read)
     result.latency = latency.places(result.settings, WITHHELD)
-    result.tails = latency.tails(result.settings, pairs)
+    result.tails = latency.tails(result.settings, pairs) + quantities.tails(result.settings, pairs)
     return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scenarios tell beside their rate: shares and rates of one contestant, over visits.
+"""What scenarios tell beside their rate, and regressions on events: numbers of one contestant, over visits.
 
 The mean over visits with its t interval; nothing is trimmed, as what happens in few visits is what matters of a share
 of mistakes.
@@ -12,7 +12,13 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from report import reclamation
+from report.latency import Tail
 from report.stats import cells as cell_stats
+from report.stats import latency as latency_stats
+
+# The 99th percentile among what a scenario told, of which pairs are held against one another as under arrivals.
+_TAILS = ("p99_ns", "p99_us")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,19 +38,47 @@ class Quantity:
     @property
     def is_share(self) -> bool:
         """Shares lie between 0 and 1; rates and times have their unit at the end of their name."""
-        return not self.metric.endswith(("_per_s", "_us", "_mib"))
+        return not self.metric.endswith(("_per_s", "_ns", "_us", "_mib")) and not self.is_slope
+
+    @property
+    def is_slope(self) -> bool:
+        """Slopes may be negative."""
+        return self.metric.startswith("slope_")
 
 
 def summarise(visits: Iterable[Any]) -> list[Quantity]:
     """One row for every question, place, contestant and metric, in the order of the visits."""
     seen: dict[tuple, list[float]] = {}
     for visit in visits:
-        for c, amounts in visit.amounts.items():
+        for c, amounts in [*visit.amounts.items(), *reclamation.amounts(visit).items()]:
             for metric, value in amounts.items():
                 key = (visit.question, visit.name, visit.axis, visit.regime, visit.threads, visit.contestants[c],
                        metric, visit.oversubscribed)
                 seen.setdefault(key, []).append(value)
     return [Quantity(*key, cell_stats.estimate(values, trim=0)) for key, values in seen.items()]
+
+
+def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:
+    """Verdicts on the 99th percentiles that scenarios told, of every pair. pairs(question, visits): (contestant, baseline)."""
+    out = []
+    for setting in settings:
+        for cell in setting.question.get("cells") or []:
+            here = [v for v in setting.visits if v.name == cell["name"] and v.amounts]
+            for a, b in pairs(setting.question, here):
+                effects = [math.log(_tail(v, b) / _tail(v, a)) for v in here if _tail(v, a) and _tail(v, b)]
+                if effects:
+                    estimate = cell_stats.estimate(effects)
+                    out.append(Tail(setting.question["name"], cell["name"], a, b, setting.regime, setting.threads, "p99",
+                                    estimate, cell_stats.verdict(estimate, latency_stats.DELTA)))
+    return out
+
+
+def _tail(visit: Any, contestant: str) -> float:
+    """The 99th percentile that a contestant told in a visit; 0 without one."""
+    if contestant not in visit.contestants:
+        return 0.0
+    amounts = visit.amounts.get(visit.contestants.index(contestant), {})
+    return next((amounts[metric] for metric in _TAILS if metric in amounts), 0.0)
 
 
 def rows(quantities: Iterable[Quantity], rounded: Any) -> list[dict[str, Any]]:
@@ -56,7 +90,7 @@ def rows(quantities: Iterable[Quantity], rounded: Any) -> list[dict[str, Any]]:
 
 
 def _within(q: Quantity, bound: float) -> float:
-    """No interval goes below 0, that of a share not above 1."""
-    if not math.isfinite(bound):
+    """No interval but a slope's goes below 0, that of a share not above 1."""
+    if q.is_slope or not math.isfinite(bound):
         return bound
     return min(max(bound, 0.0), 1.0 if q.is_share else math.inf)

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What scenarios tell is summed up over visits, nothing trimmed, and read by the rules and the tables."""
 
+import math
 import types
 import unittest
 
-from report import conclude, ladder, quantities, views, words
-from report.analyse import Absolute
+from report import conclude, control, ladder, quantities, views, words
+from report.analyse import Absolute, Cell
 from report.claims import measured
 from report.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
+from report.stats import cells as cells_lib
 
 
 def visit(amounts, **fields):
     return types.SimpleNamespace(question="stock", name="load_then_store", axis=None, regime="stationary", threads=2,
-                                 contestants=["mutex_map", "sync_map"], oversubscribed=False, amounts=amounts, **fields)
+                                 contestants=["mutex_map", "sync_map"], oversubscribed=False, amounts=amounts, latency=None, **fields)
 
 
 def rows(*shares):
@@ -68,6 +70,55 @@ class Quantities(unittest.TestCase):
     def test_units_are_at_the_end_of_names(self):
         self.assertEqual(words.metric("longest_read_us"), "longest read, µs")
         self.assertEqual(words.metric("made_in_vain"), "made in vain")
+
+
+class Tails(unittest.TestCase):
+    """The 99th percentiles that scenarios told, pair by pair."""
+
+    def tails(self, *told):
+        """told: by visit the 99th percentiles of mutex_map and sync_map"""
+        question = {"name": "stock", "cells": [{"name": "load_then_store"}, {"name": "never"}]}
+        visits = [visit({0: {"p99_ns": a} if a else {}, 1: {"p99_ns": b} if b else {}}) for a, b in told]
+        setting = types.SimpleNamespace(question=question, visits=visits, regime="stationary", threads=2)
+        return quantities.tails([setting], lambda *_: [("sync_map", "mutex_map")])
+
+    def test_pairs_are_decided_over_visits(self):
+        tail, = self.tails(*((40 + i % 3, 10) for i in range(12)))
+        self.assertEqual((tail.cell, tail.a, tail.b, tail.metric, tail.verdict), ("load_then_store", "sync_map", "mutex_map",
+                                                                                  "p99", "faster"))
+        self.assertAlmostEqual(tail.estimate.effect, 1.41, delta=0.02)
+        self.assertEqual(self.tails(*((10, 40) for _ in range(12)))[0].verdict, "slower")
+
+    def test_who_has_none_has_no_part(self):
+        self.assertEqual(self.tails((None, 10), (10, None)), [])
+        self.assertEqual(self.tails((40, 10), (None, 10))[0].estimate.visits, 1)
+
+
+class Controls(unittest.TestCase):
+
+    QUESTION = {"name": "lines", "control": {"cell": "one_word", "a": "apart", "b": "same", "least": 3}}
+
+    def said(self, *ratios, question=None, visits=(1,)):
+        """ratios: by number of threads from 2 on, (low, middle, high) of the control"""
+        question = question or self.QUESTION
+        cells = [Cell("lines", "one_word", None, "apart", "same", "stationary", 2 + i, cells_lib.Estimate(
+            12, math.log(middle), *(math.log(v) if v else math.nan for v in (low, high)), 0.0), "faster")
+            for i, (low, middle, high) in enumerate(ratios)]
+        analysis = types.SimpleNamespace(cells=cells, settings=[types.SimpleNamespace(question=question, visits=visits)])
+        return control.sentences(analysis, question)
+
+    def test_shown_hidden_and_open(self):
+        shown, hidden, undecided, few = self.said((5, 6, 7), (0.9, 1, 1.1), (2, 3, 4), (None, 9, None))
+        self.assertEqual(shown, "The control shows: with 2 threads apart is 6.00× (5.00 to 7.00) as fast as same, 3× at least")
+        self.assertTrue(hidden.startswith("This cannot be shown here: with 3 threads apart is 1.00× (0.90 to 1.10)"), hidden)
+        self.assertIn("is not known: with 4 threads", undecided)
+        self.assertIn("in too few visits for an interval", few)
+        self.assertIn("not known", few)
+
+    def test_without_it(self):
+        self.assertIn("its control was not measured", self.said()[0])
+        self.assertEqual(self.said(visits=()), [])
+        self.assertEqual(self.said(question={"name": "lines"}), [])
 
 
 class Ladders(unittest.TestCase):

@@ -18,8 +18,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import (chooser, conclude, ladder, landscape, latency_plates, leading, ledger, plates, price, proof, regret,
-                    standing, views, words)
+from report import (chooser, conclude, control, ladder, landscape, latency_plates, leading, ledger, plates, price, proof, reclamation,
+                    regret, standing, views, words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
 
@@ -156,7 +156,7 @@ def _baselines(analysis: Analysis, setting: Setting) -> list[str]:
 
 
 def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
-    """Who did not take part in a question, and why."""
+    """What its control says of the machine; who did not take part in a question, and why; what its fits are worth."""
     meta = analysis.run.meta
     name = question["name"]
     absent: dict[tuple[str, str], list[str]] = {}  # by reason: one that holds for many is said once
@@ -183,7 +183,8 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     notes += [f"{words.join(names)} {'was' if len(names) == 1 else 'were'} left out: {why}" for why, names in alike.items()]
     notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
               for w in meta["withheld"]]
-    return [words.capital(n) for n in notes]
+    notes += reclamation.sentences(analysis, question)
+    return [words.capital(n) for n in [*control.sentences(analysis, question), *notes]]
 
 
 def data_uri(kind: str, text: str) -> str:

@@ -233,6 +233,10 @@ _SHAPE = {"from": _SERIES, "until": _SERIES, "window": whole(1), "due": _SERIES,
           "p99": List(or_null(_COUNT), most=100_000), "max": _SERIES}
 
 
+_RECLAIMED = record({"events": _COUNT, "freed": _COUNT, "with_ns": or_null(number(0)), "without_ns": or_null(number(0)),
+                     "p99_ns": or_null(_COUNT)})
+
+
 def _whole_or_marked(fields: dict[str, Kind], *names: str) -> Record:
     """A record that has all the named fields, unless it says why not."""
     made = record({"v": _VISIT, **fields}, f"a record with {', '.join(names)}, or with saturated or why")
@@ -291,7 +295,9 @@ LINES |= {
     "clock": record({"v": _VISIT, "n": _COUNT, "ns": whole(1), "gap": _HISTOGRAM, "max": _COUNT, "source?": _NAME}),
     "latency": _whole_or_marked(
         {"c": _INDEX, "of": _INDEX, "load": number(1e-6, 10), "offered": _RATE, "achieved": _RATE, "n": whole(),
-         "ns": whole(1), **_TIMES}, "response", "service", "lag", "max"),
+         "ns": whole(1), **_TIMES, "window?": whole(1), "reclaimed?": _RECLAIMED,
+         "windows?": List(record({"due": _COUNT, "p99": or_null(_COUNT), "events": _COUNT, "pause": _COUNT}), most=10_000)},
+        "response", "service", "lag", "max"),
     "shape": _whole_or_marked(
         {"c": _INDEX, "shape": one_of("even", "poisson", "burst", "step"), "offered": _RATE, "achieved": _RATE,
          "n": whole(), "ns": whole(1), "why?": _NAME, "counters?": Table(_NUMBER),
@@ -324,7 +330,8 @@ QUESTION = record({
                            "workload?": _WORKLOAD, "recording?": or_null(record({"file": _TEXT, "sha256": _NAME}))})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
-    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG,
+    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG,
+    "control?": record({"cell": _NAME, "a": _NAME, "b": _NAME, "least": number(0)}),
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
     "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})
 

@@ -14,6 +14,9 @@ RUNGS = {"course": "rungs", "loads": [0.1, 0.25, 0.4, 0.5, 0.65, 0.8, 0.95], "le
 
 _SHAPES = {"course": "shapes", "base": 0.4, "peak": 1.2, "ms": 600, "window_ms": 10}
 
+# Half of the capacity, in windows, with what reclamation did in each.
+_RECLAIMING = {"course": "rungs", "loads": [0.5], "least_ms": 400, "most_ms": 400, "window_ms": 8}
+
 # Not every strategy: a figure of lines shows no more, and --strategies puts others in.
 MORE = [
     "sync_map",
@@ -163,6 +166,35 @@ LATENCY = [
             "default": NEEDS_AN_HOUR % "load_shapes",
             "hour": {"threads": ["all"], "most_visits": 10},
             "full": {"contestants": MORE},
+        },
+    },
+    {
+        "name": "reclamation_pause",
+        "title": "Do response times follow what a map's reclamation does?",
+        "prose": "Loads and stores in equal parts on 10 000 keys that are all present, at half of what a map can do, as a " +
+                 "Poisson stream. Where stores replace what readers may still look at, it is put aside, and one store in some " +
+                 "dozens frees what has become ripe. One thread, as only then every event has an operation: the table " +
+                 "gives the 99th percentile of those that freed (p99), by how much they are longer in the mean than all " +
+                 "others (retire), and a regression over windows of 8 ms: the 99th percentile of response " +
+                 "on how long such operations took in the mean and on how many there were. Slopes are those of single " +
+                 "visits, averaged; explained is the share of the variance (R²).",
+        "kind": "cells",
+        "cells": [{"name": "updates", "title": "10K keys, half loads, half stores", "workload": present(10000, 50)}],
+        "arrivals": _RECLAIMING,
+        "most_visits": 20,
+        "regimes": ["stationary"],
+        "threads": ["1"],
+        "baselines": ["mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map"],
+        "excludes": [],
+        "levels": [],
+        "claims": ["000-C37", "000-C38", "001-C28"],
+        "aa_visits": 0,
+        "profiles": {
+            "smoke": {"contestants": ["sync_map"], "arrivals": dict(_RECLAIMING, least_ms = 20, most_ms = 20, window_ms = 1)},
+            "default": NEEDS_AN_HOUR % "reclamation_pause",
+            "hour": {"most_visits": 8},
+            "full": {},
         },
     },
 ]

@@ -39,6 +39,8 @@ def _making(way, us):
         "workload": _scenario("expensive_values", way, ["load", "load_or_store", "load_or_compute"], make_us = us),
     }
 
+_PLACES = ["same_line", "apart_64", "apart_128"]
+
 _PUBLISHING = ["published_map_copy", "published_map", "snapshot_map", "rw_mutex_map", "sync_map"]
 
 def _reconciling(name, title, way, **numbers):
@@ -247,4 +249,116 @@ SCENARIOS = [
             for way in ["load_or_store", "load_then_store", "load_or_compute"]
         ],
     ),
+    dict(
+        _of_the_field(
+            "tasks",
+            smoke = ["tasks_1k"],
+            hour = ["tasks_1k", "tasks_100k"],
+            claims = ["004-C33"],
+        ),
+        most_visits = 16,  # a hundred thousand tasks are made before every slice, and run after it
+        title = "What do a hundred thousand short tasks leave behind?",
+        prose = "The threads are a pool that runs tasks, and each of them makes new ones and hands them to the next, through queues " +
+                "that have room for a thousand of them in all, or for a hundred thousand; where there is no room, whoever made " +
+                "a task runs it at once. A task that waits has an entry in the map, under an id that never was, and running " +
+                "it is to find that entry and delete it: the map stays as large as the queues, and everything in it " +
+                "comes and goes. Checked in every slice: each task runs once and finds its own entry; " +
+                "the map holds those that wait and no others, and nothing when the last has run. The tables give the most " +
+                "memory that a slice took, queues and tasks of 64 bytes included, and what is still allocated when no " +
+                "task is left. An article has goroutines in place of tasks, whose stacks would come on top.",
+        cells = [
+            {
+                "name": "tasks_%s" % name,
+                "title": "%s tasks wait" % title,
+                "workload": _scenario("tasks", "pool", ["load", "store", "delete"], queue = queue),
+            }
+            for name, title, queue in [("1k", "Up to a thousand", 1024), ("100k", "A hundred thousand", 100000)]
+        ],
+    ),
+    {
+        "name": "loadorstore_cost",
+        "title": "What do a lock, a log and replicas add to LoadOrStore?",
+        "prose": "All threads store new keys by LoadOrStore, as a service would that must not lose one: under one lock; then " +
+                 "with a record in a log, a file on this machine's disk that is synchronised before going on; or with a " +
+                 "record to two replicas, one of which must answer. The tables give the median of what each part adds: " +
+                 "waiting for the lock, for the disk, for the answer, and in the last cell all of them in a row. An article says " +
+                 "50 to 200 µs for the lock, 1000 to 5000 µs for the log and 300 to 1200 µs for the replicas. The disk " +
+                 "here is this machine's (on disk: whether its file system is one that is not in memory); " +
+                 "the replicas are threads behind TCP on the loopback interface, and the 250 µs after which they answer " +
+                 "are a number put in for network and disk. Checked in every slice: every key is in the map, in the log in " +
+                 "its thread's order, and has reached both replicas once.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": name,
+                "title": title,
+                "workload": _scenario("loadorstore_cost", way, ["load", "load_or_store"], **numbers),
+            }
+            for name, way, title, numbers in [
+                ("map", "map", "LoadOrStore alone", {}),
+                ("lock", "lock", "Waiting for the lock (an article: 50 to 200 µs)", {}),
+                ("log", "log", "Waiting for the log (an article: 1000 to 5000 µs)", {}),
+                ("replicas", "replicas", "Waiting for replicas that answer after 250 µs (an article: 300 to 1200 µs)", {"delay_us": 250}),
+                ("replicas_at_once", "replicas", "Waiting for replicas that answer at once", {"delay_us": 0}),
+                ("all", "all", "Lock, log and replicas in a row", {"delay_us": 250}),
+            ]
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map"],
+        "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
+        "excludes": [],
+        "levels": [],
+        "claims": ["000-C18"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["lock"], "threads": ["all"], "contestants": ["sync_map"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "loadorstore_cost",
+            "hour": {"cells": ["map", "lock", "log", "replicas"], "threads": ["all"], "contestants": ["sync_map"], "aa_visits": 2},
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "false_sharing",
+        "title": "What do words cost that share a cache line and nothing else?",
+        "prose": "No map, but what lies under many of them: every thread has a word of its own, and these lie on one line, on " +
+                 "lines of their own, or with a line between any two. Threads read their words, or add to them by one " +
+                 "locked instruction, or one adds while the others read theirs (either side is counted in a cell of its " +
+                 "own). The control is one word that all add to, so that its line has to move: CPUs that lose little there " +
+                 "share the cache that it is in, as the hardware threads of one core do, and nothing about false sharing can be " +
+                 "shown on them. The tables give the 99th percentile of 16 accesses in a row, per access. Checked in " +
+                 "every slice: a word holds what was added to it, and never runs backwards.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": name,
+                "title": title,
+                "only": only,
+                "workload": _scenario("false_sharing", way, ["load"], **numbers),
+            }
+            for name, way, title, numbers, only in [
+                ("read_read", "read_read", "All read", {}, _PLACES),
+                ("read_write", "read_write", "Readers beside one that writes", {}, _PLACES),
+                ("write_read", "read_write", "One that writes beside readers", {"count": 1}, _PLACES),
+                ("write_write", "write_write", "All write", {}, _PLACES),
+                ("one_word", "write_write", "All write to one word: the control", {}, ["same_word", "apart_64"]),
+            ]
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "apart": True,
+        "control": {"cell": "one_word", "a": "apart_64", "b": "same_word", "least": 3},
+        "baselines": ["same_line", "same_word"],
+        "contestants": ["apart_64", "apart_128"],
+        "excludes": [],
+        "levels": [],
+        "claims": ["000-C35", "001-C19", "003-C28"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["write_write", "one_word"], "threads": ["all"], "contestants": ["apart_64"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "false_sharing",
+            "hour": {"threads": ["all"], "aa_visits": 2},
+            "full": {"aa_visits": 12},
+        },
+    },
 ]

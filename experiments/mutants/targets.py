@@ -12,7 +12,7 @@ FOLDERS = ("report", "report/stats", "report/claims", "report/compare", "report/
 _PAPER = ("report.conclude_test", "report.load_test", "report.damage_test", "report.paper_test")
 _STATS = tuple(f"report.stats.{name}_test" for name in (
     "aa", "axis", "between", "cells", "rankings", "robust", "thresholds", "visits", "latency", "layouts", "edges", "compare",
-    "crossover", "simulate"))
+    "crossover", "regression", "simulate"))
 _CLAIMS = tuple(f"report.claims.{name}_test" for name in ("arithmetic", "rules", "words", "record", "claims"))
 _ORCHESTRATOR = tuple(f"experiments.orchestrator.{name}_test" for name in (
     "gate", "threads", "topology", "evidence", "store", "leading", "prospect", "visit", "machines", "plan", "catalogue", "cli", "ask",
@@ -31,14 +31,14 @@ def _each(package: str, names: str, tests: Iterable[str]) -> dict[str, list[str]
 
 # File -> the test modules that should notice, in this order: its own, then the quickest first.
 TARGETS: dict[str, list[str]] = {
-    **_each("report/stats", "aa axis between cells compare crossover curve latency layouts rankings robust search thresholds "
-            "visits words", _STATS + _PAPER),
+    **_each("report/stats", "aa axis between cells compare crossover curve latency layouts rankings regression robust "
+            "search thresholds visits words", _STATS + _PAPER),
     **_each("report/claims", "__init__ arithmetic counted measured model ranked record recorded upstream",
             _CLAIMS + ("report.paper_test",)),
     **_each("report", "analyse conclude load segments", (*_PAPER[:2], "report.latency_test", "report.leading_test", *_PAPER[2:])),
     **_each("report", "advice regret standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
-    **_each("report", "leading ladder latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
-        "leading", "latency", "price", "fairness", "quantities", "capsule")) + ("report.conclude_test", "report.paper_test")),
+    **_each("report", "leading ladder latency price fairness quantities control reclamation capsule", tuple(f"report.{name}_test" for name in (
+        "leading", "latency", "price", "fairness", "quantities", "reclamation", "capsule")) + ("report.conclude_test", "report.paper_test")),
     **_each("report/compare", "__init__ compared tails taken", ("report.compare_test",)),
     **_each("report/recommend", "__init__ fitness described near waits", ("report.recommend_test",)),
     **_each("experiments/orchestrator", "ask catalogue contestants evidence fields gate layouts leading plan prospect recordings session "

@@ -72,8 +72,8 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
             raise UserError(f"--sweep varies one cell and {len(cells)} are asked; ask one.")
         if cells[0].arrivals:
             raise UserError(f"arrivals={fields.ARRIVALS} goes with a cell and not with --sweep; leave one out.")
-        if cells[0].conditions:
-            name, word = next(iter(cells[0].conditions.items()))
+        if unusual := conditions.stated(cells[0].conditions):
+            name, word = next(iter(unusual.items()))
             raise UserError(f"{name}={word} goes with a cell and not with --sweep; leave one out.")
         if cells[0].recording:
             raise UserError("a recording is one sequence of operations, of which --sweep can vary nothing; leave one out.")

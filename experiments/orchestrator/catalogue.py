@@ -368,6 +368,13 @@ def _fit_threads(q: Question, counts: list[int], machine: Machine, asked: Asked)
         counts = [n for n in counts if n not in crowded]
         why = "; ".join(filter(None, [why, *(f"not asked with {n} threads: each waits for its next operation by "
                                              "spinning, and needs a CPU" for n in crowded)]))
+    if q.get("apart"):
+        counts, shown = [n for n in counts if 2 <= n <= machine.own_caches], counts
+        near = [n for n in shown if n > max(1, machine.own_caches)]
+        if near or not counts:
+            why = "; ".join(filter(None, [why, "cannot be shown here with " + ", ".join(map(str, near or [2])) + " threads: "
+                                          f"this process may use {plural(machine.own_caches, 'CPU')} with a first-level "
+                                          "cache of its own, and what threads share a cache for need not move"]))
     if not counts:
         return why
     if _varies_threads(q):

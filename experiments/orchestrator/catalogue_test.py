@@ -16,10 +16,11 @@ QUESTIONS = ["reuse_threshold", "churn",
              "value_sizes", "string_keys", "hashes",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",
-             "order_service", "growth_stall", "load_shapes",
-             "peers",
+             "order_service", "growth_stall", "load_shapes", "reclamation_pause",
+             "peers", "huge_pages", "load_batch",
              "go_shapes",
              "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values",
+             "tasks", "loadorstore_cost", "false_sharing",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
@@ -224,6 +225,28 @@ class Narrow(unittest.TestCase):
     def threads_of(self, name, question, profile="full"):
         asked = support.narrow(profile, machine=machines.machine(name), only=[question])
         return catalogue.thread_counts(asked.questions[0]), asked
+
+    def test_what_needs_caches_of_their_own_is_not_asked_of_threads_that_share_one(self):
+        for name, counts in (("laptop", [2, 4]), ("cores2", [2]), ("vm", [2]), ("cores16", [2, 8, 16])):
+            self.assertEqual(self.threads_of(name, "false_sharing")[0], counts, name)
+        shared = {"files": {"0-1": {"cache/index0/level": "1", "cache/index0/type": "Data", "cache/index0/shared_cpu_list": "0-1"}}}
+        for machine in (machines.machine("one_core"), machines.machine("vm", **shared)):
+            asked = support.narrow("full", machine=machine)
+            self.assertNotIn("false_sharing", [q["name"] for q in asked.questions])
+            why, = (n["why"] for n in asked.not_asked if n["question"] == "false_sharing")
+            self.assertIn("cannot be shown here with 2 threads: this process may use 1 CPU with a first-level cache of its own", why)
+        asked = support.narrow("full", only=["false_sharing"], threads=["1", "4", "8"], machine=machines.machine("laptop"))
+        self.assertEqual(asked.questions[0]["threads"], [4])
+        self.assertTrue(any("cannot be shown here with 8 threads" in s["why"] for s in asked.skipped), asked.skipped)
+
+    def test_words_in_place_of_maps_take_part_in_their_question_alone(self):
+        asked = {q["name"]: q for q in support.narrow("full").questions}
+        self.assertEqual(asked["false_sharing"]["contestants"], ["apart_64", "apart_128"])
+        self.assertNotIn("apart_64", asked["read_share"]["contestants"])
+        with self.assertRaisesRegex(UserError, "apart_64 takes part in no question that is asked"):
+            support.narrow(only=["read_share"], strategies=["apart_64", "sync_map"])
+        self.assertIn("it is not compiled for the scenario", contestants.unfit(
+            support.DESCRIBED["null"], {"scenario": {"name": "tasks"}, "mix": {"load": 100}}, 2))
 
     def test_the_machine_decides_the_numbers_of_threads(self):
         for name, counts, sweep in (

@@ -144,14 +144,16 @@ def _not_compiled(traits: dict[str, Any], workload: dict[str, Any]) -> str:
 
 
 def unfit(traits: dict[str, Any], workload: dict[str, Any], threads: int) -> str | None:
-    """Why the strategy with these traits cannot run the workload, or None when it can, as a reference always can."""
-    if is_reference(traits):
-        return None
-    if not traits.get("keeps_every_key", True):
-        return "it may evict keys, so its results cannot be held against a complete map's"
+    """Why the strategy with these traits cannot run the workload, or None when it can, as a reference can play every tape
+    of operations that it has."""
     scenario = workload.get("scenario", {}).get("name")
     if scenario and scenario not in traits.get("scenarios", ()):
         return f"it is not compiled for the scenario {scenario.replace('_', ' ')}, or lacks an operation of it"
+    if is_reference(traits):
+        lacks = not scenario and set(traits.get("unsupported", ())) & set(workload.get("mix", ()))
+        return traits.get("unsupported_reason") or "it is no map" if lacks else None
+    if not traits.get("keeps_every_key", True):
+        return "it may evict keys, so its results cannot be held against a complete map's"
     key_type, types = workload.get("key_type", "u64"), types_of(workload)
     if is_wide(workload) and types not in traits.get("types", (types,)):
         return _not_compiled(traits, workload)

@@ -242,12 +242,12 @@ def check_threads(text: str) -> list[str]:
 
 
 def check_conditions(cell: Mapping[str, Any], workload: dict[str, Any], where: str) -> dict[str, str]:
-    """The conditions that a cell states, those that are not the usual ones. Raises UserError."""
+    """The conditions that a cell states. Raises UserError."""
     for name in conditions.CONDITIONS:
         wrong = conditions.problem(name, cell[name], workload) if name in cell else None
         if wrong:
             raise UserError(f"{where} {wrong}.")
-    return conditions.stated(cell)
+    return {name: cell[name] for name in conditions.CONDITIONS if name in cell}
 
 
 def complete(workload: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Core:
     socket: int = 0
     cache: int = 0  # the least CPU of those that share the last-level cache
     efficient: bool = False
+    nearest: int = 0  # the least CPU of those that share the first-level cache of data: this core's, unless told otherwise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Machine:
     def cpus(self) -> int:
         """How many hardware threads there are to run on."""
         return sum(len(core.cpus) for core in self.cores)
+
+    @property
+    def own_caches(self) -> int:
+        """How many threads can run without sharing a first-level cache, as far as sysfs tells: virtual machines may show
+        the hardware threads of one core as cores."""
+        return len({core.nearest for core in self.cores})
 
     def order(self, pin: str = COMPACT) -> list[int]:
         """The CPUs in the order in which threads get them.
@@ -142,6 +149,13 @@ class _Tree:
             level = max(level, (self.number(index / "level") or 0, cpus_of(self.text(index / "shared_cpu_list"))))
         return level[1]
 
+    def nearest(self, cpu: int) -> list[int]:
+        """CPUs that share its first-level cache of data; empty when not told."""
+        for index in (self.cpu / f"cpu{cpu}/cache").glob("index[0-9]*"):
+            if self.number(index / "level") == 1 and self.text(index / "type") != "Instruction":
+                return cpus_of(self.text(index / "shared_cpu_list"))
+        return []
+
     def nodes(self) -> dict[int, int]:
         """CPU -> NUMA node."""
         found = {}
@@ -198,7 +212,7 @@ def _machine(tree: _Tree, usable: list[int]) -> Machine:
         node = nodes.get(cpu, 0)
         # A socket that is not numbered reads -1. Without a cache in sight, those of one node share one.
         cores[cpu] = Core(own, node, max(0, tree.number(f"cpu{cpu}/topology/physical_package_id") or 0),
-                          min(caches[cpu], default=-1 - node), cpu in efficient)
+                          min(caches[cpu], default=-1 - node), cpu in efficient, min(tree.nearest(cpu), default=cpu))
     online = cpus_of(tree.text("online"))
     return Machine(tuple(cores.values()), tuple(sorted(set(online) - set(usable))),
                    tuple(cpus_of(tree.text("offline"))), tree.quota(), tuple(unknown))

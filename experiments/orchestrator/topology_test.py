@@ -20,6 +20,15 @@ class Shapes(unittest.TestCase):
         self.assertEqual(record["siblings"], ["0,4", "1,5", "2,6", "3,7"])
         self.assertEqual((record["nodes"], record["unknown"]), (["0-7"], []))
 
+    def test_cores_whose_first_level_cache_is_one(self):
+        for name, own in (("laptop", 4), ("server", 32), ("hybrid", 14), ("vm", 2), ("one_core", 1), ("cores2", 2)):
+            self.assertEqual(machine(name).own_caches, own, name)
+        # A virtual machine that shows two threads of a core as cores, and what they share.
+        files = {"0-1": {"cache/index0/level": "1", "cache/index0/type": "Data", "cache/index0/shared_cpu_list": "0-1",
+                         "cache/index1/level": "1", "cache/index1/type": "Instruction", "cache/index1/shared_cpu_list": "0"}}
+        shown = machine("vm", files=files)
+        self.assertEqual((len(shown.cores), shown.own_caches), (2, 1))
+
     def test_a_server_of_two_sockets_is_filled_node_by_node_or_spread(self):
         found = machine("server")
         self.assertEqual((len(found.cores), found.cpus), (32, 64))

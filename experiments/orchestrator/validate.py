@@ -45,10 +45,10 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
             cell = cells[0]
             workload = catalogue.resolve(q, axis, cell, regime)
             fit = [c for c in specs if strategy_of(c) in strategies
-                   and not is_reference(strategies[strategy_of(c)])
+                   and ("scenario" in workload or not is_reference(strategies[strategy_of(c)]))
                    and not unfit(strategies[strategy_of(c)], workload, threads)]
             # Pages are the machine's, whose memory the emulator only passes on.
-            asked = {name: word for name, word in conditions.of(q, cell).items() if name != "pages"}
+            stated = {name: word for name, word in conditions.of(q, cell).items() if name != "pages"}
             filled = list(dict.fromkeys(catalogue.fill(c, q, axis) for c in fit))
             if regime == "stationary":
                 workload["ops"] = OPERATIONS
@@ -59,5 +59,5 @@ def requests(smoke: catalogue.Asked, questions: list[dict[str, Any]], machine: M
                 out.append((head, {
                     "contestants": filled[i:i + TEAM], "workload": workload, "threads": threads, "slice_ms": 1,
                     "seconds": 0.05, "warmup_seconds": 0.0, "oversubscribed": crowded, "timed": False,
-                    "max_blocks": 1, **asked, **recordings.of(q, cell)}))
+                    "max_blocks": 1, **stated, **recordings.of(q, cell)}))
     return out

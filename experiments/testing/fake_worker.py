@@ -31,10 +31,16 @@ NAMED = {
     "sync_map_memb": 0.1, "hash_trie_map_qsbr": 0.15, "hash_trie_map_memb": 0.32, "snapshot_map_acq_rel": 0.5,
     "snapshot_map_seq_cst": 0.44, "snapshot_map_hazard": 0.3, "snapshot_map_qsbr": 0.4, "snapshot_map_shared_ptr": -1.0,
     "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3}
+# In place of maps, in a scenario about none.
+WORDS = {"same_word": -2.5, "same_line": -1.5, "apart_64": 0.0, "apart_128": 0.01}
+NAMED |= WORDS
 STRATEGIES = tuple(NAMED)
-SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation")
+SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation", "tasks",
+             "loadorstore_cost")
 WITHOUT_SCENARIOS = ("null", "line_touch", "unsynchronised_map")
-FAMILIES = {"null": "harness", "line": "harness", "sync": "lock-free reads", "hash": "lock-free reads", "adaptive": "adaptive",
+OPERATIONS = ("load", "store", "load_or_store", "load_and_delete", "delete", "swap", "compare_and_swap", "compare_and_delete",
+              "load_or_compute", "range", "clear", "size", "reserve", "store_batch", "memory_bytes")
+FAMILIES = {"null": "harness", "line": "harness", "same": "harness", "apart": "harness", "sync": "lock-free reads", "hash": "lock-free reads", "adaptive": "adaptive",
             "cache": "lock-free reads", "sharded": "sharded lock", "snapshot": "copy on write", "boost": "peer",
             "tbb": "peer", "absl": "peer", "libcuckoo": "peer"}  # by the first word of the name
 CROSSOVER = 0.62  # key reuse rate at which sync_map overtakes mutex_map
@@ -84,11 +90,13 @@ def describe(arch: str, wide: bool = False) -> dict:
 def _traits(name: str) -> dict:
     tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring"]}
     return {
-        "name": name, "scenarios": [] if name in WITHOUT_SCENARIOS else list(SCENARIOS), "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
+        "name": name, "scenarios": (["false_sharing"] if name in WORDS else [] if name in WITHOUT_SCENARIOS
+                                    else list(SCENARIOS)), "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
         "read_progress": "blocking", "write_progress": "blocking", "reclamation": "none", "growth": "none",
-        "range": "weak", "batch_is_atomic": False, "keeps_every_key": True, "returns_results": name not in ("null", "line_touch"),
+        "range": "weak", "batch_is_atomic": False, "keeps_every_key": name not in WORDS, "returns_results": name not in ("null", "line_touch", *WORDS),
         "max_threads": 1 if name == "unsynchronised_map" else 0,
-        "unsupported": ["compare_and_swap"] if name == "snapshot_map" else [], "unsupported_reason": "simulated",
+        "unsupported": ["compare_and_swap"] if name == "snapshot_map" else list(OPERATIONS) if name in WORDS else [],
+        "unsupported_reason": "simulated",
         "caveat": "", "object_bytes": 64, "types": ["string>u64#mixed", "u64>u64#mixed"],
         "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 65536, "doc": "count"}
                      for tunable in tunables.get(name, ())]}
@@ -220,6 +228,23 @@ def _times(n: int, median: float, tail: float, longest: float) -> dict:
             "max": [round(longest), round(median), 20]}
 
 
+PAUSE_SLOPE = 0.9  # of a window's 99th percentile on the mean time of operations that reclaim
+
+
+def windows(spec: str, window: int, tail: float, rng: random.Random) -> dict:
+    """What a rung with windows says beside its times: nothing is reclaimed by mutex_map and null."""
+    reclaims = spec.split(":")[0].split("@")[0] not in ("mutex_map", "null")
+    rows = []
+    for _ in range(50):
+        events, pause = (rng.randint(20, 40), rng.uniform(1000, 3000)) if reclaims else (0, 0)
+        rows.append({"due": 12_000, "p99": round(tail + PAUSE_SLOPE * pause + 2 * events + rng.gauss(0, 50)), "events": events,
+                     "pause": round(events * pause)})
+    count = sum(row["events"] for row in rows)
+    return {"window": window, "windows": rows, "reclaimed": {
+        "events": count, "freed": 64 * count, "with_ns": sum(row["pause"] for row in rows) / count if count else None,
+        "without_ns": 200.0, "p99_ns": 3000 if count else None}}
+
+
 def arrivals(request: dict, rng: random.Random) -> tuple[list[dict], float]:
     """(the lines that arrivals add to a visit, the seconds that they would take)."""
     asked, team = request["arrivals"], request["contestants"]
@@ -265,6 +290,8 @@ def arrivals(request: dict, rng: random.Random) -> tuple[list[dict], float]:
             else:
                 tail = 2000 * scale[c] / (1 - min(load, 0.9))
                 line |= _times(n, 250, tail, 30 * tail)
+                if "window_ms" in asked:
+                    line |= windows(spec, round(1e6 * asked["window_ms"]), tail, rng)
             out.append(line)
             seconds += 1.2e-3 * min(asked["most_ms"], max(asked["least_ms"], 1.1e8 / rate))
     return out, seconds

@@ -56,7 +56,7 @@ ArrivalsSpec ArrivalsSpec::FromJson(const json& object) {
   const json& course = Field(object, "course");
   if (course == "rungs") {
     spec.course = Course::kRungs;
-    CheckFields(object, {"course", "loads", "least_ms", "most_ms"});
+    CheckFields(object, {"course", "loads", "least_ms", "most_ms", "window_ms"});
     const json& loads = Field(object, "loads");
     const std::string wanted = "a list of 1 to 20 ascending numbers, 0.5 among them";
     if (!loads.is_array() || loads.empty() || loads.size() > 20) Wrong("loads", wanted, loads);
@@ -67,6 +67,9 @@ ArrivalsSpec ArrivalsSpec::FromJson(const json& object) {
     }
     spec.least_ms = NumberField(object, "least_ms", 1, 60'000);
     spec.most_ms = NumberField(object, "most_ms", spec.least_ms, 60'000);
+    if (object.contains("window_ms")) {
+      spec.window_ms = NumberField(object, "window_ms", spec.most_ms / 1000, spec.least_ms);
+    }
   } else if (course == "shapes") {
     spec.course = Course::kShapes;
     CheckFields(object, {"course", "base", "peak", "ms", "window_ms"});

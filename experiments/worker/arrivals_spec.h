@@ -4,7 +4,7 @@
 // after its blocks, and how (open_loop_visit.h).
 //
 //   {"course": "rungs", "loads": [0.1, 0.25, 0.4, 0.5, 0.65, 0.8, 0.95],
-//    "least_ms": 50, "most_ms": 200}
+//    "least_ms": 50, "most_ms": 200}          and, to see what reclamation does, "window_ms": 10
 //   {"course": "shapes", "base": 0.4, "peak": 1.2, "ms": 600, "window_ms": 10}
 //   {"course": "fill", "rate": 1000000}
 #ifndef CMAP_EXPERIMENTS_WORKER_ARRIVALS_SPEC_H_
@@ -25,10 +25,11 @@ struct ArrivalsSpec {
   double least_ms = 0;
   double most_ms = 0;
   // shapes: the steady load and the overload, shares of the baseline's capacity; how
-  // long a shape lasts, and the windows of its series.
+  // long a shape lasts.
   double base = 0;
   double peak = 0;
   double ms = 0;
+  // shapes and rungs: the windows of their series; 0 for rungs without.
   double window_ms = 0;
   // fill: stores a second, all threads together.
   double rate = 0;

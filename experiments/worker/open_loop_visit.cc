@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "experiments/worker/open_loop.h"
 #include "experiments/worker/quality.h"
 #include "experiments/worker/tick_clock.h"
+#include "maps/internal/atomics.h"
+#include "maps/internal/reclamation/epoch.h"
 #include "workloads/rng.h"
 
 namespace cmap::experiments {
@@ -37,6 +40,68 @@ std::int64_t Whole(double value) { return std::llround(value); }
 struct alignas(64) Kept {
   OpenLoopPart part;
   Latencies times;
+};
+
+// What one thread keeps of reclamation while it meets arrivals: which of its operations
+// tried to advance the epoch, which is when a thread frees what it has put aside. The counts
+// are those of epochs, the reclamation of every map here whose name does not say another;
+// they are the whole process's, so that they tell of an operation only where one thread runs.
+class Reclamation {
+ public:
+  Reclamation(std::int64_t window, std::int64_t ns)
+      : window_(window), windows_(static_cast<std::size_t>((ns + window - 1) / window)) {}
+
+  void Start() { before_ = last_ = Epochs::Counters(); }
+
+  // After every operation, in their order; times since the agreed start.
+  void Record(std::int64_t intended, std::int64_t start, std::int64_t end) {
+    Window& window = windows_[std::min(static_cast<std::size_t>(intended / window_), windows_.size() - 1)];
+    window.responses.Record(end - intended);
+    const internal::EpochCounters now = Epochs::Counters();
+    if (now.attempts == last_.attempts) {
+      without_ns_ += static_cast<double>(end - start);
+      ++without_;
+      return;
+    }
+    last_ = now;
+    with_.Record(end - start);
+    with_ns_ += static_cast<double>(end - start);
+    ++window.events;
+    window.pause += end - start;
+  }
+
+  void AddTo(Json& line) const {
+    const auto mean = [](double sum, std::uint64_t n) { return n > 0 ? Json(sum / static_cast<double>(n)) : Json(); };
+    line["reclaimed"] = {{"events", with_.count()},
+                         {"freed", last_.freed - before_.freed},
+                         {"with_ns", mean(with_ns_, with_.count())},
+                         {"without_ns", mean(without_ns_, without_)},
+                         {"p99_ns", with_.Bears(0.99) ? Json(with_.Quantile(0.99)) : Json()}};
+    line["window"] = window_;
+    Json windows = Json::array();
+    for (const Window& window : windows_) {
+      windows.push_back({{"due", window.responses.count()},
+                         {"p99", window.responses.Bears(0.99) ? Json(window.responses.Quantile(0.99)) : Json()},
+                         {"events", window.events},
+                         {"pause", window.pause}});
+    }
+    line["windows"] = windows;
+  }
+
+ private:
+  using Epochs = internal::EpochDomain<NativeAtomics>;
+  struct Window {
+    Histogram responses;
+    std::uint64_t events = 0;
+    std::int64_t pause = 0;  // service of the operations with events, ns
+  };
+
+  std::int64_t window_;
+  std::vector<Window> windows_;
+  internal::EpochCounters before_, last_;
+  Histogram with_;  // service
+  double with_ns_ = 0, without_ns_ = 0;
+  std::uint64_t without_ = 0;
 };
 
 class OpenLoop {
@@ -227,10 +292,19 @@ class OpenLoop {
     const auto ns = static_cast<std::int64_t>(ms * 1e6);
     const Schedule schedule = Draw(Profile::Constant(rate, ns), Spacing::kPoisson);
     ClearTimes();
-    const Slice slice = Meet(c, schedule, ns, [&](std::size_t t, std::uint64_t, std::int64_t intended,
-                                                  std::int64_t start, std::int64_t end) {
+    std::optional<Reclamation> reclamation;
+    if (spec_.window_ms > 0) reclamation.emplace(static_cast<std::int64_t>(spec_.window_ms * 1e6), ns);
+    const auto record = [&](std::size_t t, std::uint64_t, std::int64_t intended, std::int64_t start, std::int64_t end) {
       kept_[t].times.Record(intended, start, end);
-    });
+    };
+    // Two loops, so that a rung without windows does not ask for every operation whether it has any.
+    if (reclamation) reclamation->Start();
+    const Slice slice = !reclamation ? Meet(c, schedule, ns, record)
+                                     : Meet(c, schedule, ns, [&](std::size_t t, std::uint64_t i, std::int64_t intended,
+                                                                 std::int64_t start, std::int64_t end) {
+                                         record(t, i, intended, start, end);
+                                         reclamation->Record(intended, start, end);
+                                       });
     const auto lasted = static_cast<double>(Lasted(agreed_, ns));
     const double offered = Count(schedule) / static_cast<double>(ns) * 1e9;
     const double achieved = static_cast<double>(slice.ops) / lasted * 1e9;
@@ -245,6 +319,7 @@ class OpenLoop {
       line["saturated"] = 1;
     } else {
       AddTimes(line, AllTimes());
+      if (reclamation) reclamation->AddTo(line);
     }
     write_(line);
   }

@@ -25,6 +25,14 @@
 //       "saturated":1 in place of histograms when less than 99 % of the offered load was
 //       achieved; "why":"run_delay" in their place when the slice was disturbed as a
 //       block must not be (quality.h)
+//    "reclaimed":{"events":1560,"freed":99840,       with windows, one thread: operations
+//                 "with_ns":2410.5,"without_ns":171.2,     in which epochs tried to
+//                 "p99_ns":5200 or null},                  advance, and freed what was
+//    "window":10000000,                              ripe; objects freed; the mean service
+//    "windows":[{"due":25000,"p99":880 or null,      of such operations and of all others,
+//                "events":31,"pause":74725}]         and the 99th percentile of theirs. By
+//                                              window: operations due, their p99 of response,
+//                                              events, and the sum of their services
 //   {"t":"shape","c":0,"shape":"burst","offered":..,"achieved":..,"n":..,"ns":..,
 //    "from":[..],"until":[..],                 the disturbances
 //    "window":10000000,"due":[..],"done":[..],"p50":[..],"p99":[..],"max":[..],

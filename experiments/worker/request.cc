@@ -87,6 +87,10 @@ void CheckArrivals(const VisitRequest& request) {
                    [](const ContestantSpec& spec) { return spec.name == "null"; })) {
     throw InputError("\"arrivals\" need the null map as a control; add \"null\" to the contestants");
   }
+  if (request.arrivals.course == ArrivalsSpec::Course::kRungs && request.arrivals.window_ms > 0 && request.threads != 1) {
+    throw InputError("rungs with \"window_ms\" tell which operations reclaimed memory, and whose that was is known of one "
+                     "thread only; set \"threads\" to 1");
+  }
   const bool fill = request.arrivals.course == ArrivalsSpec::Course::kFill;
   if (fill != request.workload.StartsEmpty() ||
       (fill && request.workload.regime != workloads::Regime::kFixedDistinct)) {

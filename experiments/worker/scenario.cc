@@ -96,7 +96,11 @@ std::unique_ptr<ScenarioContestant> MakeScenario(const ContestantSpec& spec, con
                                                  int threads, std::uint64_t seed) {
   CheckScenario(spec, request, threads);
   const Entry& entry = Find(request);
-  return Factory(entry, spec)(spec, Completed(entry, request), static_cast<std::uint32_t>(threads), seed);
+  try {
+    return Factory(entry, spec)(spec, Completed(entry, request), static_cast<std::uint32_t>(threads), seed);
+  } catch (const workloads::SpecError& error) {  // what it needs of the machine is not there
+    throw InputError(error.what());
+  }
 }
 
 }  // namespace cmap::experiments

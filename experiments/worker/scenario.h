@@ -31,6 +31,8 @@ class ScenarioContestant : public Contestant {
   virtual std::string Check() = 0;
   // What the slice just checked adds to the amounts.
   virtual void Tell(double seconds, std::vector<workloads::Amount>& out) const = 0;
+  // The times that it took of single operations; they stay until the next Fill.
+  virtual void TellTimes(std::vector<workloads::Times>&) const {}
 };
 
 using ScenarioFactory = std::unique_ptr<ScenarioContestant> (*)(const ContestantSpec& spec,

@@ -8,6 +8,7 @@
 
 #include "experiments/worker/course.h"
 #include "experiments/worker/errors.h"
+#include "experiments/worker/histogram.h"
 #include "experiments/worker/limits.h"
 #include "experiments/worker/scenario.h"
 
@@ -19,7 +20,9 @@ namespace {
 class ScenarioCourse final : public Course {
  public:
   explicit ScenarioCourse(Session& session)
-      : session_(session), amounts_(static_cast<std::size_t>(session.contestants())) {}
+      : session_(session),
+        amounts_(static_cast<std::size_t>(session.contestants())),
+        times_(static_cast<std::size_t>(session.contestants())) {}
 
   void Prepare() override {}
   void BeginBlock(const Discarded&) override {}
@@ -42,6 +45,15 @@ class ScenarioCourse final : public Course {
       sum.amount += amount.amount;
       sum.of += amount.of;
     }
+    std::vector<workloads::Times> taken;
+    if (session_.request().timed) it.TellTimes(taken);
+    for (const workloads::Times& times : taken) {
+      Percentiles& all = times_[static_cast<std::size_t>(c)][std::string(times.what)];
+      all.unit = times.unit;
+      all.ns = times.unit == "us" ? 1e3 : 1;
+      all.ns *= static_cast<double>(times.each);
+      for (const std::int64_t ns : times.ns) all.times.Record(ns);
+    }
     return slice;
   }
 
@@ -62,6 +74,13 @@ class ScenarioCourse final : public Course {
     for (const auto& [name, sum] : amounts_[static_cast<std::size_t>(c)]) {
       if (sum.of > 0) out.emplace_back(name, sum.amount / sum.of);
     }
+    for (const auto& [what, all] : times_[static_cast<std::size_t>(c)]) {
+      const auto tell = [&](const char* name, double share) {
+        out.emplace_back(what + name + all.unit, static_cast<double>(all.times.Quantile(share)) / all.ns);
+      };
+      if (all.times.count() >= kLeastTimes) tell("p50_", 0.5);
+      if (all.times.Bears(0.99)) tell("p99_", 0.99);
+    }
     return out;
   }
 
@@ -70,16 +89,26 @@ class ScenarioCourse final : public Course {
 
  private:
   static constexpr std::uint64_t kUntimedSteps = 200;
+  // Of a median; what it is off by in one visit is in the spread between visits.
+  static constexpr std::uint64_t kLeastTimes = 20;
 
   struct Sum {
     double amount = 0;
     double of = 0;
   };
 
+  struct Percentiles {
+    std::string unit;
+    double ns = 1;  // of the unit, times the operations in a row
+    Histogram times;
+  };
+
   ScenarioContestant& Of(int c) { return static_cast<ScenarioContestant&>(session_.contestant(c)); }
 
   Session& session_;
-  std::vector<std::map<std::string, Sum>> amounts_;  // by contestant
+  // By contestant.
+  std::vector<std::map<std::string, Sum>> amounts_;
+  std::vector<std::map<std::string, Percentiles>> times_;
 };
 
 }  // namespace

@@ -20,7 +20,8 @@
 
 namespace cmap::experiments {
 
-template <ConcurrentMap Map, class Scenario>
+// `Map` is a ConcurrentMap, or what a scenario about something else has in its place.
+template <class Map, class Scenario>
 class ScenarioFor final : public Placed<ScenarioContestant, Map, typename Map::Options> {
   using Base = Placed<ScenarioContestant, Map, typename Map::Options>;
 
@@ -70,6 +71,9 @@ class ScenarioFor final : public Placed<ScenarioContestant, Map, typename Map::O
     return wrong;
   }
   void Tell(double seconds, std::vector<workloads::Amount>& out) const override { scenario_.Tell(seconds, out); }
+  void TellTimes(std::vector<workloads::Times>& out) const override {
+    if constexpr (requires { scenario_.TellTimes(out); }) scenario_.TellTimes(out);
+  }
 
  private:
   using Base::map_;

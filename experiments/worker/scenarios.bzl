@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The strategies that are compiled for the scenarios (workloads/scenarios): each pair is a program of its own.
 
-One kind of each family, and who a question is about. A strategy takes part in the scenarios whose operations it has.
+One kind of each family, and who a question is about. A strategy takes part in the scenarios whose operations it has; some
+scenarios are compiled for few of these (scenarios.h). WORDS stand in place of maps in a scenario about none (words.cc).
 """
 
 SCENARIO_STRATEGIES = [
@@ -18,3 +19,5 @@ SCENARIO_STRATEGIES = [
     "tbb_concurrent_hash_map",
     "absl_sharded_map",
 ]
+
+WORDS = ["same_word", "same_line", "apart_64", "apart_128"]

@@ -9,6 +9,7 @@ import unittest
 from report import claims
 from report.claims import model, recorded
 from report.claims.counted import Bytes
+from report.claims.measured import Control
 from report.claims.model import NONE, NOT_ASKED, NOT_TESTABLE, OUT_OF_SCOPE, UNDECIDED
 from report.claims.names import NOT_MAPS, PLANNED, TEXTS
 
@@ -122,6 +123,13 @@ class Named(unittest.TestCase):
                 else:
                     # Numbers of threads are the machine's to choose.
                     self.assertTrue(place in question["axis"]["values"] or question["axis"]["field"] == "threads", place)
+
+    def test_controls_are_those_of_their_questions(self):
+        found = {(part.question, part.control.cell, part.control.a, part.control.b, part.control.least)
+                 for _, part in parts() if isinstance(getattr(part, "control", None), Control)}
+        self.assertTrue(found)
+        for question, *control in found:
+            self.assertEqual(control, [self.questions[question]["control"][f] for f in ("cell", "a", "b", "least")])
 
     def test_regimes(self):
         for id_, part in parts():

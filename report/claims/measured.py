@@ -84,6 +84,23 @@ def ratio(row: Row) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class Control:
+    """What a machine must show before a question can tell anything there: in `cell` a is at least `least` times as fast as
+    b. Where the whole interval lies below, what is claimed is not testable; the clause `why` says it."""
+
+    cell: str
+    a: str
+    b: str
+    least: float
+    why: str
+
+    @property
+    def rule(self) -> str:
+        return (f", where the control shows ({self.a} at least {number(self.least)}x as fast as {self.b} in {self.cell}; "
+                "not testable where it does not)")
+
+
+@dataclasses.dataclass(frozen=True)
 class Asked:
     """What every measured rule has: the question, and which settings of it count."""
 
@@ -93,6 +110,7 @@ class Asked:
     threads: int = dataclasses.field(default=0, kw_only=True)  # at least so many, each with a core
     metric: str = dataclasses.field(default="time", kw_only=True)
     loose: bool = dataclasses.field(default=False, kw_only=True)  # only points with more threads than cores
+    control: Control | None = dataclasses.field(default=None, kw_only=True)
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -103,7 +121,7 @@ class Asked:
         parts = [f"from {self.threads} threads on"] if self.threads else []
         parts += [f"in the {self.regime} regime"] if self.regime else []
         parts += ["with more threads than cores"] if self.loose else []
-        return "".join(f", {p}" for p in parts)
+        return "".join(f", {p}" for p in parts) + (self.control.rule if self.control else "")
 
     @property
     def what(self) -> str:
@@ -116,8 +134,17 @@ class Asked:
                 and all(row.get(field) == value for field, value in match.items() if value is not None)]
 
     def pairs(self, evidence: Evidence, table: str, a: str, b: str, **match: Any) -> list[Row]:
-        return (self.rows(evidence, table, a=a, b=b, **match)
-                or [flipped(row) for row in self.rows(evidence, table, a=b, b=a, **match)])
+        found = (self.rows(evidence, table, a=a, b=b, **match)
+                 or [flipped(row) for row in self.rows(evidence, table, a=b, b=a, **match)])
+        return [{**row, "control": self._control(evidence, row)} for row in found] if self.control else found
+
+    def _control(self, evidence: Evidence, row: Row) -> tuple[str, str]:
+        """Whether the control shows in the setting of a row (SUPPORTED), does not, or is not known to; and its ratio."""
+        c = self.control
+        plain = Asked(self.question)
+        for found in plain.pairs(evidence, "cells", c.a, c.b, cell=c.cell, regime=row["regime"], threads=row["threads"]):
+            return interval_in(found, c.least, math.inf), ratio(found)
+        return UNDECIDED, "not measured"
 
     def decided(self, found: list[Row], judge: Callable[[Row], tuple[str, str]],
                 name: Callable[[Row], str] = where) -> Decision:
@@ -132,13 +159,20 @@ class Asked:
             most = max(row["threads"] for row in found)
             return Decision(NOT_TESTABLE, f"The text has {self.threads} threads; this run had cores for {most} at "
                                           "most.")
-        judged = [(row, *judge(row)) for row in enough]
+        shown = [row for row in enough if row.get("control", (SUPPORTED,))[0] == SUPPORTED]
+        if not shown:
+            known = all(row["control"][0] == CONTRADICTED for row in enough)
+            said = "; ".join(f"{row['threads']} threads: {row['control'][1]}" for row in enough)
+            return Decision(NOT_TESTABLE if known else UNDECIDED,
+                            f"{self.control.why if known else 'It is not known whether the control shows'}: "
+                            f"{self.control.a} against {self.control.b} in {self.control.cell}, {said}.")
+        judged = [(row, *judge(row)) for row in shown]
         return Decision(
             agreement(verdict for _, verdict, _ in judged),
             "; ".join(f"{name(row)}: {words}" for row, _, words in judged) + ".",
             tuple(dict.fromkeys((self.question, row.get("regime", ""), row["threads"], row.get("a", ""),
                                  row.get("b", ""))
-                                for row in enough)))
+                                for row in shown)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names that rows of the ledger share: source texts, contestants, questions that are yet to be asked."""
 
+from report.claims.measured import Control
+
 # What each text is about. Rows of the ledger are numbered within a text.
 TEXTS = {
     "000": "LoadOrStore of sync.Map in Go 1.22 and key reuse",
@@ -19,6 +21,12 @@ BATCHES = "write_batch_map:batch={},ring=4096"
 # The three maps that one text puts side by side.
 TABLE_OF_000 = (SYNC, RW, SHARDED)
 
+# Whether lines move between the CPUs at all: adding to one word from several of them, against a word for each on a line of
+# its own. An add to what is in the own cache takes some twenty cycles, one that must fetch the line a hundred and more.
+LINES_MOVE = Control("one_word", "apart_64", "same_word", 3,
+                     "Several CPUs add to one word as fast as to words apart, so that they share the cache that it is in and "
+                     "false sharing cannot be shown here")
+
 # Files of the originals that are looked up.
 GO_MAP, GO_ENTRY_TEST, GO_REFERENCE = "src/sync/map.go", "src/sync/map_test.go", "src/sync/map_reference_test.go"
 GO_RUNTIME, GO_FAST64, GO_FASTSTR = "src/runtime/map.go", "src/runtime/map_fast64.go", "src/runtime/map_faststr.go"
@@ -29,20 +37,16 @@ JAVA_MAP = "java.base/java/util/concurrent/ConcurrentHashMap.java"
 # "not asked in this run" until a run has rows of it. Quantities and metrics that rules expect are in METHODOLOGY.md.
 PLANNED = {
     "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
-    "false_sharing": "two words on one line, 64 and 128 bytes apart: readers, a writer and readers, writers",
     "growth_stall": "filling at a fixed arrival rate: tails and the longest store of every doubling",
     "key_layouts": "spreading hashes on strided and consecutive keys, and how bits are taken of them",
     "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
-    "loadorstore_cost": "lock, log and replicas: what each adds to LoadOrStore",
     "million_strings": "strings of 32 bytes, many readers and few writers, by number of keys",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "order_service": "97.3 reads to 2.7 writes at intended times: response times",
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
-    "reclamation_pause": "tails against the events of reclamation",
     "ring_fence": "the ring of the write-batching map with a full fence and without",
-    "tasks": "a hundred thousand short tasks on a bounded pool: memory and what is left over",
     "trace_sampling": "key reuse estimated from one operation in a hundred",
 }
 
-# What rules compare that is no map: places of two words, a way of sampling.
-NOT_MAPS = {"apart_64", "same_line", "sampler"}
+# What rules compare that is no map: a way of sampling.
+NOT_MAPS = {"sampler"}

@@ -50,8 +50,22 @@ def quantity(rule, low, high):
             "value": None if low is None else (low + high) / 2, "low": low, "high": high, "visits": 12}
 
 
-# For a rule of each class: conclusions that support it, contradict it and leave it undecided.
+# For a rule of each class: conclusions that support it, contradict it and leave it undecided. A control shows in all.
 def cases(rule):
+    for verdict, tables in cases_without_control(rule):
+        if rule.control and tables:
+            tables = {**tables, "cells": [*tables.get("cells", ()), control(rule, 1.5 * rule.control.least)]}
+        yield verdict, tables
+
+
+def control(rule, low, high=None):
+    """What the control of a rule gave."""
+    c = rule.control
+    pair = types.SimpleNamespace(**{**vars(rule), "cell": c.cell, "a": c.a, "b": c.b, "metric": "time"})
+    return cell(pair, low, high or 2 * low)
+
+
+def cases_without_control(rule):
     if isinstance(rule, (Speed, Amount)):
         row, table = (cell, "cells") if isinstance(rule, Speed) else (quantity, "quantities")
         top = rule.high if rule.high < math.inf else 2 * max(rule.low, 1)
@@ -197,6 +211,21 @@ class EveryMeasuredRule(unittest.TestCase):
                     self.assertEqual(rule.decide(evidence(**rows)).verdict, NOT_TESTABLE)
                     seen += 1
         self.assertGreater(seen, 10)
+
+    def test_where_a_control_does_not_show_nothing_can_be_told(self):
+        seen = 0
+        for id_, rule in rules():
+            if not rule.control:
+                continue
+            least = rule.control.least
+            for _, tables in cases_without_control(rule):
+                for shown, expected in ((control(rule, 0.9, 0.99 * least), NOT_TESTABLE), (control(rule, 0.9, 1.01 * least), UNDECIDED),
+                                        (None, UNDECIDED), ({**control(rule, least), "threads": 64}, UNDECIDED)):
+                    with self.subTest(id_, shown=shown):
+                        cells = [*tables["cells"], *([shown] if shown else ())]
+                        self.assertEqual(rule.decide(evidence(**{**tables, "cells": cells})).verdict, expected)
+                        seen += 1
+        self.assertGreater(seen, 50)
 
     def test_a_pair_is_found_whichever_was_the_baseline(self):
         for id_, rule in rules():

@@ -6,7 +6,7 @@ from report.claims.arithmetic import Computed
 from report.claims.counted import Bytes
 from report.claims.measured import Amount, Order, Speed, printed
 from report.claims.model import NotTestable, OutOfScope, claim, reading
-from report.claims.names import GO_FAST64, GO_FASTSTR, GO_MAP, GO_RUNTIME, GO_RWMUTEX, MUTEX, RW, SHARDED, SYNC
+from report.claims.names import GO_FAST64, GO_FASTSTR, GO_MAP, GO_RUNTIME, GO_RWMUTEX, LINES_MOVE, MUTEX, RW, SHARDED, SYNC
 from report.claims.ranked import Ahead, Leads
 from report.claims.recorded import Cited, fails, has, holds, kit, lacks, own, same, sync
 
@@ -83,11 +83,11 @@ ROWS = (
                 has("go-1.22", GO_MAP, "Map.Swap", r"trySwap\(&value\)")),
           Bytes(SYNC, SYNC, 1.0, 1.0, state="overwrite_peak", other="settled")),
     claim("001-C19", "2.4", "On loads alone false sharing costs 82.3 instead of 12.6 ns.", "16 cores, loads only",
-          printed("false_sharing", "read_read", "apart_64", "same_line", 82.3 / 12.6),
+          printed("false_sharing", "read_read", "apart_64", "same_line", 82.3 / 12.6, control=LINES_MOVE),
           others=[reading("with a writer beside the readers",
-                          printed("false_sharing", "read_write", "apart_64", "same_line", 82.3 / 12.6)),
+                          printed("false_sharing", "read_write", "apart_64", "same_line", 82.3 / 12.6, control=LINES_MOVE)),
                   reading("on 16 cores", printed("false_sharing", "read_read", "apart_64", "same_line", 82.3 / 12.6,
-                                                 threads=16))]),
+                                                 threads=16, control=LINES_MOVE))]),
     claim("001-C20", "2.4", "The read pointer of sync.Map can share a line with its other hot fields.", "",
           holds("It does: pointer, mutex, dirty and misses fit one line.",
                 own("sync_map_test", "SplitKeepsTheMutexOffTheLineOfRead")),

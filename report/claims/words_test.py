@@ -7,7 +7,7 @@ import unittest
 from report import claims
 from report.claims import recorded
 from report.claims.counted import Bytes, Violations
-from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed, printed
+from report.claims.measured import Amount, Best, Control, Crosses, FasterBelow, Order, Reaches, Speed, printed
 from report.claims.model import CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Decision, Evidence
 from report.claims.ranked import Ahead, Leads, TellsApart
 
@@ -40,6 +40,7 @@ CROSSES = Crosses("q", "x", "y", 0.6, 0.8, "a")
 BELOW = FasterBelow("q", "x", "y")
 REACHES = Reaches("q", "lvl", "x", "47 %", 0.6, 0.8)
 AT = "x against y, stationary, 2 threads: "
+SHOWS = Control("d", "x", "z", 3, "Nothing moves")
 # (rule, conclusions, verdict, evidence)
 EVIDENCE = [
     (Speed("q", "c", "x", "y", 0.9, 1.1), {"cells": [cell()]}, SUPPORTED, AT + "1.00x (0.95 to 1.05, 12 visits)."),
@@ -52,6 +53,12 @@ EVIDENCE = [
      "The text has 4 threads; this run had cores for 2 at most."),
     (Speed("q", 0.5, "x", "y", 1, 2), {}, NOT_ASKED, "Question q, at 0.5, decides it, and this run has no such measurement."),
     (Speed("q", "c", "x", "y", 1, 2), {}, NOT_ASKED, "Question q, cell c, decides it, and this run has no such measurement."),
+    (Speed("q", "c", "x", "y", 0.9, 1.1, control=SHOWS), {"cells": [cell(), cell(cell="d", b="z", low=3.0, high=9.0)]}, SUPPORTED,
+     AT + "1.00x (0.95 to 1.05, 12 visits)."),
+    (Speed("q", "c", "x", "y", 0.9, 1.1, control=SHOWS), {"cells": [cell(), cell(cell="d", b="z", high=2.9)]}, NOT_TESTABLE,
+     "Nothing moves: x against z in d, 2 threads: 1.00x (0.95 to 2.90, 12 visits)."),
+    (Order("q", "c", "x", "y", control=SHOWS), {"cells": [cell()]}, UNDECIDED,
+     "It is not known whether the control shows: x against z in d, 2 threads: not measured."),
     (Order("q", None, "x", "y"), {}, NOT_ASKED, "Question q decides it, and this run has no such measurement."),
     (Order("q", None, "x:n={}", "y", ("slower", "equivalent"), threads=2),
      {"cells": [cell(a="x:n={}", verdict="slower", ratio=0.8, low=0.75, high=0.85), cell(a="x:n={}", threads=1)]},

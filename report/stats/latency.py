@@ -111,6 +111,9 @@ class Rung:
     response: Times | None = None
     service: Times | None = None
     lag: Times | None = None
+    ns: int = 0  # how long arrivals lasted
+    windows: list | None = None  # the records, where there are any: due, p99 or None, events, pause
+    reclaimed: dict | None = None  # with windows: events, freed, with_ns, without_ns, p99_ns
 
 
 @dataclasses.dataclass
@@ -192,6 +195,7 @@ def read(lines):
             rung = Rung(line["c"], line["of"], line["load"], line["offered"], line["achieved"], _state(line))
             if rung.state == "ok":
                 rung.response, rung.service, rung.lag = _times(line)
+                rung.ns, rung.windows, rung.reclaimed = line["ns"], line.get("windows"), line.get("reclaimed")
             found.rungs.append(rung)
         elif kind == "shape":
             found.shapes.append(Shape(line["c"], line["shape"], line["offered"], line["achieved"], _state(line),

@@ -20,6 +20,7 @@
 //     bool Counted(std::uint32_t t) const;                // whether these operations count
 //     std::string Check(Map&);                            // quiescent: what is wrong, or ""
 //     void Tell(double seconds, std::vector<Amount>&) const;  // of the slice just played
+//     void TellTimes(std::vector<Times>&) const;          // if it has any: the same
 //   };
 //
 // Numbers are the same on every compiler and machine, given what the threads did.
@@ -58,6 +59,15 @@ struct Amount {
   std::string_view name;
   double amount;
   double of;
+};
+
+// Times that one thread took in a slice, each of `each` operations in a row. Told as
+// percentiles of all slices of a visit, per operation: <what>p50_<unit>, <what>p99_<unit>.
+struct Times {
+  std::string_view what;  // empty, or ends with _
+  std::string_view unit;  // "us" or "ns"
+  std::size_t each;
+  std::span<const std::int64_t> ns;
 };
 
 struct ScenarioRequest {

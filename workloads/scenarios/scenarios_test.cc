@@ -3,6 +3,9 @@
 // Scenarios find what is wrong with a map, and nothing with a sound one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,15 +22,26 @@
 #include "maps/published_map.h"
 #include "maps/sync_map.h"
 #include "workloads/scenarios/expensive_values.h"
+#include "workloads/scenarios/false_sharing.h"
 #include "workloads/scenarios/iteration.h"
+#include "workloads/scenarios/loadorstore_cost.h"
+#include "workloads/scenarios/memory_use.h"
 #include "workloads/scenarios/publication.h"
 #include "workloads/scenarios/reconciliation.h"
+#include "workloads/scenarios/service.h"
 #include "workloads/scenarios/session_cache.h"
 #include "workloads/scenarios/stock_reservation.h"
+#include "workloads/scenarios/tasks.h"
 #include "workloads/spec.h"
 
 namespace cmap::workloads {
 namespace {
+
+// Logs lie where tests may write.
+[[maybe_unused]] const bool logs_have_a_place = [] {
+  const char* const folder = std::getenv("TEST_TMPDIR");
+  return folder == nullptr || setenv("TMPDIR", folder, /*overwrite=*/1) == 0;
+}();
 
 using Mutex = MutexMap<std::uint64_t, std::uint64_t>;
 using Sync = SyncMap<std::uint64_t, std::uint64_t>;
@@ -153,6 +167,15 @@ TYPED_TEST(Sound, NothingIsWrong) {
       const std::string text = R"({"name": "reconciliation", "keys": 20, "page": 6, "way": ")" + way + "\"}";
       EXPECT_EQ((Played<Reconciliation, TypeParam>(text, threads, 2000)), "") << text;
     }
+    for (const int queue : {1, 64}) {
+      const std::string text = R"({"name": "tasks", "queue": )" + std::to_string(queue) + "}";
+      EXPECT_EQ((Played<Tasks, TypeParam>(text, threads, 4000)), "") << text;
+    }
+    for (const std::string way : {"map", "lock", "log", "replicas", "all"}) {
+      const std::string text = R"({"name": "loadorstore_cost", "delay_us": 20, "way": ")" + way + "\"}";
+      EXPECT_EQ((Played<LoadOrStoreCost, TypeParam>(text, threads, way == "map" || way == "lock" ? 2000 : 320)), "")
+          << text;
+    }
   }
   EXPECT_EQ((Played<Publication, TypeParam>(R"({"name": "publication", "keys": 50})", 3, 500)), "");
 }
@@ -254,6 +277,28 @@ struct TurnsRound : Simple {
     }
   }
   int times = 0;
+};
+// Another one's entry under every third key.
+struct MixesEntriesUp : Simple {
+  void Store(std::uint64_t key, std::uint64_t value) { Simple::Store(key, key % 3 == 0 ? value + 3 : value); }
+};
+struct KeepsWhatWasDeleted : Simple {
+  bool Delete(std::uint64_t key) {
+    const bool there = Simple::Delete(key);
+    if (key % 50 == 0) Simple::Store(key + 1'000'000, 0);
+    return there;
+  }
+};
+struct StoresWhatIsThere : Simple {
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    Simple::LoadOrStore(key, value);
+    return Simple::LoadOrStore(key, value);
+  }
+};
+struct ForgetsKeyFive : Simple {
+  Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
+    return key == 5 ? Loaded<std::uint64_t>{value, false} : Simple::LoadOrStore(key, value);
+  }
 };
 struct ComputesTwice : Simple {
   template <class F>
@@ -361,6 +406,194 @@ TEST(Broken, ReconciliationTells) {
   EXPECT_NE(scenario.Check(map).find("add up to 10001 and there were 10000"), std::string::npos);
   map.Delete(3);
   EXPECT_NE(scenario.Check(map).find("the account 3 is missing"), std::string::npos);
+}
+
+TEST(Broken, TasksTell) {
+  const std::string few = R"({"name": "tasks", "queue": 8})";
+  EXPECT_NE((Played<Tasks, LosesAStore>(few, 1, 160)).find("the task 11 was ended before it ran"), std::string::npos);
+  EXPECT_NE((Played<Tasks, DeletesNothing>(few, 1, 16)).find("tasks and 7 wait"), std::string::npos);
+  EXPECT_NE((Played<Tasks, MixesEntriesUp>(few, 1, 160)).find("another one's entry"), std::string::npos);
+  EXPECT_NE((Played<Tasks, KeepsWhatWasDeleted>(few, 2, 160)).find("wait"), std::string::npos);
+  // What is left when the last has run: 3 tasks that wait when the slice is over, and one entry too many by then.
+  struct LeavesTheLast : Simple {
+    bool Delete(std::uint64_t key) { return Simple::Size() == 1 || Simple::Delete(key); }
+  };
+  EXPECT_NE((Played<Tasks, LeavesTheLast>(R"({"name": "tasks", "queue": 3})", 1, 16)).find("holds 1 tasks and 0 wait"),
+            std::string::npos);
+}
+
+TEST(Amounts, TasksWaitInNoMoreThanTheQueue) {
+  // A thread that nobody takes from runs its own: nothing is lost and nothing waits beyond the queue.
+  Simple map;
+  using Scenario = Tasks<Simple>;
+  Scenario scenario(Request(R"({"name": "tasks", "queue": 10})", Scenario::kTraits), 2, 1);
+  scenario.Fill(map);
+  EXPECT_EQ(map.Size(), 10);
+  scenario.Step(map, 0, 1000);
+  EXPECT_LE(map.Size(), 10);
+  EXPECT_EQ(scenario.Check(map), "");
+  EXPECT_EQ(map.Size(), 0);
+  EXPECT_EQ(Told(scenario, 2).at("tasks_per_s").amount, 1000);
+  EXPECT_EQ(Told(scenario, 0).count("peak_mib"), 0);
+}
+
+TEST(MemoryUse, SeesWhatWasThereForAWhileAndWhatIsStillThere) {
+  constexpr std::size_t kMib = 1 << 20;
+  MemoryUse use;
+  use.Start();
+  if (!use.PeakMib()) GTEST_SKIP() << "this kernel keeps no high-water mark that can be set back";
+  EXPECT_LT(*use.PeakMib(), 16);
+  std::vector<char> held(8 * kMib, 1);
+  { const std::vector<char> for_a_while(64 * kMib, 1); }
+  EXPECT_GT(*use.PeakMib(), 64);
+  if (use.HeldMib()) {
+    EXPECT_NEAR(*use.HeldMib(), 8, 0.5);
+  }
+  use.Start();
+  EXPECT_LT(*use.PeakMib(), 16) << "the peak of before is forgotten";
+  EXPECT_EQ(held[kMib], 1);
+}
+
+template <std::size_t kApart>
+std::string Shared(const std::string& way, std::uint32_t threads) {
+  return Played<FalseSharing, Words<kApart>>(R"({"name": "false_sharing", "way": ")" + way + "\"}", threads, 20000);
+}
+
+TEST(FalseSharing, WordsHoldWhatWasAddedToThem) {
+  for (const std::string way : {"read_read", "read_write", "write_write"}) {
+    for (const std::uint32_t threads : {2u, 5u}) {
+      EXPECT_EQ(Shared<0>(way, threads), "") << way;
+      EXPECT_EQ(Shared<4>(way, threads), "") << way;
+      EXPECT_EQ(Shared<64>(way, threads), "") << way;
+      EXPECT_EQ(Shared<128>(way, threads), "") << way;
+    }
+  }
+}
+
+template <std::size_t kApart>
+std::pair<std::ptrdiff_t, bool> Apart(std::size_t a, std::size_t b) {
+  Words<kApart> words;
+  const auto at = [&](std::size_t i) { return reinterpret_cast<std::intptr_t>(&words[i]); };
+  return {at(b) - at(a), at(a) / 64 == at(b) / 64};  // bytes; whether on one line
+}
+
+TEST(FalseSharing, WordsLieAsTheirNamesSay) {
+  using Pair = std::pair<std::ptrdiff_t, bool>;
+  EXPECT_EQ(Apart<0>(0, 7), Pair(0, true));
+  EXPECT_EQ(Apart<4>(0, 1), Pair(4, true));
+  EXPECT_EQ(Apart<4>(0, 15), Pair(60, true));
+  EXPECT_EQ(Apart<4>(15, 16), Pair(4, false));
+  EXPECT_EQ(Apart<64>(0, 1), Pair(64, false));
+  EXPECT_EQ(Apart<128>(0, 1), Pair(128, false));
+  EXPECT_EQ(Apart<128>(0, 255), Pair(128 * 255, false));
+}
+
+TEST(FalseSharing, TellsWhenAWordIsNotWhatWasAdded) {
+  using Scenario = FalseSharing<Words<64>>;
+  Words<64> words;
+  Scenario writers(Request(R"({"name": "false_sharing"})", Scenario::kTraits), 2, 1);
+  writers.Fill(words);
+  writers.Step(words, 0, 100);
+  writers.Step(words, 1, 7);
+  EXPECT_EQ(writers.Check(words), "");
+  EXPECT_EQ(Told(writers).at("writes_per_s").amount, 107);
+  words[1].store(8);
+  EXPECT_NE(writers.Check(words).find("holds 8 and 7 was added"), std::string::npos);
+  Scenario readers(Request(R"({"name": "false_sharing", "way": "read_write"})", Scenario::kTraits), 2, 1);
+  readers.Fill(words);
+  EXPECT_TRUE(!readers.Counted(0) && readers.Counted(1));
+  words[1].store(5);
+  readers.Step(words, 1, 10);
+  words[1].store(4);
+  readers.Step(words, 1, 10);
+  EXPECT_EQ(readers.Check(words), "a word ran backwards");
+  EXPECT_EQ(Told(readers).at("reads_per_s").amount, 20);
+}
+
+TEST(FalseSharing, SomeRunsAreTimed) {
+  using Scenario = FalseSharing<Words<64>>;
+  Words<64> words;
+  Scenario scenario(Request(R"({"name": "false_sharing"})", Scenario::kTraits), 2, 1);
+  scenario.Fill(words);
+  for (int i = 0; i < 2000; ++i) scenario.Step(words, 0, 512);
+  std::vector<Times> told;
+  scenario.TellTimes(told);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0].each, 16u);
+  EXPECT_GT(told[0].ns.size(), 10u);
+  EXPECT_LT(told[0].ns.size(), 2000u * 512 / 16) << "not all of them";
+  EXPECT_TRUE(told[1].ns.empty());
+}
+
+TEST(Broken, LoadOrStoreCostTells) {
+  const std::string plain = R"({"name": "loadorstore_cost", "way": "lock"})";
+  EXPECT_NE((Played<LoadOrStoreCost, StoresWhatIsThere>(plain, 1, 16)).find("there before it was stored"),
+            std::string::npos);
+  EXPECT_NE((Played<LoadOrStoreCost, ForgetsKeyFive>(plain, 2, 160)).find("the key 5 is lost"), std::string::npos);
+  Simple map;
+  using Scenario = LoadOrStoreCost<Simple>;
+  Scenario scenario(Request(plain, Scenario::kTraits), 1, 1);
+  EXPECT_EQ(Play(scenario, map, 1, 160), "");
+  map.Store(1'000'000, 1);
+  EXPECT_NE(scenario.Check(map).find("holds 161 keys and 160 were stored"), std::string::npos);
+}
+
+TEST(Service, TheLogHoldsWhatWasAppended) {
+  ServiceLog log;
+  for (std::uint64_t i = 0; i < 3; ++i) log.Append(ServiceRecord::Of(i, 7 * i));
+  const std::vector<ServiceRecord> found = log.Read();
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[2].key, 2u);
+  EXPECT_EQ(found[2].value, 14u);
+  EXPECT_TRUE(found[2].whole());
+  EXPECT_FALSE((ServiceRecord{2, 15, found[2].sum}.whole()));
+  log.Clear();
+  EXPECT_TRUE(log.Read().empty());
+}
+
+TEST(Service, ReplicasAnswerAfterTheirDelay) {
+  ServiceReplicas replicas(2, 20'000);
+  const auto before = std::chrono::steady_clock::now();
+  replicas.Replicate(1, ServiceRecord::Of(3, 4));
+  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - before;
+  EXPECT_GE(took.count(), 20'000);
+  replicas.Replicate(0, ServiceRecord::Of(5, 6));
+  replicas.Settle();
+  for (std::size_t r = 0; r < ServiceReplicas::kReplicas; ++r) {
+    EXPECT_EQ(replicas.received(r).records, 2u);
+    EXPECT_EQ(replicas.received(r).broken, 0u);
+    EXPECT_EQ(replicas.received(r).sum, ServiceRecord::SumOf(3, 4) + ServiceRecord::SumOf(5, 6));
+  }
+  replicas.Replicate(0, ServiceRecord{1, 2, 3});
+  replicas.Settle();
+  EXPECT_EQ(replicas.received(1).broken, 1u);
+}
+
+TEST(Amounts, LoadOrStoreCostTimesThePartThatIsAsked) {
+  using Scenario = LoadOrStoreCost<Mutex>;
+  const auto told = [&](const std::string& way, std::size_t steps) {
+    Scenario scenario(Request(R"({"name": "loadorstore_cost", "delay_us": 3000, "way": ")" + way + "\"}", Scenario::kTraits),
+                      1, 1);
+    Mutex fresh;
+    scenario.Fill(fresh);
+    for (std::size_t i = 0; i < steps; ++i) scenario.Step(fresh, 0, 1);
+    EXPECT_EQ(scenario.Check(fresh), "");
+    std::vector<Times> times;
+    scenario.TellTimes(times);
+    std::map<std::string, std::vector<std::int64_t>> out;
+    for (const Times& each : times) out[std::string(each.what)].assign(each.ns.begin(), each.ns.end());
+    return out;
+  };
+  EXPECT_EQ(told("map", 160).at("").size(), 10u);
+  EXPECT_EQ(told("lock", 160).size(), 1u);
+  const auto replicas = told("replicas", 3);
+  EXPECT_EQ(replicas.size(), 1u);
+  for (const std::int64_t ns : replicas.at("")) EXPECT_GE(ns, 3'000'000);
+  const auto all = told("all", 3);
+  ASSERT_EQ(all.size(), 5u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(all.at("")[i], all.at("lock_")[i] + all.at("map_")[i] + all.at("log_")[i] + all.at("replicas_")[i]);
+  }
 }
 
 // Some money passes by while Range is half way: from an account that it has seen to one that it has not.
