@@ -23,7 +23,7 @@ QUESTIONS = ["reuse_threshold", "churn",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
-                   "value_bytes", "hash", "miss", "start", "scenario"}
+                   "value_bytes", "key_layout", "key_stride", "hash", "miss", "start", "scenario"}
 KEY_FIELDS = {"uniform": set(), "zipf": {"theta"}, "sequential_new": set(),
               "krr": {"reuse", "choice", "sharing"}, "hot_set": {"hot_fraction", "hot_share"}}
 
@@ -286,7 +286,7 @@ class Narrow(unittest.TestCase):
         self.assertEqual(contestants.unfit({"types": ["u64>u64#mixed", "u64>inline64#mixed"]}, workload, 1),
                          "it is not compiled for string values")
         self.assertEqual(contestants.unfit({"types": ["u64>u64#mixed"]}, workload, 1),
-                         "it is compiled for 64-bit values under the study's hash only, not for string values")
+                         "it is compiled for 64-bit values and mixed keys under the study's hash only, not for string values")
         self.assertIsNone(contestants.unfit({"types": ["u64>u64#mixed", "u64>string#mixed"]}, workload, 1))
 
     def test_unfit(self):

@@ -69,7 +69,8 @@ def rejected(threads: int) -> float:
 WIDE = ("mutex_map", "mutex_map_boxed", "mutex_map_pooled", "sharded_map", "sync_map", "cache_line_map",
         "boost_concurrent_flat_map")
 WIDE_TYPES = ("string>string#mixed", "string>u64#fnv1a", "string>u64#std", "u64>inline1024#mixed", "u64>inline256#mixed",
-              "u64>inline4096#mixed", "u64>inline64#mixed", "u64>string#mixed", "u64>u64#fnv1a", "u64>u64#std")
+              "u64>inline4096#mixed", "u64>inline64#mixed", "u64>string#mixed", "u64>u64#fnv1a", "u64>u64#std",
+              "u64@laid_out>u64#fnv1a", "u64@laid_out>u64#mixed", "u64@laid_out>u64#std")
 
 
 def describe(arch: str, wide: bool = False) -> dict:
