@@ -12,7 +12,7 @@ from experiments.testing import machines, support
 QUESTIONS = ["reuse_threshold", "churn",
              "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes", "misses",
              "batch_init",
-             "key_count", "skew", "hybrid",
+             "key_count", "million_strings", "skew", "hybrid",
              "value_sizes", "string_keys", "hashes",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",

@@ -34,7 +34,6 @@ PLANNED = {
     "key_layouts": "spreading hashes on strided and consecutive keys, and how bits are taken of them",
     "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
     "loadorstore_cost": "lock, log and replicas: what each adds to LoadOrStore",
-    "million_strings": "strings of 32 bytes, many readers and few writers, by number of keys",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "order_service": "97.3 reads to 2.7 writes at intended times: response times",
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
