@@ -19,7 +19,7 @@ QUESTIONS = ["reuse_threshold", "churn",
              "order_service", "growth_stall", "load_shapes",
              "peers",
              "go_shapes",
-             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values",
+             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values", "batch_delay",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",

@@ -30,9 +30,10 @@ NAMED = {
     "sync_map_split": 0.04, "sync_map_acq_rel": 0.02, "sync_map_seq_cst": -0.1, "sync_map_qsbr": -0.2,
     "sync_map_memb": 0.1, "hash_trie_map_qsbr": 0.15, "hash_trie_map_memb": 0.32, "snapshot_map_acq_rel": 0.5,
     "snapshot_map_seq_cst": 0.44, "snapshot_map_hazard": 0.3, "snapshot_map_qsbr": 0.4, "snapshot_map_shared_ptr": -1.0,
-    "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3}
+    "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3,
+    "write_batch_map_stale": -0.2}
 STRATEGIES = tuple(NAMED)
-SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation")
+SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation", "visibility")
 WITHOUT_SCENARIOS = ("null", "line_touch", "unsynchronised_map")
 FAMILIES = {"null": "harness", "line": "harness", "sync": "lock-free reads", "hash": "lock-free reads", "adaptive": "adaptive",
             "cache": "lock-free reads", "sharded": "sharded lock", "snapshot": "copy on write", "boost": "peer",
@@ -83,7 +84,8 @@ def describe(arch: str, wide: bool = False) -> dict:
 
 
 def _traits(name: str) -> dict:
-    tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring"]}
+    tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring", "flush_interval_us"],
+                "write_batch_map_stale": ["batch", "ring", "flush_interval_us"]}
     return {
         "name": name, "scenarios": [] if name in WITHOUT_SCENARIOS else list(SCENARIOS), "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
         "read_progress": "blocking", "write_progress": "blocking", "reclamation": "none", "growth": "none",
@@ -91,7 +93,7 @@ def _traits(name: str) -> dict:
         "max_threads": 1 if name == "unsynchronised_map" else 0,
         "unsupported": ["compare_and_swap"] if name == "snapshot_map" else [], "unsupported_reason": "simulated",
         "caveat": "", "object_bytes": 64, "types": ["string>u64#mixed", "u64>u64#mixed"],
-        "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 65536, "doc": "count"}
+        "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 1 << 20, "doc": "count"}
                      for tunable in tunables.get(name, ())]}
 
 

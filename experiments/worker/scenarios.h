@@ -11,6 +11,7 @@
 #include "workloads/scenarios/reconciliation.h"
 #include "workloads/scenarios/session_cache.h"
 #include "workloads/scenarios/stock_reservation.h"
+#include "workloads/scenarios/visibility.h"
 
 namespace cmap::experiments {
 
@@ -19,7 +20,8 @@ template <class Strategy>
 bool RegisterScenarios() {
   return RegisterFor<Strategy, workloads::Iteration>() | RegisterFor<Strategy, workloads::StockReservation>() |
          RegisterFor<Strategy, workloads::ExpensiveValues>() | RegisterFor<Strategy, workloads::Publication>() |
-         RegisterFor<Strategy, workloads::SessionCache>() | RegisterFor<Strategy, workloads::Reconciliation>();
+         RegisterFor<Strategy, workloads::SessionCache>() | RegisterFor<Strategy, workloads::Reconciliation>() |
+         RegisterFor<Strategy, workloads::Visibility>();
 }
 
 }  // namespace cmap::experiments

@@ -20,6 +20,7 @@
 //     bool Counted(std::uint32_t t) const;                // whether these operations count
 //     std::string Check(Map&);                            // quiescent: what is wrong, or ""
 //     void Tell(double seconds, std::vector<Amount>&) const;  // of the slice just played
+//     static constexpr bool kMayLag = true;  // only if maps may take part whose loads lag behind
 //   };
 //
 // Numbers are the same on every compiler and machine, given what the threads did.
