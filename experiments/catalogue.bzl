@@ -26,6 +26,9 @@ harness costs one more than the bound where it does.
 
 `side_by_side` puts a table of each map's times in all cells into the paper, where they say what a size costs.
 
+`rounds` makes its visits so many blocks on the same maps, after each of which these say what memory they hold: for what
+drifts. Stationary regimes only.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that

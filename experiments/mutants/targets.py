@@ -39,6 +39,7 @@ TARGETS: dict[str, list[str]] = {
     **_each("report", "advice regret standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
     **_each("report", "leading ladder latency price fairness quantities capsule", tuple(f"report.{name}_test" for name in (
         "leading", "latency", "price", "fairness", "quantities", "capsule")) + ("report.conclude_test", "report.paper_test")),
+    **_each("report", "drift", ("report.quantities_test", "report.conclude_test", "report.paper_test")),
     **_each("report/compare", "__init__ compared tails taken", ("report.compare_test",)),
     **_each("report/recommend", "__init__ fitness described near waits", ("report.recommend_test",)),
     **_each("experiments/orchestrator", "ask catalogue contestants evidence fields gate layouts leading plan prospect recordings session "

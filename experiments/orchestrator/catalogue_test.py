@@ -9,7 +9,7 @@ from experiments.orchestrator import catalogue, contestants, validate
 from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
-QUESTIONS = ["reuse_threshold", "churn",
+QUESTIONS = ["reuse_threshold", "churn", "churn_rounds",
              "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes", "misses",
              "batch_init",
              "key_count", "million_strings", "skew", "hybrid",
@@ -278,7 +278,7 @@ class Narrow(unittest.TestCase):
         with self.assertRaises(UserError) as refused:
             support.narrow("full", strategies=["unsynchronised_map"], threads=["2"])
         said = str(refused.exception)
-        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; read_share: .*; and \d+ more\); see --list\.$")
+        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; churn_rounds: .*; and \d+ more\); see --list\.$")
         self.assertNotIn("standard_cells", said)
 
     def test_types_that_are_not_compiled(self):
@@ -365,6 +365,14 @@ class Calls(unittest.TestCase):
         called = [(c["workload"], c["name"].removesuffix("_called")) for c in q["cells"] if c["call"] == "called"]
         self.assertEqual(inlined, called)
         self.assertEqual(catalogue.call_of({"axis": {}}, None), "inlined")
+
+    def test_rounds_that_cannot_be_meant_are_refused(self):
+        entry = next(q for q in support.real_catalogue().questions if q["name"] == "churn_rounds")
+        profiles = support.real_catalogue().profiles
+        self.assertEqual(catalogue.problems(catalogue.Catalogue(profiles, [entry])), [])
+        for change in ({"regimes": ["growth"]}, {"regimes": ["stationary", "growth"]}, {"arrivals": {"course": "rungs"}}):
+            self.assertTrue(any("has rounds, which go on with one map" in said for said in catalogue.problems(
+                catalogue.Catalogue(profiles, [{**entry, **change}]))), change)
 
     def test_unknown_calls_and_strings_are_refused(self):
         entry = next(q for q in support.real_catalogue().questions if q["name"] == "call_boundary")

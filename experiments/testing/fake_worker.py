@@ -66,6 +66,10 @@ def rejected(threads: int) -> float:
     return 1 - 0.998 ** threads
 
 
+# Who holds more memory after every round, and by how much (log ratio).
+HOARDER, HOARDED = "sync_map", 0.003
+
+
 # Those that are compiled into the wide worker, and for what (wide_for.h).
 WIDE = ("mutex_map", "mutex_map_boxed", "mutex_map_pooled", "sharded_map", "sync_map", "cache_line_map",
         "boost_concurrent_flat_map")
@@ -151,15 +155,17 @@ def course(request: dict) -> tuple[list[dict], float]:
     stationary = request["workload"].get("regime", "stationary") == "stationary"
     block_s = SURROUNDING[_kind(request)] * slice_s * len(team) * (3 if stationary else 2)
     filling = FILL_S * request["workload"].get("population", 0) * len(team) if stationary else 0.0
-    once = 2 * filling > block_s  # filled once for the visit, or before every block
+    once = 2 * filling > block_s or "rounds" in request  # filled once for the visit, or before every block
     took = START_S + START_THREAD_S * n + filling * once
     block_s += filling * (not once)
     lines = [{"t": "realised", "figures": {"ops": 1000, "reuse_rate": request["workload"]["keys"].get("reuse", 0)}}]
     warm_up = max(2, math.ceil(request["warmup_seconds"] / block_s)) if request["timed"] else 0
     measured, accepted, block = 0.0, 0, 0
+    rounds = request.get("rounds", 0)
+    most = rounds or request["max_blocks"]
     while request.get("arrivals", {}).get("course") != "fill":
-        if request["max_blocks"]:
-            if block - warm_up >= request["max_blocks"]:
+        if most:
+            if block - warm_up >= most:
                 break
         elif measured >= request["seconds"] and accepted >= LEAST_BLOCKS or (
                 measured >= 3 * max(request["seconds"], 0.1) and block - warm_up >= LEAST_BLOCKS):
@@ -182,6 +188,9 @@ def course(request: dict) -> tuple[list[dict], float]:
                 lines.append({"t": "reject", "b": block, "why": "run_delay", "value": 0.05})
             else:
                 accepted += 1
+            lines += [{"t": "round", "b": block, "c": c, "bytes": round(
+                1e6 * math.exp(HOARDED * (block - warm_up) * (name == HOARDER)))} for c, name in enumerate(team)
+                      if rounds and block >= warm_up]
         block += 1
     if "arrivals" in request:
         waits, seconds = arrivals(request, rng)
