@@ -53,7 +53,8 @@ SPARED: dict[str, list[str]] = {
             "chooser", "crowd", "gallery", "hdr_log", "landscape", "latency_plates", "ledger", "plates", "proof", "render",
             "views", "words")),
         "report/compare/page.py", "report/compare/say.py", "report/recommend/picture.py", "report/recommend/say.py",
-        "experiments/orchestrator/errors.py", "experiments/orchestrator/progress.py"],
+        "experiments/orchestrator/errors.py", "experiments/orchestrator/progress.py", "experiments/orchestrator/flames.py",
+        "experiments/orchestrator/flame_svg.py"],
     "it is a command line": [
         "report/__main__.py", "report/main.py", "report/browser_check.py", "report/large_benchmark.py",
         "report/claims/count.py", "experiments/orchestrator/cli.py"],
