@@ -30,6 +30,9 @@ is written with @load_batch, meets itself without.
 `apart` keeps a question to numbers of threads that share no core's cache, as far as the machine says. `control` says what
 must show before it can tell anything there: that in `cell` a is at least `least` times as fast as b.
 
+`rounds` makes its visits so many blocks on the same maps, after each of which these say what memory they hold: for what
+drifts. Stationary regimes only.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that

@@ -30,7 +30,7 @@ _PROOF = [
 
 # orchestrator/contestants.py, is_wide, says so to the orchestrator.
 def _is_wide(workload):
-    return workload.get("value_type", "u64") != "u64" or workload.get("hash", "mixed") != "mixed"
+    return workload.get("value_type", "u64") != "u64" or any([workload.get(f, "mixed") != "mixed" for f in ["hash", "key_layout"]])
 
 def experiment(question):
     """The targets of one catalogue entry: here, and on the other architecture."""

@@ -74,7 +74,7 @@ def features_of(workload: Mapping[str, Any]) -> Features:
 def _peculiar(workload: Mapping[str, Any]) -> str:
     """In few words, as a table has a row for each."""
     parts = (("loads that miss", workload.get("miss")), ("just filled", workload.get("start") == "as_filled"),
-             ("another hash", workload.get("hash", "mixed") != "mixed"))
+             ("keys not mixed", workload.get("key_layout", "mixed") != "mixed"), ("another hash", workload.get("hash", "mixed") != "mixed"))
     return ", ".join(words for words, holds in parts if holds)
 
 

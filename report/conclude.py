@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from report import advice, claims, latency, price, quantities, regret, standing
+from report import advice, claims, drift, latency, price, quantities, regret, standing
 from report.analyse import (Analysis, Cell, Curve, Setting, make_axis,
                             pairwise)
 from report.stats import aa as aa_stats
@@ -343,6 +343,7 @@ def conclude(analysis: Analysis) -> dict[str, Any]:
             for f in analysis.fairness],
         "quantities": quantities.rows(analysis.quantities, rounded),
     }
+    result["drift"] = drift.rows(drift.measured(analysis), rounded)
     result["advice"] = advice.to_rows(standing.places(analysis))
     result["regret"] = regret.rows(regret.measured(analysis), rounded)
     summary = aa_summary(analysis)

@@ -64,6 +64,8 @@ class Visit:
     latency: latency_stats.Latencies | None = None  # of visits with arrivals
     amounts: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)  # shares and rates that a scenario told, by contestant
+    rounds: dict[int, list[tuple[int, int]]] = dataclasses.field(
+        default_factory=dict)  # of visits of rounds: (block, bytes held after it), by contestant
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     memory: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)
@@ -96,6 +98,8 @@ class Visit:
                 self.rejects.append(line)
             elif kind == "amounts":
                 self.amounts[line["c"]] = line["amounts"]
+            elif kind == "round":
+                self.rounds.setdefault(line["c"], []).append((line["b"], line["bytes"]))
             elif kind == "memory":
                 self.memory[line["c"]] = line
             elif kind == "end" and line.get("resident", {}).get("kib"):

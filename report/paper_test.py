@@ -144,7 +144,8 @@ class Runs(unittest.TestCase):
         self.assertTrue(found.pop("fairness"))  # and so have these
         self.assertTrue(found.pop("advice"))
         self.assertEqual(found.pop("quantities"), [])  # no scenario is in it,
-        self.assertEqual(found.pop("regret"), [])  # and no map that chooses
+        self.assertEqual(found.pop("regret"), [])  # no map that chooses,
+        self.assertEqual(found.pop("drift"), [])  # and no rounds
         if os.environ.get("UPDATE_GOLDEN"):
             GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True)
                               + "\n", encoding="utf-8")

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scenarios tell is summed up over visits, nothing trimmed, and read by the rules and the tables."""
+"""What visits tell beside their effects: scenarios, summed up over visits, nothing trimmed, and read by the rules and the
+tables; and from round to round, who drifts."""
 
 import math
+import random
 import types
 import unittest
 
-from report import conclude, control, ladder, quantities, views, words
+from report import conclude, control, drift, ladder, quantities, views, words
 from report.analyse import Absolute, Cell
 from report.claims import measured
 from report.claims.model import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
@@ -119,6 +121,83 @@ class Controls(unittest.TestCase):
         self.assertIn("its control was not measured", self.said()[0])
         self.assertEqual(self.said(visits=()), [])
         self.assertEqual(self.said(question={"name": "lines"}), [])
+
+
+class Drifts(unittest.TestCase):
+    """Who gets slower or larger is found, whatever the machine does meanwhile, and nobody else is named."""
+
+    TEAM = ["mutex_map", "steady_map", "hoarding_map", "slowing_map", "uncounted_map", "shrinking_map"]
+    SLOWER, LARGER = {"slowing_map": 0.004}, {"hoarding_map": 0.003, "shrinking_map": -0.003}
+
+    def visit(self, seed, rounds=50, machine=0.0, noise=0.02, rejected=()):
+        rng = random.Random(seed)
+        first = 7  # blocks of warm-up went before
+        blocks, held = {}, {c: [] for c, name in enumerate(self.TEAM) if name != "uncounted_map"}
+        for i in range(rounds):
+            meanwhile = machine * i + noise * rng.gauss(0, 1)
+            if i not in rejected:
+                blocks[first + i] = [40 * math.exp(meanwhile + self.SLOWER.get(name, 0.0) * i + noise * rng.gauss(0, 1))
+                                     for name in self.TEAM]
+            for c, sizes in held.items():
+                sizes.append((first + i, round(1e6 * math.exp(self.LARGER.get(self.TEAM[c], 0.0) * i + 0.01 * rng.gauss(0, 1)))))
+        return types.SimpleNamespace(
+            question="churn_rounds", name="reuse_50", axis=None, regime="stationary", threads=2, oversubscribed=False,
+            contestants=self.TEAM, rounds=held, read=types.SimpleNamespace(blocks=blocks),
+            blocks=frozenset(range(first, first + rounds)))
+
+    def rows(self, visits=12, **kind):
+        found = drift.summarise(self.visit(seed, **kind) for seed in range(visits))
+        return {r.contestant: r for r in found}, found
+
+    def test_who_drifts_is_named(self):
+        by, found = self.rows(machine=0.01, rejected=(3, 17))
+        self.assertEqual({name for name, r in by.items() if r.drifts}, {"slowing_map", "hoarding_map"})
+        self.assertEqual({r.contestant for r in found[:2]}, {"slowing_map", "hoarding_map"})
+        self.assertEqual((by["slowing_map"].time_verdict, by["slowing_map"].memory_verdict), ("slower", "steady"))
+        self.assertEqual((by["hoarding_map"].time_verdict, by["hoarding_map"].memory_verdict), ("steady", "larger"))
+        self.assertEqual((by["steady_map"].time_verdict, by["steady_map"].memory_verdict), ("steady", "steady"))
+        self.assertEqual((by["shrinking_map"].memory_verdict, by["shrinking_map"].drifts), ("smaller", False))
+        self.assertEqual((by["uncounted_map"].memory, by["uncounted_map"].memory_verdict), (None, "–"))
+        for name, slope in self.SLOWER.items():
+            self.assertLess(by[name].time.low, slope)
+            self.assertGreater(by[name].time.high, slope)
+        self.assertAlmostEqual(by["hoarding_map"].memory.effect, 0.003, delta=2e-4)
+        # The baseline has nobody beside it: what the machine does is in its own slope.
+        self.assertFalse(by["mutex_map"].relative)
+        self.assertEqual(by["mutex_map"].time_verdict, "slower")
+        self.assertEqual(by["mutex_map"].rounds, 50)
+
+    def test_one_jump_is_no_slope(self):
+        points = [(i, 0.0 if i < 45 else 1.0) for i in range(50)]
+        self.assertEqual(drift.slope(points), 0.0)
+        self.assertAlmostEqual(drift.slope((i, 0.25 * i) for i in range(8)), 0.25)
+        self.assertTrue(math.isnan(drift.slope((i, 0.25 * i) for i in range(7))))
+
+    def test_few_visits_decide_nothing(self):
+        by, _ = self.rows(visits=1)
+        self.assertEqual({r.time_verdict for r in by.values()}, {"undecided"})
+        self.assertEqual(drift.summarise([types.SimpleNamespace(rounds={}, contestants=self.TEAM, read=None)]), [])
+        noisy, _ = self.rows(visits=3, noise=1.0)
+        self.assertEqual(noisy["steady_map"].time_verdict, "undecided")
+
+    def test_rows_and_words(self):
+        _, found = self.rows()
+        rows = drift.rows(found, conclude.rounded)
+        self.assertEqual({r["contestant"] for r in rows[:2]}, {"slowing_map", "hoarding_map"})
+        hoards = next(r for r in rows if r["contestant"] == "hoarding_map")
+        self.assertAlmostEqual(hoards["memory"]["change"], math.expm1(0.003), delta=2e-4)
+        self.assertEqual((hoards["memory_verdict"], hoards["visits"], hoards["rounds"], hoards["against_baseline"]), ("larger", 12, 50, True))
+        self.assertIsNone(next(r for r in rows if r["contestant"] == "uncounted_map")["memory"])
+        one = drift.rows(self.rows(visits=1)[1], conclude.rounded)[0]
+        self.assertEqual((one["time"]["low"], one["time"]["high"]), (None, None))
+        said = drift.shown(found, lambda r: "10K keys, 2 threads")
+        self.assertRegex(said.sentences[0], r"^Over 50 rounds on the same map these drift: \w+ \(.*\) and \w+ \(.*\)\.$")
+        self.assertIn("hoarding_map (larger by +0.30", said.sentences[0])
+        self.assertEqual(len(said.rows), len(self.TEAM))
+        self.assertEqual({len(row) for row in said.rows}, {10})
+        self.assertIsNone(drift.shown([], str))
+        steady = drift.shown([r for r in found if r.contestant == "steady_map"], lambda r: "there")
+        self.assertIn("nobody is seen to drift", steady.sentences[0])
 
 
 class Ladders(unittest.TestCase):

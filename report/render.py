@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import (chooser, conclude, control, ladder, landscape, latency_plates, leading, ledger, plates, price, proof, reclamation,
+from report import (chooser, conclude, control, drift, ladder, landscape, latency_plates, leading, ledger, plates, price, proof, reclamation,
                     regret, standing, views, words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
@@ -325,6 +325,8 @@ def render(paper: Paper) -> Page:
         "chooser": chooser.chooser(analysis, places, paper.anchors),
         "pairs": landscape.rows_of(analysis, places),
         "regret": regret.shown(regret.measured(analysis), {q["name"]: words.question_name(q["name"]) for q in run.questions}),
+        "drift": drift.shown(drift.measured(analysis), lambda r: views.place_of(
+            analysis, next(q for q in run.questions if q["name"] == r.question), r)),
         "harness": [{"where": words.where(h.regime, h.threads, analysis.thread_names),
                      "question": h.question, "ns": style.number(h.ns),
                      "visits": h.visits} for h in analysis.harness],

@@ -279,6 +279,7 @@ LINES: dict[str, Record] = {kind: record({"v": _VISIT, **fields}) for kind, fiel
     "counters": {"c": _INDEX, "counters": Table(_NUMBER)},
     "amounts": {"c": _INDEX, "amounts": Table(_NUMBER)},
     "memory": {"c": _INDEX, "bytes": _COUNT, "entries": _COUNT},
+    "round": {"b": _BLOCK, "c": _INDEX, "bytes": _COUNT},
     "invalid": {"c": _INDEX, "what": _TEXT},
     "refused": {"why": _TEXT},
     "end": {"visit?": _VISIT, "blocks?": _COUNT, "rejected?": _COUNT, "changepoint?": _MARK, "placement?": _NAME,
@@ -330,7 +331,7 @@ QUESTION = record({
                            "workload?": _WORKLOAD, "recording?": or_null(record({"file": _TEXT, "sha256": _NAME}))})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
-    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG,
+    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG, "rounds?": whole(1, 10_000),
     "control?": record({"cell": _NAME, "a": _NAME, "b": _NAME, "least": number(0)}),
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
     "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})

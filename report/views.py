@@ -213,6 +213,13 @@ def fairness_rows(analysis: Analysis) -> list[dict[str, str]]:
              "visits": str(f.visits)} for f in fairness.widest(analysis.fairness)]
 
 
+def place_of(analysis: Analysis, question: dict[str, Any], row: Any) -> str:
+    """Where in a question something was found (cell or axis, regime, threads), in words."""
+    titles = {c["name"]: c.get("title") or c["name"] for c in question["cells"]}
+    place = titles.get(row.cell, row.cell) if row.cell is not None else f"{question['axis']['name']} {number(row.axis)}"
+    return f"{place}, {words.where(row.regime, row.threads, analysis.thread_names)}"
+
+
 @dataclasses.dataclass
 class Told:
     """What a question's contestants told beside their rate, in one place: a column for each metric."""
@@ -223,17 +230,15 @@ class Told:
 
 
 def told(analysis: Analysis, question: dict[str, Any]) -> list[Told]:
-    titles = {c["name"]: c.get("title") or c["name"] for c in question["cells"]}
     places: dict[tuple, list[Any]] = {}
     for q in analysis.quantities:
         if q.question == question["name"]:
             places.setdefault((q.cell, q.axis, q.regime, q.threads), []).append(q)
     tables = []
-    for (cell, axis, regime, threads), found in places.items():
+    for found in places.values():
         metrics = list(dict.fromkeys(q.metric for q in found))
         by = {(q.contestant, q.metric): q for q in found}
-        place = titles.get(cell, cell) if cell is not None else f"{question['axis']['name']} {number(axis)}"
-        tables.append(Told(f"{place}, {words.where(regime, threads, analysis.thread_names)}", [words.metric(m) for m in metrics], [
+        tables.append(Told(place_of(analysis, question, found[0]), [words.metric(m) for m in metrics], [
             (contestant, [_told(by.get((contestant, m))) for m in metrics])
             for contestant in dict.fromkeys(q.contestant for q in found)]))
     return tables

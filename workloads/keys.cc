@@ -9,6 +9,29 @@ constexpr char kDigits[] =
 
 }  // namespace
 
+LaidOutKeys::LaidOutKeys(KeyLayout layout, std::uint64_t stride)
+    : multiplier_(MixIndex(0)) {
+  switch (layout) {
+    case KeyLayout::kMixed:
+      break;
+    case KeyLayout::kSequential:
+      multiplier_ = 1;
+      break;
+    case KeyLayout::kStrided:
+      multiplier_ = stride;
+      break;
+    case KeyLayout::kHighBits:
+      multiplier_ = kLongestStride;
+      break;
+    case KeyLayout::kLowEntropy:
+      // The number twice, 32 bits apart, so that nothing is carried from one copy into the
+      // other: of the lower the lowest byte, of the upper all but the lowest byte.
+      multiplier_ = (std::uint64_t{1} << 32) + 1;
+      mask_ = ~std::uint64_t{0} << 40 | 0xff;
+      break;
+  }
+}
+
 std::string StringKey(std::uint32_t index, std::uint32_t bytes) {
   std::string key(bytes, '\0');
   std::uint64_t state = index;

@@ -2,7 +2,8 @@
 //
 // From key indices to keys, and to what verifies values. An index is mixed by a bijection, so
 // neighbouring indices are not neighbouring keys; keys of 64 bits cost one
-// multiplication, strings come from a table built before timing.
+// multiplication, strings come from a table built before timing. LaidOutKeys are the
+// integers of other layouts.
 //
 // Every value can be verified: its word (the value itself, or the first eight
 // bytes of a longer one, see values.h) holds 56 bits that only this key has, and 8 bits of
@@ -43,13 +44,16 @@ constexpr std::uint64_t CheckPartOf(std::uint32_t index) {
 // The word of a value; of longer ones: values.h.
 inline std::uint64_t WordOf(std::uint64_t value) { return value; }
 
-// Keys<K>(universe, key_bytes): keys(index) for index < universe.
+// Keys<K>(universe, key_bytes): keys(index) for index < universe. InLoop is what a loop
+// keeps of them.
 template <class K>
 class Keys;
 
 template <>
 class Keys<std::uint64_t> {
  public:
+  using InLoop = const Keys&;
+
   explicit Keys(std::uint32_t /*universe*/ = 0, std::uint32_t /*bytes*/ = 8) {}
   std::uint64_t operator()(std::uint32_t index) const {
     return MixIndex(index);
@@ -57,6 +61,36 @@ class Keys<std::uint64_t> {
   static constexpr std::uint64_t TableBytes(std::uint64_t, std::uint32_t) {
     return 0;
   }
+};
+
+// Integer keys of any layout, index i < kMaxKeys being
+//
+//   mixed        (i + 1) * 2^64 / golden ratio, as Keys<std::uint64_t>
+//   sequential   i + 1
+//   strided      (i + 1) * stride, a power of two: the lowest bits are all 0
+//   high_bits    (i + 1) * 2^36: the keys differ in their 28 highest bits only
+//   low_entropy  a counter in bits 0 to 7 and the rest of it from bit 40 on, as where two
+//                counters are packed into fields: 14 bits vary among ten thousand keys
+//
+// All are one multiplication and one mask, whose numbers are known when the program runs.
+// A class beside Keys<std::uint64_t>, and not a case of it: there the multiplier is the
+// compiler's, and the product serves the check of the value as well, so that a layout that
+// is looked up, or a branch around it, would cost every operation of every question
+// for the sake of the few that ask for layouts. The wide worker alone plays with these.
+class LaidOutKeys {
+ public:
+  // By value: the two numbers are the loop's own, which no store of a map can change.
+  using InLoop = LaidOutKeys;
+
+  explicit LaidOutKeys(KeyLayout layout = KeyLayout::kMixed, std::uint64_t stride = 64);
+
+  std::uint64_t operator()(std::uint32_t index) const {
+    return (std::uint64_t{index} + 1) * multiplier_ & mask_;
+  }
+
+ private:
+  std::uint64_t multiplier_;
+  std::uint64_t mask_ = ~std::uint64_t{0};
 };
 
 // Distinct printable strings of exactly `bytes` characters (at least
@@ -68,6 +102,8 @@ std::string StringKey(std::uint32_t index, std::uint32_t bytes);
 template <>
 class Keys<std::string> {
  public:
+  using InLoop = const Keys&;
+
   Keys(std::uint32_t universe, std::uint32_t bytes,
        const Parallel& parallel = InTurn, std::size_t parts = 1)
       : table_(universe) {

@@ -7,7 +7,7 @@
 // entry, one multiplication for the key, and the call. It must cost every map the
 // same, which an innocent change can spoil: loop_code_test looks at the machine code.
 //
-//   Keys<K> keys(tape.universe, spec.key_bytes);
+//   Keys<K> keys(tape.universe, spec.key_bytes);              // or LaidOutKeys
 //   Values<V> values(tape.universe, spec.value_bytes);
 //   Prefill(map, tape, keys, values, part, parts);            // untimed
 //   SliceResult r = PlayEntries(map, entries, position, tape.op_set, keys, values);
@@ -79,9 +79,8 @@ std::optional<Op> FirstUnsupported(const Tape& tape) {
 
 // Puts the tape's prefilled keys, version 0: part `part` of `parts`, which together
 // are all. Parts may be put at the same time.
-template <class Map>
-void Prefill(Map& map, const Tape& tape,
-             const Keys<typename Map::key_type>& keys,
+template <class Map, class KeysOfMap>
+void Prefill(Map& map, const Tape& tape, const KeysOfMap& keys,
              const Values<typename Map::mapped_type>& values,
              std::size_t part = 0, std::size_t parts = 1) {
   const std::size_t end = tape.prefill.size() * (part + 1) / parts;
@@ -160,9 +159,9 @@ inline constexpr bool kVisitsOrStores =
 // One operation on the key of `index`. Operations the map does not support are
 // compiled out: FirstUnsupported refuses their tapes beforehand. `Place` names the caller,
 // so that it has closures of its own (see Player).
-template <Op op, class Place, class Map, class K = typename Map::key_type,
+template <Op op, class Place, class Map, class KeysOfMap,
           class V = typename Map::mapped_type>
-[[gnu::always_inline]] inline Answer Call(Map& map, const Keys<K>& keys,
+[[gnu::always_inline]] inline Answer Call(Map& map, const KeysOfMap& keys,
                                           const Values<V>& values,
                                           std::uint32_t index,
                                           std::uint64_t version) {
@@ -210,8 +209,8 @@ template <Op op, class Place, class Map, class K = typename Map::key_type,
 
 // Call behind a boundary through which no compiler looks: one function for each operation
 // of a map, as in a library, whatever loop calls it.
-template <Op op, class Map>
-CMAP_OPAQUE Answer CallOpaquely(Map& map, const Keys<typename Map::key_type>& keys,
+template <Op op, class Map, class KeysOfMap>
+CMAP_OPAQUE Answer CallOpaquely(Map& map, const KeysOfMap& keys,
                                 const Values<typename Map::mapped_type>& values,
                                 std::uint32_t index, std::uint64_t version) {
   return Call<op, struct Opaque>(map, keys, values, index, version);
@@ -224,13 +223,12 @@ CMAP_OPAQUE Answer CallOpaquely(Map& map, const Keys<typename Map::key_type>& ke
 // loop written by hand, and compilers judge whether to inline it as they would there.
 // (Boost's cvisit was not, with two places, and cost 4 ns more.) What is inlined by
 // force is the harness and Visit, for every map alike.
-template <class Loop, Boundary boundary, class Map>
+template <class Loop, Boundary boundary, class Map, class KeysOfMap>
 class Player {
  public:
-  using K = typename Map::key_type;
   using V = typename Map::mapped_type;
 
-  Player(Map& map, const Keys<K>& keys, const Values<V>& values)
+  Player(Map& map, const KeysOfMap& keys, const Values<V>& values)
       : map_(map), keys_(keys), values_(values) {}
 
   template <Op op>
@@ -281,7 +279,7 @@ class Player {
   }
 
   Map& map_;
-  const Keys<K>& keys_;
+  typename KeysOfMap::InLoop keys_;
   const Values<V>& values_;
 };
 
@@ -330,12 +328,11 @@ struct AnyLoop {
 };
 
 // The loop. A function of its own for each map and kind of tape.
-template <class Loop, Boundary boundary, class Map>
+template <class Loop, Boundary boundary, class Map, class KeysOfMap>
 [[gnu::noinline]] SliceResult PlayLoop(
     Map& map, std::span<const Entry> entries, std::size_t position,
-    const Keys<typename Map::key_type>& keys,
-    const Values<typename Map::mapped_type>& values) {
-  const Player<Loop, boundary, Map> player(map, keys, values);
+    const KeysOfMap& keys, const Values<typename Map::mapped_type>& values) {
+  const Player<Loop, boundary, Map, KeysOfMap> player(map, keys, values);
   SliceResult result;
   while (!entries.empty()) {
     const auto chunk = entries.first(std::min(entries.size(), kMostTallied));
@@ -353,10 +350,10 @@ template <class Loop, Boundary boundary, class Map>
 
 // Applies consecutive entries of a tape, the first of which is at `position`.
 // `op_set` (Tape::op_set) may name more operations than occur, not fewer.
-template <Boundary boundary = Boundary::kInlined, class Map>
+template <Boundary boundary = Boundary::kInlined, class Map, class KeysOfMap>
 SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
                         std::size_t position, std::uint32_t op_set,
-                        const Keys<typename Map::key_type>& keys,
+                        const KeysOfMap& keys,
                         const Values<typename Map::mapped_type>& values) {
   const auto play = [&]<class Loop>(Loop) {
     return internal::PlayLoop<Loop, boundary>(map, entries, position, keys, values);
@@ -364,22 +361,24 @@ SliceResult PlayEntries(Map& map, std::span<const Entry> entries,
   // Larger values take longer than what a loop of its own saves, and as long to compile.
   if constexpr (std::is_same_v<typename Map::mapped_type, std::uint64_t>) {
     if (op_set == OpBit(Op::kLoad)) return play(internal::OnlyLoop<Op::kLoad>());
-    if (op_set == OpBit(Op::kStore)) return play(internal::OnlyLoop<Op::kStore>());
-    if (op_set == OpBit(Op::kLoadOrStore)) {
-      return play(internal::OnlyLoop<Op::kLoadOrStore>());
-    }
     if (op_set == (OpBit(Op::kLoad) | OpBit(Op::kStore))) {
       return play(internal::LoadStoreLoop());
+    }
+    // Of layouts of keys little is asked that does not load.
+    if constexpr (!std::is_same_v<KeysOfMap, LaidOutKeys>) {
+      if (op_set == OpBit(Op::kStore)) return play(internal::OnlyLoop<Op::kStore>());
+      if (op_set == OpBit(Op::kLoadOrStore)) {
+        return play(internal::OnlyLoop<Op::kLoadOrStore>());
+      }
     }
   }
   return play(internal::AnyLoop());
 }
 
 // n operations from `position` of one sequence of the tape, cyclically.
-template <Boundary boundary = Boundary::kInlined, class Map>
+template <Boundary boundary = Boundary::kInlined, class Map, class KeysOfMap>
 SliceResult PlaySlice(Map& map, const Tape& tape, std::size_t sequence,
-                      std::size_t position, std::size_t n,
-                      const Keys<typename Map::key_type>& keys,
+                      std::size_t position, std::size_t n, const KeysOfMap& keys,
                       const Values<typename Map::mapped_type>& values) {
   SliceResult result;
   ForEachStretch(tape.threads[sequence], position, n,
@@ -448,7 +447,8 @@ class Batches {
     std::size_t pair;   // index of its first pair
   };
 
-  Batches(const std::vector<Entry>& tape, const Keys<K>& keys,
+  template <class KeysOfMap>
+  Batches(const std::vector<Entry>& tape, const KeysOfMap& keys,
           const Values<V>& values)
       : length_(tape.size()) {
     std::size_t stores = 0;
@@ -497,10 +497,9 @@ class Batches {
 
 // PlayEntries with every maximal run of stores applied by one StoreBatch; a run
 // that the slice's ends or the tape's wrap cut is applied in parts.
-template <class Map>
+template <class Map, class KeysOfMap>
 SliceResult PlayEntriesBatched(
-    Map& map, std::span<const Entry> entries, std::size_t position,
-    const Keys<typename Map::key_type>& keys,
+    Map& map, std::span<const Entry> entries, std::size_t position, const KeysOfMap& keys,
     const Values<typename Map::mapped_type>& values,
     const Batches<typename Map::key_type, typename Map::mapped_type>& batches) {
   SliceResult result;
@@ -530,10 +529,10 @@ SliceResult PlayEntriesBatched(
 }
 
 // PlaySlice with batches of this sequence.
-template <class Map>
+template <class Map, class KeysOfMap>
 SliceResult PlaySliceBatched(
     Map& map, const Tape& tape, std::size_t sequence, std::size_t position,
-    std::size_t n, const Keys<typename Map::key_type>& keys,
+    std::size_t n, const KeysOfMap& keys,
     const Values<typename Map::mapped_type>& values,
     const Batches<typename Map::key_type, typename Map::mapped_type>& batches) {
   SliceResult result;

@@ -227,6 +227,35 @@ TEST(Runner, KrrStreams) {
   }
 }
 
+// Whatever the layout of the keys, values belong to their indices, and what a slice saw is
+// what it sees with mixed keys.
+TEST(Runner, LayoutsOfKeys) {
+  for (const Mix& mix : kMixes) {
+    const Tape tape = GenerateTape(Make(mix), 1, 3000, 11);
+    const Values<std::uint64_t> values;
+    TestMap<std::uint64_t, std::uint64_t> mixed;
+    Prefill(mixed, tape, Keys<std::uint64_t>(), values);
+    const SliceResult wanted = PlaySlice(mixed, tape, 0, 0, 3000, Keys<std::uint64_t>(), values);
+    for (const KeyLayout layout : {KeyLayout::kSequential, KeyLayout::kStrided,
+                                   KeyLayout::kHighBits, KeyLayout::kLowEntropy}) {
+      const LaidOutKeys keys(layout);
+      TestMap<std::uint64_t, std::uint64_t> map;
+      Prefill(map, tape, keys, values);
+      const SliceResult r = PlaySlice(map, tape, 0, 0, 3000, keys, values);
+      EXPECT_EQ(r, wanted) << KeyLayoutName(layout);
+      EXPECT_EQ(map.Size(), mixed.Size());
+      for (std::uint32_t i = 0; i < tape.universe; ++i) {
+        const auto here = map.content().find(keys(i));
+        const auto there = mixed.content().find(MixIndex(i));
+        ASSERT_EQ(here == map.content().end(), there == mixed.content().end());
+        if (here != map.content().end()) {
+          ASSERT_EQ(here->second, there->second);
+        }
+      }
+    }
+  }
+}
+
 // Behind a boundary the same comes out.
 TEST(Runner, CalledIsInlined) {
   for (const Mix& mix : kMixes) {

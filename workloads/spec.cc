@@ -2,6 +2,7 @@
 #include "workloads/spec.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -22,6 +23,8 @@ constexpr std::array<std::string_view, 4> kRegimes = {
     "stationary", "growth", "reserved", "fixed_distinct"};
 constexpr std::array<std::string_view, 2> kKeyTypes = {"u64", "string"};
 constexpr std::array<std::string_view, 3> kValueTypes = {"u64", "string", "inline"};
+constexpr std::array<std::string_view, 5> kKeyLayouts = {
+    "mixed", "sequential", "strided", "high_bits", "low_entropy"};
 constexpr std::array<std::string_view, 4> kHashes = {"mixed", "identity", "std",
                                                      "fnv1a"};
 constexpr std::array<std::string_view, 2> kStarts = {"settled", "as_filled"};
@@ -230,6 +233,11 @@ void CheckTogether(const Spec& spec) {
          " and inline values have 64, 256, 1024 or 4096; use " +
          std::to_string(nearest) + ", or the value_type 'string' for other lengths.");
   }
+  if (spec.key_layout != KeyLayout::kMixed && spec.key_type == KeyType::kString) {
+    Fail("key_layout is '" + std::string(KeyLayoutName(spec.key_layout)) +
+         "', which is of integers, and the keys are strings; use the key_type 'u64' or "
+         "leave key_layout out.");
+  }
   if (spec.hash == HashKind::kIdentity && spec.key_type == KeyType::kString) {
     Fail("the hash 'identity' is of integers and the keys are strings; use 'std', "
          "'fnv1a' or 'mixed'.");
@@ -281,6 +289,9 @@ std::string_view KeyTypeName(KeyType type) {
 std::string_view ValueTypeName(ValueType type) {
   return kValueTypes[static_cast<std::size_t>(type)];
 }
+std::string_view KeyLayoutName(KeyLayout layout) {
+  return kKeyLayouts[static_cast<std::size_t>(layout)];
+}
 std::string_view HashName(HashKind hash) {
   return kHashes[static_cast<std::size_t>(hash)];
 }
@@ -302,8 +313,8 @@ Spec Spec::FromJson(const json& object) {
   }
   CheckFields(object, "the workload",
               {"keys", "mix", "population", "prefill", "regime", "ops",
-               "key_type", "key_bytes", "value_type", "value_bytes", "hash", "miss",
-               "start"});
+               "key_type", "key_bytes", "key_layout", "key_stride", "value_type",
+               "value_bytes", "hash", "miss", "start"});
   Spec spec;
   spec.keys = ParseKeys(Required(object, "the workload", "keys"));
   spec.mix = ParseMix(Required(object, "the workload", "mix"));
@@ -326,6 +337,22 @@ Spec Spec::FromJson(const json& object) {
   if (object.contains("key_bytes")) {
     spec.key_bytes = static_cast<std::uint32_t>(
         Whole(object["key_bytes"], "key_bytes", kMinKeyBytes, kMaxBytes));
+  }
+  if (object.contains("key_layout")) {
+    spec.key_layout = Named<KeyLayout>(object["key_layout"], "key_layout", kKeyLayouts);
+  }
+  if (object.contains("key_stride")) {
+    if (spec.key_layout != KeyLayout::kStrided) {
+      Fail("key_stride is of strided keys and key_layout is '" +
+           std::string(KeyLayoutName(spec.key_layout)) +
+           "'; use the key_layout 'strided' or leave key_stride out.");
+    }
+    spec.key_stride = Whole(object["key_stride"], "key_stride", 2, kLongestStride);
+    if (!std::has_single_bit(spec.key_stride)) {
+      Fail("key_stride is " + std::to_string(spec.key_stride) +
+           ", not a power of two; use " + std::to_string(std::bit_floor(spec.key_stride)) +
+           ".");
+    }
   }
   if (object.contains("value_type")) {
     spec.value_type =
@@ -390,12 +417,14 @@ json Spec::ToJson() const {
               {"ops", ops},
               {"key_type", KeyTypeName(key_type)},
               {"key_bytes", key_bytes},
+              {"key_layout", KeyLayoutName(key_layout)},
               {"value_type", ValueTypeName(value_type)},
               {"value_bytes", value_bytes},
               {"hash", HashName(hash)},
               {"miss", miss},
               {"start", kStarts[static_cast<std::size_t>(start)]}};
   if (prefill) out["prefill"] = *prefill;
+  if (key_layout == KeyLayout::kStrided) out["key_stride"] = key_stride;
   return out;
 }
 

@@ -10,12 +10,14 @@
 //    "prefill": 1.0,                            or "auto"
 //    "regime": "stationary",
 //    "ops": 100000,                             per slice, all threads
-//    "key_type": "u64", "key_bytes": 32,
+//    "key_type": "u64", "key_bytes": 32, "key_layout": "mixed",
 //    "value_type": "u64", "value_bytes": 32,
 //    "hash": "mixed", "miss": 0, "start": "settled"}
 //
 // Values are u64, inline (64, 256, 1024 or 4096 bytes in the entry itself) or string;
-// value_bytes is the length of the latter two. `hash` is mixed (the study's own),
+// value_bytes is the length of the latter two. `key_layout` says which integers the keys
+// are (keys.h): mixed, sequential, strided (by `key_stride`, a power of two, 64), high_bits
+// or low_entropy. `hash` is mixed (the study's own),
 // identity (integers), std (std::hash) or fnv1a. `miss` is the percentage of the
 // loads that ask for a key which is never there, as popular as the key in whose
 // place it is asked for. `start` says what a map that was filled by plain stores is
@@ -78,11 +80,15 @@ enum class Sharing { kPrivate, kShared };
 enum class Regime { kStationary, kGrowth, kReserved, kFixedDistinct };
 enum class KeyType { kU64, kString };
 enum class ValueType { kU64, kString, kInline };
+enum class KeyLayout { kMixed, kSequential, kStrided, kHighBits, kLowEntropy };
 enum class HashKind { kMixed, kIdentity, kStd, kFnv1a };
 enum class Start { kSettled, kAsFilled };
 
 // The lengths of inline values: each is a type of its own.
 inline constexpr std::array<std::uint32_t, 4> kInlineBytes = {64, 256, 1024, 4096};
+
+// The longest stride with which kMaxKeys keys of 64 bits differ.
+inline constexpr std::uint64_t kLongestStride = std::uint64_t{1} << (64 - kIndexBits);
 
 std::string_view StreamName(Stream stream);
 std::string_view ChoiceName(Choice choice);
@@ -90,6 +96,7 @@ std::string_view SharingName(Sharing sharing);
 std::string_view RegimeName(Regime regime);
 std::string_view KeyTypeName(KeyType type);
 std::string_view ValueTypeName(ValueType type);
+std::string_view KeyLayoutName(KeyLayout layout);
 std::string_view HashName(HashKind hash);
 
 struct KeySpec {
@@ -113,6 +120,8 @@ struct Spec {
   std::uint64_t ops = 0;  // per slice over all threads; 0: worker calibrates
   KeyType key_type = KeyType::kU64;
   std::uint32_t key_bytes = 32;  // length of string keys
+  KeyLayout key_layout = KeyLayout::kMixed;  // of integer keys
+  std::uint64_t key_stride = 64;  // of strided ones
   ValueType value_type = ValueType::kU64;
   std::uint32_t value_bytes = 32;  // length of string and inline values
   HashKind hash = HashKind::kMixed;

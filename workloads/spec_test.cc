@@ -17,6 +17,8 @@ TEST(Spec, ParsesEveryField) {
       "population": 1e6, "prefill": 0.25, "regime": "reserved", "ops": 5000,
       "key_type": "string", "key_bytes": 24, "value_type": "string",
       "value_bytes": 100, "hash": "fnv1a", "miss": 12.5, "start": "settled"})");
+  const Spec laid_out = Spec::Parse(R"({"keys": {"stream": "uniform"}, "mix": {"load": 100},
+      "key_layout": "strided", "key_stride": 4096})");
   EXPECT_EQ(spec.keys.stream, Stream::kKrr);
   EXPECT_EQ(spec.keys.reuse, 0.85);
   EXPECT_EQ(spec.keys.choice, Choice::kStackDistance);
@@ -34,6 +36,9 @@ TEST(Spec, ParsesEveryField) {
   EXPECT_EQ(spec.key_bytes, 24u);
   EXPECT_EQ(spec.value_type, ValueType::kString);
   EXPECT_EQ(spec.value_bytes, 100u);
+  EXPECT_EQ(spec.key_layout, KeyLayout::kMixed);
+  EXPECT_EQ(laid_out.key_layout, KeyLayout::kStrided);
+  EXPECT_EQ(laid_out.key_stride, 4096u);
   EXPECT_EQ(spec.hash, HashKind::kFnv1a);
   EXPECT_EQ(spec.miss, 12.5);
   EXPECT_EQ(spec.start, Start::kSettled);
@@ -52,6 +57,10 @@ TEST(Spec, RoundTrips) {
            R"({"keys": {"stream": "uniform"}, "mix": {"load": 100},
                "value_type": "inline", "value_bytes": 1024, "hash": "identity",
                "miss": 3, "start": "as_filled"})",
+           R"({"keys": {"stream": "uniform"}, "mix": {"load": 100},
+               "key_layout": "strided", "key_stride": 1024})",
+           R"({"keys": {"stream": "uniform"}, "mix": {"load": 100},
+               "key_layout": "low_entropy", "hash": "std"})",
            R"({"keys": {"stream": "sequential_new"}, "mix": {"store": 100},
                "regime": "growth", "ops": 10})",
            R"({"keys": {"stream": "krr", "reuse": 0.5}, "regime":
@@ -149,6 +158,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadSpec{"{" KEYS "," MIX R"(, "hash": "md5"})", "md5", "fnv1a"},
         BadSpec{"{" KEYS "," MIX R"(, "hash": "identity", "key_type": "string"})",
                 "identity", "use 'std'"},
+        BadSpec{"{" KEYS "," MIX R"(, "key_layout": "random"})", "random", "low_entropy"},
+        BadSpec{"{" KEYS "," MIX R"(, "key_layout": "strided", "key_type": "string"})",
+                "key_layout is 'strided'", "use the key_type 'u64'"},
+        BadSpec{"{" KEYS "," MIX R"(, "key_stride": 64})", "key_layout is 'mixed'",
+                "use the key_layout 'strided'"},
+        BadSpec{"{" KEYS "," MIX R"(, "key_layout": "strided", "key_stride": 96})",
+                "key_stride is 96", "use 64"},
+        BadSpec{"{" KEYS "," MIX R"(, "key_layout": "strided", "key_stride": 1})",
+                "key_stride", "from 2 to 68719476736"},
+        BadSpec{"{" KEYS "," MIX R"(, "key_layout": "strided", "key_stride": 137438953472})",
+                "key_stride", "from 2 to 68719476736"},
         BadSpec{"{" KEYS "," MIX R"(, "miss": 101})", "miss", "between 0 and 100"},
         BadSpec{"{" KEYS R"(, "mix": {"store": 100}, "miss": 1})", "miss",
                 "add 'load'"},

@@ -314,6 +314,72 @@ TEST(Keys, AreDistinctAndValuesVerifiable) {
   EXPECT_EQ(strings.size(), kMany);
 }
 
+// The index that a key is of, each layout read backwards from what keys.h says of it: where
+// every index comes back no two of them share a key.
+std::uint64_t IndexOf(KeyLayout layout, std::uint64_t stride, std::uint64_t key) {
+  switch (layout) {
+    case KeyLayout::kMixed: {
+      std::uint64_t inverse = 1;  // of the odd multiplier, by Newton's iteration
+      for (int i = 0; i < 6; ++i) inverse *= 2 - MixIndex(0) * inverse;
+      return key * inverse - 1;
+    }
+    case KeyLayout::kSequential: return key - 1;
+    case KeyLayout::kStrided: return key % stride == 0 ? key / stride - 1 : ~std::uint64_t{0};
+    case KeyLayout::kHighBits: return (key >> 36) - 1;
+    case KeyLayout::kLowEntropy: return (key >> 40 << 8 | (key & 0xff)) - 1;
+  }
+  return 0;
+}
+
+TEST(Keys, OfEveryLayoutAreDistinct) {
+  struct Case {
+    KeyLayout layout;
+    std::uint64_t stride;
+    std::uint64_t varying;  // the only bits in which keys differ
+  };
+  const Case cases[] = {
+      {KeyLayout::kMixed, 64, ~std::uint64_t{0}},
+      {KeyLayout::kSequential, 64, (kMaxKeys << 1) - 1},
+      {KeyLayout::kStrided, 64, ((kMaxKeys << 1) - 1) << 6},
+      {KeyLayout::kStrided, 4096, ((kMaxKeys << 1) - 1) << 12},
+      {KeyLayout::kStrided, kLongestStride, ~std::uint64_t{0} << 36},
+      {KeyLayout::kHighBits, 64, ~std::uint64_t{0} << 36},
+      {KeyLayout::kLowEntropy, 64, ~std::uint64_t{0} << 40 | 0xff},
+  };
+  // A million indices at either end of the largest population, and every 251st between.
+  constexpr std::uint64_t kEnd = 1 << 20;
+  for (const Case& c : cases) {
+    const LaidOutKeys keys(c.layout, c.stride);
+    std::uint64_t wrong = 0, stray = 0;
+    for (std::uint64_t i = 0; i < kMaxKeys; i += i < kEnd || i >= kMaxKeys - kEnd ? 1 : 251) {
+      const std::uint64_t key = keys(static_cast<std::uint32_t>(i));
+      // The last key of the longest stride is 2^64, and that of high_bits.
+      wrong |= (IndexOf(c.layout, c.stride, key) ^ i) & (kMaxKeys - 1);
+      stray |= key & ~c.varying;
+    }
+    EXPECT_EQ(wrong, 0u) << KeyLayoutName(c.layout) << " " << c.stride;
+    EXPECT_EQ(stray, 0u) << KeyLayoutName(c.layout) << " " << c.stride;
+  }
+}
+
+// The two classes have the same mixed keys.
+TEST(Keys, MixedAreMixedInBothWorkers) {
+  const LaidOutKeys laid_out;
+  const Keys<std::uint64_t> mixed;
+  for (std::uint64_t i = 0; i < kMaxKeys; i += 1009) {
+    const auto index = static_cast<std::uint32_t>(i);
+    ASSERT_EQ(laid_out(index), mixed(index));
+  }
+}
+
+// Of ten thousand keys as many bits vary as it takes to count them.
+TEST(Keys, OfLowEntropyVaryInFewBits) {
+  const LaidOutKeys keys(KeyLayout::kLowEntropy);
+  std::uint64_t varying = 0;
+  for (std::uint32_t i = 0; i < 10'000; ++i) varying |= keys(i) ^ keys(0);
+  EXPECT_EQ(varying, std::uint64_t{0x3f} << 40 | 0xff);
+}
+
 TEST(Keys, StringsHaveTheirLengthAndAreKept) {
   for (const std::uint32_t bytes : {5u, 8u, 15u, 16u, 32u, 100u}) {
     const Keys<std::string> keys(1000, bytes);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions of what keys and values are, and of what hashes them.
 
-Values other than words and hashes other than the study's are measured by the wide worker (experiments/worker/wide_for.h),
-into which no variant is compiled but those that a question here names.
+Values other than words, hashes other than the study's and integer keys that are not mixed are measured by the wide worker
+(experiments/worker/wide_for.h), into which no variant is compiled but those that a question here names.
 """
 
 load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "LIBRARIES", "LOCK_FREE_READS", "NEEDS_AN_HOUR")
@@ -41,6 +41,18 @@ def _hashed(key_type, hash):
     if key_type == "string":
         workload["key_bytes"] = 32
     return workload
+
+# A thousand keys: where a hash gives all of them one place, finding one takes hundreds of steps, and filling a map half a
+# million.
+def _laid_out(layout, hash):
+    return dict(present(1000, 90), key_layout = layout, hash = hash)
+
+# What a hash of integers is called.
+_INTEGER_HASHES = [
+    ("mixed", "the study's mixer"),
+    ("std", "std::hash, the integer itself"),
+    ("fnv1a", "FNV-1a"),
+]
 
 ENTRIES = [
     dict(
@@ -103,26 +115,41 @@ ENTRIES = [
             "hashes",
             "mutex_map",
             smoke = ["integers_mixed"],
-            hour = ["integers_mixed", "integers_std", "strings_mixed", "strings_fnv1a"],
+            hour = ["integers_mixed", "integers_std", "strings_mixed", "strings_fnv1a", "sequential_std", "strided_std", "low_entropy_std"],
             more = ["bin_lock_map"],
         ),
         title = "Does another hash function change who wins?",
         prose = "The same 10 000 keys under the study's mixer, std::hash and FNV-1a, integers and strings of 32 bytes, " +
-                "reads to writes 9:1. std::hash of an integer is the integer itself; the study's integers are spread " +
-                "over all bits already, so that what it does to consecutive or strided ones does not show here. What " +
-                "little entropy in the popularity of keys does is asked by skew.",
+                "reads to writes 9:1. std::hash of an integer is the integer itself (the identity), and the study's integers are " +
+                "spread over all bits already. So a thousand other integers are asked too: consecutive ones, multiples of 64, " +
+                "those that differ in their 28 highest bits only, and two packed counters of which 10 bits vary. Under the " +
+                "identity a map that takes its places from the lowest bits as they are has few for strided keys and one for high " +
+                "bits; one that mixes once more does not notice. What little entropy in the popularity of keys does is asked by " +
+                "skew.",
         cells = [
             {
                 "name": "%s_%s" % (name, hash),
                 "title": "%s, %s" % (title, words),
                 "workload": _hashed(key_type, hash),
             }
-            for name, key_type, title in [("integers", "u64", "Integers"), ("strings", "string", "Strings")]
-            for hash, words in [
-                ("mixed", "the study's mixer"),
-                ("std", "std::hash, the integer itself" if key_type == "u64" else "std::hash"),
-                ("fnv1a", "FNV-1a"),
+            for name, key_type, title, hashes in [
+                ("integers", "u64", "Integers", _INTEGER_HASHES),
+                ("strings", "string", "Strings", [("mixed", "the study's mixer"), ("std", "std::hash"), ("fnv1a", "FNV-1a")]),
             ]
+            for hash, words in hashes
+        ] + [
+            {
+                "name": "%s_%s" % (layout, hash),
+                "title": "%s, %s" % (title, words),
+                "workload": _laid_out(layout, hash),
+            }
+            for layout, title in [
+                ("sequential", "1 to 1000"),
+                ("strided", "Multiples of 64"),
+                ("high_bits", "Differing in high bits only"),
+                ("low_entropy", "Two packed counters"),
+            ]
+            for hash, words in _INTEGER_HASHES
         ],
     ),
 ]

@@ -54,6 +54,55 @@ KEYS = [
         },
     },
     {
+        "name": "million_strings",
+        "title": "Does a read-write lock fall off a cliff beyond half a million strings?",
+        "prose": "Strings of 32 bytes that are all present, from a thousand to two million. Two articles let 500 readers and 50 " +
+                 "writers loose on a million of them; tasks beyond the cores there are would measure the scheduler, so their " +
+                 "operations are dealt to the threads there are: ten loads to a store. What waits for what? A lock's own cost " +
+                 "does not depend on the number of keys, and waiting for memory does not depend on the lock. line_touch hashes " +
+                 "the key and touches one line, without a lock and without comparing: how it falls with the number of keys is " +
+                 "what memory alone does. A map that loses more than it from a thousand keys to a million compares and follows " +
+                 "pointers; what a lock loses to sync.Map already at a thousand is waiting for the lock.",
+        "kind": "sweep",
+        "axis": {
+            "name": "keys",
+            "field": "population",
+            "scale": "log2",
+            "lo": 1000,
+            "hi": 2000000,
+            "unit": "",
+            "values": [1000, 10000, 50000, 200000, 500000, 1000000, 2000000],
+        },
+        "workload": dict(present(1000, 0), mix = {"load": 1000.0 / 11, "store": 100.0 / 11}, key_type = "string", key_bytes = 32),
+        "regimes": ["stationary"],
+        "threads": ["1", "2", "8", "half", "all"],
+        "baselines": ["rw_mutex_map", "sync_map"],
+        "contestants": ["sync_map", "mutex_map", "sharded_map", "line_touch"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["001-C30", "002-C18"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {
+                "values": [1000, 10000],
+                "hi": 10000,
+                "threads": ["all"],
+                "baselines": ["rw_mutex_map"],
+                "contestants": ["sync_map"],
+                "aa_visits": 0,
+            },
+            "default": NEEDS_AN_HOUR % "million_strings",
+            "hour": {
+                "values": [1000, 50000, 1000000],
+                "hi": 1000000,
+                "threads": ["all"],
+                "baselines": ["rw_mutex_map"],
+                "aa_visits": 0,
+            },
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
         "name": "skew",
         "title": "What does skew in the popularity of keys change?",
         "prose": "Loads and overwriting stores 8:2 on 10 000 keys, from uniform popularity to zipf 1.4, where one key " +

@@ -95,4 +95,42 @@ REUSE = [
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
         },
     },
+    {
+        "name": "churn_rounds",
+        "title": "Does a map get slower or larger the longer its keys come and go?",
+        "prose": "As churn, with half of the requests for new keys, each of which replaces a live one, and with all of them. " +
+                 "But the maps live through fifty rounds: in every round each map is played twice, which exchanges its ten " +
+                 "thousand keys several times over, and then says what memory it holds. With a constant number of keys neither " +
+                 "time nor memory should depend on the round. What drifts is named in the table of who drifts.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "reuse_%d" % percent,
+                "title": "10K live keys, %s" % title,
+                "workload": dict(
+                    krr(0),
+                    keys = {"stream": "krr", "reuse": percent / 100, "choice": "uniform", "sharing": "private"},
+                    regime = "stationary",
+                    population = 10000,
+                ),
+            }
+            for percent, title in [(50, "half of the requests for new ones"), (0, "all requests for new ones")]
+        ],
+        "rounds": 50,
+        "regimes": ["stationary"],
+        "threads": ONE_AND_ALL,
+        "baselines": ["mutex_map"],
+        "contestants": LOCK_FREE_READS + ["sharded_map"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": [],
+        "aa_visits": 2,
+        "most_visits": 20,
+        "profiles": {
+            "smoke": {"cells": ["reuse_50"], "threads": ["all"], "contestants": ["sync_map"], "rounds": 8, "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "churn_rounds",
+            "hour": {"cells": ["reuse_50"], "threads": ["all"], "most_visits": 10, "aa_visits": 0},
+            "full": {"contestants": EVERY_STRATEGY},
+        },
+    },
 ]

@@ -50,6 +50,9 @@ def _reconciling(name, title, way, **numbers):
         "workload": _scenario("reconciliation", way, ["load", "store", "delete", "compare_and_swap", "range"], **numbers),
     }
 
+def _late(batch, name = "write_batch_map_stale"):
+    return "%s:batch=%d,flush_interval_us={},ring=4096" % (name, batch)
+
 def _sessions(name, title, way, turnover = 3):
     return {
         "name": name,
@@ -359,6 +362,46 @@ SCENARIOS = [
             "default": NEEDS_AN_HOUR % "false_sharing",
             "hour": {"threads": ["all"], "aa_visits": 2},
             "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "batch_delay",
+        "title": "How late does a store become visible that waits for a batch?",
+        "prose": "Thread 0 stores 50 000 times a second to a thousand keys; all others look for its latest store until they " +
+                 "see it. write_batch_map_stale lets stores wait for others, in a ring of 4096 places, and its loads read what " +
+                 "is applied unless the oldest store has waited for the interval. So a store is late by the time that a batch " +
+                 "takes to fill, 20 µs a store at this rate, or by the interval, whichever is shorter. In the full profile " +
+                 "write_batch_map, whose loads apply what waits for their key, is asked too. The tables give the mean and the " +
+                 "longest delay of a slice, and the share of stores that were not visible at once (late) and not by the end of " +
+                 "the slice (unseen): delays as long as a slice, as with an interval of 100 ms, show as unseen. What is compared " +
+                 "is how often the others can look.",
+        "kind": "discrete",
+        "axis": {
+            "name": "longest wait",
+            "field": "tunable:flush_interval_us",
+            "scale": "log2",
+            "lo": 100,
+            "hi": 100000,
+            "unit": "µs",
+            "values": [100, 1000, 10000, 100000],
+        },
+        "workload": _scenario("visibility", "poll", ["load", "store", "load_or_store"]),
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["mutex_map"],
+        "contestants": [_late(64), _late(1024)],
+        "excludes": [],
+        "levels": [],
+        "claims": [],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"values": [100], "threads": ["all"], "contestants": [_late(64)], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "batch_delay",
+            "hour": {"values": [1000, 10000], "threads": ["all"], "aa_visits": 0},
+            "full": {
+                "contestants": [_late(batch) for batch in [1, 16, 64, 256, 1024]] + [_late(64, "write_batch_map")],
+                "aa_visits": 12,
+            },
         },
     },
 ]

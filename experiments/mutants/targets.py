@@ -39,6 +39,7 @@ TARGETS: dict[str, list[str]] = {
     **_each("report", "advice regret standing", ("report.advice_test", "report.recommend_test", "report.threads_test", "report.paper_test")),
     **_each("report", "leading ladder latency price fairness quantities control reclamation capsule", tuple(f"report.{name}_test" for name in (
         "leading", "latency", "price", "fairness", "quantities", "reclamation", "capsule")) + ("report.conclude_test", "report.paper_test")),
+    **_each("report", "drift", ("report.quantities_test", "report.conclude_test", "report.paper_test")),
     **_each("report/compare", "__init__ compared tails taken", ("report.compare_test",)),
     **_each("report/recommend", "__init__ fitness described near waits", ("report.recommend_test",)),
     **_each("experiments/orchestrator", "ask catalogue contestants evidence fields gate layouts leading plan prospect recordings session "
@@ -52,7 +53,8 @@ SPARED: dict[str, list[str]] = {
             "chooser", "crowd", "gallery", "hdr_log", "landscape", "latency_plates", "ledger", "plates", "proof", "render",
             "views", "words")),
         "report/compare/page.py", "report/compare/say.py", "report/recommend/picture.py", "report/recommend/say.py",
-        "experiments/orchestrator/errors.py", "experiments/orchestrator/progress.py"],
+        "experiments/orchestrator/errors.py", "experiments/orchestrator/progress.py", "experiments/orchestrator/flames.py",
+        "experiments/orchestrator/flame_svg.py"],
     "it is a command line": [
         "report/__main__.py", "report/main.py", "report/browser_check.py", "report/large_benchmark.py",
         "report/claims/count.py", "experiments/orchestrator/cli.py"],

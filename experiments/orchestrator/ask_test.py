@@ -314,7 +314,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(code, 0, said)
         meta = support.meta(support.newest(self.workspace))
         self.assertEqual(set(meta["questions"][0]["contestants"]), set(fake_worker.WIDE))
-        self.assertIn("it is compiled for 64-bit values under the study's hash only, not for inline values of 256 bytes",
+        self.assertIn("it is compiled for 64-bit values and mixed keys under the study's hash only, not for inline values of 256 bytes",
                       [s["why"] for s in meta["skipped"] if s["contestant"] == "hash_trie_map"])
         worker, = meta["workers"].values()
         self.assertEqual(len(worker["wide"]), 1)
@@ -328,11 +328,12 @@ class Runs(unittest.TestCase):
     def test_words_stay_with_the_worker(self):
         worker = session.Worker("x86_64", [["narrow"], ["narrow_2"]], True, fake_worker.describe("x86_64"))
         words = fields.parse("mix=load:100 miss=20 start=as_filled key=string", "x").workload
-        wide = [fields.parse(f"mix=load:100 {more}", "x").workload for more in ("value=64", "value=inline:64", "hash=std")]
-        self.assertEqual([worker.command(w, 2) for w in [words, *wide]], [["narrow_2"]] * 4)  # there is no other
+        wide = [fields.parse(f"mix=load:100 {more}", "x").workload for more in (
+            "value=64", "value=inline:64", "hash=std", "layout=strided")]
+        self.assertEqual([worker.command(w, 2) for w in [words, *wide]], [["narrow_2"]] * 5)  # there is no other
         worker.widen([["wide"], ["wide_2"]], fake_worker.describe("x86_64", wide=True))
         self.assertEqual(worker.command(words, 2), ["narrow_2"])
-        self.assertEqual([worker.command(w, 1) for w in wide], [["wide"]] * 3)
+        self.assertEqual([worker.command(w, 1) for w in wide], [["wide"]] * 4)
         self.assertIn("u64>inline256#mixed", worker.strategies()["sync_map"]["types"])
         self.assertNotIn("u64>inline256#mixed", worker.strategies()["rw_mutex_map"]["types"])
 

@@ -36,7 +36,7 @@ SHARES = ("prefill", "miss")
 _REQUIRED = ("name", "title", "prose", "kind", "regimes", "threads", "baselines", "contestants",
              "excludes", "levels", "claims", "aa_visits", "profiles")
 _OVERRIDES = ("values", "lo", "hi", "regimes", "threads", "baselines", "contestants", "cells", "ops",
-              "population", "aa_visits", "arrivals", "most_visits")
+              "population", "aa_visits", "arrivals", "most_visits", "rounds")
 _PROFILE_FIELDS = ("budget_s", "seconds", "warmup_seconds", "slice_ms", "screen_visits",
                    "cell_visits", "pair_visits", "level_visits", "gate_wait_s")
 _CLAIM = re.compile(r"00[0-4]-C\d{2}")
@@ -114,6 +114,8 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
             return out + ["has an axis kind and no axis or workload."]
         out.extend(_axis_problems(q))
     out.extend(_arrival_problems(q))
+    if "rounds" in q and (q["regimes"] != ["stationary"] or "arrivals" in q):
+        out.append("has rounds, which go on with one map: the regime stationary alone, and no arrivals.")
     for asked in [q, *(o for o in q["profiles"].values() if isinstance(o, dict))]:
         out.extend(_word_problems([*asked.get("threads", ()), *(
             asked.get("values", asked.get("axis", {}).get("values", ())) if _varies_threads(q) else ())]))

@@ -9,22 +9,22 @@ from experiments.orchestrator import catalogue, conditions, contestants, validat
 from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
-QUESTIONS = ["reuse_threshold", "churn",
+QUESTIONS = ["reuse_threshold", "churn", "churn_rounds",
              "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes", "misses",
              "batch_init",
-             "key_count", "skew", "hybrid",
+             "key_count", "million_strings", "skew", "hybrid",
              "value_sizes", "string_keys", "hashes",
              "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
              "threads",
              "order_service", "growth_stall", "load_shapes", "reclamation_pause",
              "peers", "huge_pages", "load_batch",
              "go_shapes",
-             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values",
+             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values", "batch_delay",
              "tasks", "loadorstore_cost", "false_sharing",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",
-                   "value_bytes", "hash", "miss", "start", "scenario"}
+                   "value_bytes", "key_layout", "key_stride", "hash", "miss", "start", "scenario"}
 KEY_FIELDS = {"uniform": set(), "zipf": {"theta"}, "sequential_new": set(),
               "krr": {"reuse", "choice", "sharing"}, "hot_set": {"hot_fraction", "hot_share"}}
 
@@ -301,7 +301,7 @@ class Narrow(unittest.TestCase):
         with self.assertRaises(UserError) as refused:
             support.narrow("full", strategies=["unsynchronised_map"], threads=["2"])
         said = str(refused.exception)
-        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; read_share: .*; and \d+ more\); see --list\.$")
+        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; churn_rounds: .*; and \d+ more\); see --list\.$")
         self.assertNotIn("standard_cells", said)
 
     def test_types_that_are_not_compiled(self):
@@ -309,7 +309,7 @@ class Narrow(unittest.TestCase):
         self.assertEqual(contestants.unfit({"types": ["u64>u64#mixed", "u64>inline64#mixed"]}, workload, 1),
                          "it is not compiled for string values")
         self.assertEqual(contestants.unfit({"types": ["u64>u64#mixed"]}, workload, 1),
-                         "it is compiled for 64-bit values under the study's hash only, not for string values")
+                         "it is compiled for 64-bit values and mixed keys under the study's hash only, not for string values")
         self.assertIsNone(contestants.unfit({"types": ["u64>u64#mixed", "u64>string#mixed"]}, workload, 1))
 
     def test_unfit(self):
@@ -407,6 +407,14 @@ class Calls(unittest.TestCase):
         called = [(c["workload"], c["name"].removesuffix("_called")) for c in q["cells"] if c["call"] == "called"]
         self.assertEqual(inlined, called)
         self.assertEqual(conditions.of({"axis": {}}, None), {})
+
+    def test_rounds_that_cannot_be_meant_are_refused(self):
+        entry = next(q for q in support.real_catalogue().questions if q["name"] == "churn_rounds")
+        profiles = support.real_catalogue().profiles
+        self.assertEqual(catalogue.problems(catalogue.Catalogue(profiles, [entry])), [])
+        for change in ({"regimes": ["growth"]}, {"regimes": ["stationary", "growth"]}, {"arrivals": {"course": "rungs"}}):
+            self.assertTrue(any("has rounds, which go on with one map" in said for said in catalogue.problems(
+                catalogue.Catalogue(profiles, [{**entry, **change}]))), change)
 
     def test_unknown_calls_and_strings_are_refused(self):
         entry = next(q for q in support.real_catalogue().questions if q["name"] == "call_boundary")

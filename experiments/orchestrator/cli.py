@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from experiments.orchestrator import ask, catalogue, contestants, environment, plan, proof, session, store, topology, visit
+from experiments.orchestrator import (ask, catalogue, contestants, environment, flames, plan, proof, session, store, topology,
+                                      visit)
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import DiskError, UserError, plural, unknown
 from experiments.orchestrator.progress import Progress, Voice, duration
@@ -44,6 +45,7 @@ examples:
   all --ask 'population=10k mix=load:90,store:10' --sweep mix.load=50..100   where do maps cross over?
   all --ask cells.json --budget 10m         several cells, as in the catalogue
   all --list                                the questions, the fields of a cell and the strategies
+  all --profile-cells flames --strategies sync_map,mutex_map   where the time of a hot cell goes, as flame graphs
   all --resume                              goes on with the newest run after an interruption
   all --resume 20260115T100000Z --budget 10m   ten more minutes for an older one
   all --report-only latest                  writes the paper of a run again
@@ -175,6 +177,8 @@ def parser(name: str = "all") -> argparse.ArgumentParser:
                       help="go on with a run, by default the newest; asks what it asked")
     what.add_argument("--report-only", type=_named, metavar="RUN", help="only write the paper of a run, or of a capsule "
                       "(bazel run //report -- RUN --capsule FILE packs one)")
+    what.add_argument("--profile-cells", type=_named, metavar="DIR", help="only draw, of one cell, where each map's time goes: "
+                      f"flame graphs in DIR, by perf; of the first cell of --only or --ask (default: {flames.QUESTION}, {flames.CELL})")
     what.add_argument("--compare", type=_named, nargs="+", metavar="RUN",
                       help="only hold several runs against one another on one page; names, folders or capsules")
     return p
@@ -252,7 +256,9 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
     for flag in ("only", "resume", "list"):
         if args.ask and getattr(args, flag):
             raise UserError(f"--ask is a question of its own, so --{flag} does not go with it; leave one out.")
-    args.arch = args.arch or ("native" if args.ask else "both")
+    if args.profile_cells and not args.ask:
+        args.only = args.only or [flames.QUESTION]
+    args.arch = args.arch or ("native" if args.ask or args.profile_cells else "both")
     native, cross = _workers(args, tools, out)
     if args.list:
         _list(known, native or cross, out)
@@ -267,6 +273,8 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
             raise UserError(wrong)
         known, args.strategies, args.profile = asked.catalogue, None, args.profile or ask.PROFILE
     machine = tools.world.machine()
+    if args.profile_cells:
+        return _profile_cells(args, known, native, machine, out), None
     stop = session.Stop()
     stop.install()
     if args.resume:
@@ -328,6 +336,21 @@ def _results(args: argparse.Namespace, tools: Tools) -> pathlib.Path:
         return tools.workspace / "results"
     # bazel run changes directory; what the caller typed is relative to where it was typed.
     return pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ".")) / args.out
+
+
+def _profile_cells(args: argparse.Namespace, known: catalogue.Catalogue, native: session.Worker | None,
+                   machine: topology.Machine, out: Voice) -> int:
+    if native is None:
+        raise UserError("flame graphs are of this machine's own program, and --arch cross leaves it out; leave --arch out.")
+    profile = args.profile or "default"
+    asked = catalogue.narrow(known, profile, only=args.only, strategies=args.strategies, threads=args.threads, machine=machine,
+                             described=native.strategies())
+    place = flames.choose(asked, native.strategies())
+    print(place.title, file=out)
+    flames.draw(place, native, machine, known.profiles[profile],
+                pathlib.Path(os.environ.get("BUILD_WORKING_DIRECTORY", ".")) / args.profile_cells,
+                lambda sentence: print(f"  {sentence}", file=out, flush=True))
+    return EXIT_OK
 
 
 def _run_or_capsule(results: pathlib.Path, name: str) -> pathlib.Path:

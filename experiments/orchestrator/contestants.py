@@ -83,8 +83,9 @@ def misplaced(spec: str, traits: dict[str, Any], workload: dict[str, Any], regim
     if contestant.direct and (contestant.batch or contestant.load_batch or contestant.reserve):
         return "@direct is a loop by hand, without batches and reserved room; leave one of them out"
     if contestant.direct and (not set(workload.get("mix", ())) <= _BY_HAND
-                              or any(workload.get(f, "u64") != "u64" for f in ("key_type", "value_type"))):
-        return "@direct is a loop by hand over integer keys that loads, stores and deletes; leave @direct out"
+                              or any(workload.get(f, "u64") != "u64" for f in ("key_type", "value_type"))
+                              or workload.get("key_layout", "mixed") != "mixed"):
+        return "@direct is a loop by hand over mixed integer keys that loads, stores and deletes; leave @direct out"
     if contestant.batch and workload.get("value_type", "u64") != "u64":
         return "@batch lays out the values of all batches beforehand, which is for 64-bit ones; leave @batch out"
     if contestant.batch and not workload.get("mix", {}).get("store"):
@@ -110,16 +111,18 @@ def _loads_of_changing_keys(workload: dict[str, Any]) -> bool:
 
 
 def types_of(workload: dict[str, Any]) -> str:
-    """The types that a workload needs, as in the worker's own description (worker/types.h): u64>u64#mixed."""
+    """The types that a workload needs, as in the worker's own description (worker/types.h): u64>u64#mixed, and
+    u64@laid_out>u64#mixed with keys that are not mixed."""
     value = workload.get("value_type", "u64")
     hash_name = workload.get("hash", "mixed")
-    return (f"{workload.get('key_type', 'u64')}>{value}{workload['value_bytes'] if value == 'inline' else ''}"
+    laid_out = "@laid_out" if workload.get("key_layout", "mixed") != "mixed" else ""
+    return (f"{workload.get('key_type', 'u64')}{laid_out}>{value}{workload['value_bytes'] if value == 'inline' else ''}"
             f"#{'std' if hash_name == 'identity' else hash_name}")
 
 
 def is_wide(workload: dict[str, Any]) -> bool:
-    """Whether the wide worker measures it: values other than words, or another hash than the study's."""
-    return workload.get("value_type", "u64") != "u64" or workload.get("hash", "mixed") != "mixed"
+    """Whether the wide worker measures it: values other than words, another hash than the study's, or keys not mixed."""
+    return workload.get("value_type", "u64") != "u64" or any(workload.get(f, "mixed") != "mixed" for f in ("hash", "key_layout"))
 
 
 def is_reference(traits: dict[str, Any]) -> bool:
@@ -137,9 +140,10 @@ def _not_compiled(traits: dict[str, Any], workload: dict[str, Any]) -> str:
     value, length = workload.get("value_type", "u64"), workload.get("value_bytes")
     asked = [] if value == "u64" else [f"{value} values" + (f" of {length} bytes" if value == "inline" else "")]
     asked += [f"the hash {workload['hash']}"] if workload.get("hash", "mixed") != "mixed" else []
+    asked += [f"{workload['key_layout'].replace('_', ' ')} keys"] if workload.get("key_layout", "mixed") != "mixed" else []
     asked += [f"{workload['key_type']} keys"] if workload.get("key_type", "u64") != "u64" else []
     if not any(">u64#mixed" not in t for t in traits["types"]):
-        return f"it is compiled for 64-bit values under the study's hash only, not for {' with '.join(asked)}"
+        return f"it is compiled for 64-bit values and mixed keys under the study's hash only, not for {' with '.join(asked)}"
     return f"it is not compiled for {' with '.join(asked)}"
 
 

@@ -28,6 +28,8 @@ TYPES = ("u64", "string")
 VALUES = ("u64", "string", "inline")
 INLINE_BYTES = (64, 256, 1024, 4096)
 HASHES = ("mixed", "identity", "std", "fnv1a")
+KEY_LAYOUTS = ("mixed", "sequential", "strided", "high_bits", "low_entropy")
+KEY_STRIDE, LONGEST_STRIDE = 64, 1 << 36  # unless said otherwise; at most
 STARTS = ("settled", "as_filled")
 ARRIVALS = "poisson"
 STRING_BYTES = 32  # unless said otherwise
@@ -60,7 +62,7 @@ class Cell:
 def number(what: str, text: str, low: float, high: float, whole: bool = False) -> float | int:
     """A number such as 0.99, 1e6, 10k or 1M. Raises UserError."""
     kind = "a whole number" if whole else "a number"
-    wrong = UserError(f"{what} is {text!r}; give {kind} from {low:g} to {high:.10g}.")
+    wrong = UserError(f"{what} is {text!r}; give {kind} from {low:g} to {high:.12g}.")
     found = re.fullmatch(r"((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([kKmM]?)", text, re.ASCII)
     if not found:
         raise wrong
@@ -184,6 +186,21 @@ def _value(name: str, text: str) -> dict[str, Any]:
     return {"value_type": kind, "value_bytes": length}
 
 
+def _layout(name: str, text: str) -> dict[str, Any]:
+    layout, colon, stride = text.partition(":")
+    word("layout of keys", layout, KEY_LAYOUTS)
+    if layout != "strided":
+        if colon:
+            raise UserError(f"layout={text} gives a stride and only strided keys have one; write layout={layout} or "
+                            f"layout=strided:{stride}.")
+        return {"key_layout": layout}
+    length = number(f"the stride in layout={text}", stride, 2, LONGEST_STRIDE, whole=True) if colon else KEY_STRIDE
+    if length & (length - 1):
+        raise UserError(f"the stride in layout={text} is no power of two; the nearest is layout=strided:"
+                        f"{1 << round(math.log2(length))}.")
+    return {"key_layout": layout, "key_stride": length}
+
+
 def _miss(name: str, text: str) -> dict[str, Any]:
     return {name: number(name, text, 0, 100)}
 
@@ -207,6 +224,10 @@ FIELDS: dict[str, Field] = {
                  _whole(0, MOST_KEYS)),
     "key": Field(f"u64 | string[:{LEAST_KEY_BYTES} to {MOST_BYTES}]", f"type of the keys, bytes of a string (default: u64; "
                  f"{STRING_BYTES})", _key),
+    "layout": Field(f"mixed | sequential | strided[:2 to {LONGEST_STRIDE}] | high_bits | low_entropy",
+                    f"which u64 keys there are: spread over all bits, 1 2 3 ..., multiples of a power of two ({KEY_STRIDE}), "
+                    "keys that differ in their 28 highest bits only, a counter in the lowest byte and the rest from bit 40 on; "
+                    "all but mixed with value=u64 (default: mixed)", _layout),
     "value": Field(f"{LEAST_VALUE_BYTES} to {MOST_BYTES} | u64 | string[:BYTES] | inline:BYTES",
                    "bytes of a value: 8 are a word, more a string in a block of its own; inline: in the entry itself, "
                    f"{', '.join(map(str, INLINE_BYTES))} under u64 keys (default: u64)", _value),
@@ -307,5 +328,8 @@ def write(workload: dict[str, Any]) -> str:
         fields["key"] = f"string:{workload.get('key_bytes', STRING_BYTES)}"
     if workload.get("value_type", "u64") != "u64":
         fields["value"] = f"{workload['value_type']}:{workload.get('value_bytes', STRING_BYTES)}"
+    if "key_layout" in workload:
+        stride = f":{workload.get('key_stride', KEY_STRIDE)}" if workload["key_layout"] == "strided" else ""
+        fields["layout"] = workload["key_layout"] + stride
     fields.update({f: f"{workload[f]}" for f in ("miss", "hash", "start") if f in workload})
     return " ".join(f"{name}={value}" for name, value in fields.items())

@@ -246,6 +246,7 @@ class Session:
             "max_blocks": 0,
             **conditions.of(question, place.cell),
             **recordings.of(question, place.cell),
+            **({"rounds": question["rounds"]} if question.get("rounds") and planned.purpose != HARNESS else {}),
             # Throughput is the lesser part of such a visit: two blocks show it.
             **({"arrivals": question["arrivals"], "max_blocks": 2}
                if question.get("arrivals") and planned.purpose != HARNESS else {}),
@@ -467,7 +468,7 @@ def timeout(request: dict[str, Any]) -> float:
     large maps at about a microsecond a key.
     """
     teams = len(request["contestants"])
-    blocks = 6 * 3 * teams * request["slice_ms"] / 1000
+    blocks = max(6 * 3, 2 * request.get("rounds", 0)) * teams * request["slice_ms"] / 1000
     filling = 4e-6 * request["workload"].get("population", 0) * teams
     if request["workload"].get("start") == "as_filled":
         filling *= 8  # before every block: at least four, warm-up, and some that are rejected

@@ -102,6 +102,16 @@ class Complete(RunTest):
                 self.assertEqual((v["contestants"], v["baseline"]), (["mutex_map@direct", "mutex_map"], "mutex_map@direct"))
         self.assertEqual({v["question"] for v in visits.values()}, {"call_boundary", "harness_price", "skew"})
 
+    def test_rounds_reach_the_worker_and_what_it_says_of_them_is_kept(self):
+        log = self.workspace / "requests"
+        self.go("--profile", "smoke", "--only", "churn_rounds,skew", fake={"log": str(log)})
+        visits = {v["v"]: v for v in support.samples(self.run_path, "visit") if v["timed"]}
+        asked = {r["visit"]: r.get("rounds") for r in map(json.loads, log.read_text().splitlines())}
+        self.assertLessEqual({("churn_rounds", 8), ("skew", None)}, {(v["question"], asked[number]) for number, v in visits.items()})
+        for number, v in visits.items():
+            told = [r for r in support.samples(self.run_path, "round") if r["v"] == number]
+            self.assertEqual(len(told), 8 * len(v["contestants"]) * (v["question"] == "churn_rounds"))
+
     def test_visits_take_turns_with_the_layouts(self):
         log = self.workspace / "requests"
         left = iter(range(60))  # visits, however long they take on this machine

@@ -30,13 +30,14 @@ NAMED = {
     "sync_map_split": 0.04, "sync_map_acq_rel": 0.02, "sync_map_seq_cst": -0.1, "sync_map_qsbr": -0.2,
     "sync_map_memb": 0.1, "hash_trie_map_qsbr": 0.15, "hash_trie_map_memb": 0.32, "snapshot_map_acq_rel": 0.5,
     "snapshot_map_seq_cst": 0.44, "snapshot_map_hazard": 0.3, "snapshot_map_qsbr": 0.4, "snapshot_map_shared_ptr": -1.0,
-    "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3}
+    "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3,
+    "write_batch_map_stale": -0.2}
 # In place of maps, in a scenario about none.
 WORDS = {"same_word": -2.5, "same_line": -1.5, "apart_64": 0.0, "apart_128": 0.01}
 NAMED |= WORDS
 STRATEGIES = tuple(NAMED)
 SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation", "tasks",
-             "loadorstore_cost")
+             "loadorstore_cost", "visibility")
 WITHOUT_SCENARIOS = ("null", "line_touch", "unsynchronised_map")
 OPERATIONS = ("load", "store", "load_or_store", "load_and_delete", "delete", "swap", "compare_and_swap", "compare_and_delete",
               "load_or_compute", "range", "clear", "size", "reserve", "store_batch", "memory_bytes")
@@ -71,11 +72,16 @@ def rejected(threads: int) -> float:
     return 1 - 0.998 ** threads
 
 
+# Who holds more memory after every round, and by how much (log ratio).
+HOARDER, HOARDED = "sync_map", 0.003
+
+
 # Those that are compiled into the wide worker, and for what (wide_for.h).
 WIDE = ("mutex_map", "mutex_map_boxed", "mutex_map_pooled", "sharded_map", "sync_map", "cache_line_map",
         "boost_concurrent_flat_map")
 WIDE_TYPES = ("string>string#mixed", "string>u64#fnv1a", "string>u64#std", "u64>inline1024#mixed", "u64>inline256#mixed",
-              "u64>inline4096#mixed", "u64>inline64#mixed", "u64>string#mixed", "u64>u64#fnv1a", "u64>u64#std")
+              "u64>inline4096#mixed", "u64>inline64#mixed", "u64>string#mixed", "u64>u64#fnv1a", "u64>u64#std",
+              "u64@laid_out>u64#fnv1a", "u64@laid_out>u64#mixed", "u64@laid_out>u64#std")
 
 
 def describe(arch: str, wide: bool = False) -> dict:
@@ -88,7 +94,8 @@ def describe(arch: str, wide: bool = False) -> dict:
 
 
 def _traits(name: str) -> dict:
-    tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring"]}
+    tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring", "flush_interval_us"],
+                "write_batch_map_stale": ["batch", "ring", "flush_interval_us"]}
     return {
         "name": name, "scenarios": (["false_sharing"] if name in WORDS else [] if name in WITHOUT_SCENARIOS
                                     else list(SCENARIOS)), "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
@@ -98,7 +105,7 @@ def _traits(name: str) -> dict:
         "unsupported": ["compare_and_swap"] if name == "snapshot_map" else list(OPERATIONS) if name in WORDS else [],
         "unsupported_reason": "simulated",
         "caveat": "", "object_bytes": 64, "types": ["string>u64#mixed", "u64>u64#mixed"],
-        "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 65536, "doc": "count"}
+        "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 1 << 20, "doc": "count"}
                      for tunable in tunables.get(name, ())]}
 
 
@@ -156,15 +163,17 @@ def course(request: dict) -> tuple[list[dict], float]:
     stationary = request["workload"].get("regime", "stationary") == "stationary"
     block_s = SURROUNDING[_kind(request)] * slice_s * len(team) * (3 if stationary else 2)
     filling = FILL_S * request["workload"].get("population", 0) * len(team) if stationary else 0.0
-    once = 2 * filling > block_s  # filled once for the visit, or before every block
+    once = 2 * filling > block_s or "rounds" in request  # filled once for the visit, or before every block
     took = START_S + START_THREAD_S * n + filling * once
     block_s += filling * (not once)
     lines = [{"t": "realised", "figures": {"ops": 1000, "reuse_rate": request["workload"]["keys"].get("reuse", 0)}}]
     warm_up = max(2, math.ceil(request["warmup_seconds"] / block_s)) if request["timed"] else 0
     measured, accepted, block = 0.0, 0, 0
+    rounds = request.get("rounds", 0)
+    most = rounds or request["max_blocks"]
     while request.get("arrivals", {}).get("course") != "fill":
-        if request["max_blocks"]:
-            if block - warm_up >= request["max_blocks"]:
+        if most:
+            if block - warm_up >= most:
                 break
         elif measured >= request["seconds"] and accepted >= LEAST_BLOCKS or (
                 measured >= 3 * max(request["seconds"], 0.1) and block - warm_up >= LEAST_BLOCKS):
@@ -187,6 +196,9 @@ def course(request: dict) -> tuple[list[dict], float]:
                 lines.append({"t": "reject", "b": block, "why": "run_delay", "value": 0.05})
             else:
                 accepted += 1
+            lines += [{"t": "round", "b": block, "c": c, "bytes": round(
+                1e6 * math.exp(HOARDED * (block - warm_up) * (name == HOARDER)))} for c, name in enumerate(team)
+                      if rounds and block >= warm_up]
         block += 1
     if "arrivals" in request:
         waits, seconds = arrivals(request, rng)

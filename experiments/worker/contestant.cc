@@ -9,7 +9,8 @@ Material::Material(const workloads::Spec& workload, int threads,
     : spec(workload),
       tape(workload.StartsEmpty()
                ? workloads::GenerateDealtTape(workload, threads, ops_per_thread, seed, parallel)
-               : workloads::GenerateTape(workload, threads, ops_per_thread, seed, parallel)) {
+               : workloads::GenerateTape(workload, threads, ops_per_thread, seed, parallel)),
+      laid_out_keys(workload.key_layout, workload.key_stride) {
   if (spec.key_type == workloads::KeyType::kString) {
     string_keys = workloads::Keys<std::string>(tape.universe, spec.key_bytes, parallel,
                                                static_cast<std::size_t>(threads));

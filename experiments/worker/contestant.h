@@ -27,8 +27,9 @@ namespace cmap::experiments {
 struct Material {
   workloads::Spec spec;
   workloads::Tape tape;
-  // Only the one of the spec's key type is filled.
+  // Of strings only where these are the spec's keys.
   workloads::Keys<std::uint64_t> integer_keys;
+  workloads::LaidOutKeys laid_out_keys;
   workloads::Keys<std::string> string_keys{0, 0};
 
   // Generates the tape (to be dealt, in the regimes that start empty) and, for
@@ -37,10 +38,12 @@ struct Material {
            std::uint64_t ops_per_thread, std::uint64_t seed,
            const workloads::Parallel& parallel = workloads::InTurn);
 
-  template <class K>
-  const workloads::Keys<K>& keys() const {
-    if constexpr (std::is_same_v<K, std::string>) {
+  template <class Keys>
+  const Keys& keys() const {
+    if constexpr (std::is_same_v<Keys, workloads::Keys<std::string>>) {
       return string_keys;
+    } else if constexpr (std::is_same_v<Keys, workloads::LaidOutKeys>) {
+      return laid_out_keys;
     } else {
       return integer_keys;
     }

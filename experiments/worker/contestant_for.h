@@ -40,8 +40,9 @@ typename Map::Options OptionsOf(const ContestantSpec& spec) {
   return options;
 }
 
-// `studys_hash`: with the study's own hash; with others less is compiled.
-template <ConcurrentMap Map, bool studys_hash>
+// `Keys`: where keys come from (workloads/keys.h). `studys_hash`: with the study's own hash and
+// layout of keys; with others less is compiled.
+template <ConcurrentMap Map, class Keys, bool studys_hash>
 class ContestantFor final : public Placed<Contestant, Map, typename Map::Options> {
   using Base = Placed<Contestant, Map, typename Map::Options>;
 
@@ -65,7 +66,7 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
     if constexpr (kHasBatches) {
       if (!batch_) return;
       for (const auto& tape : material.tape.threads) {
-        batches_.emplace_back(tape, material.keys<K>(), values_);
+        batches_.emplace_back(tape, material.keys<Keys>(), values_);
       }
     }
   }
@@ -75,7 +76,7 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
   }
 
   void Prefill(std::size_t part, std::size_t parts) override {
-    workloads::Prefill(*map_, material_->tape, material_->keys<K>(), values_, part,
+    workloads::Prefill(*map_, material_->tape, material_->keys<Keys>(), values_, part,
                        parts);
     Rest();
   }
@@ -99,7 +100,7 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
 
   workloads::SliceResult Play(std::size_t sequence, std::size_t position,
                               std::size_t n) override {
-    const auto& keys = material_->keys<K>();
+    const auto& keys = material_->keys<Keys>();
     if constexpr (kHasBatches) {
       if (batch_) {
         return workloads::PlaySliceBatched(*map_, material_->tape, sequence, position, n, keys,
@@ -133,7 +134,7 @@ class ContestantFor final : public Placed<Contestant, Map, typename Map::Options
       audit.sized = true;
       audit.size = map_->Size();
     }
-    const auto& keys = material_->keys<K>();
+    const auto& keys = material_->keys<Keys>();
     for (std::uint32_t i = 0; i < material_->tape.universe; ++i) {
       if (const auto value = map_->Load(keys(i))) {
         const std::uint64_t word = workloads::WordOf(*value);
@@ -193,13 +194,15 @@ std::unique_ptr<Contestant> MakeDirect(const ContestantSpec& spec) {
 }
 
 // Registers `Strategy` (maps/strategies/<name>.h) for keys of type K, values of type
-// V and a hash, if its map takes them.
-template <class Strategy, class K, class V = std::uint64_t, class Hash = DefaultHash<K>>
+// V, a hash and what the keys come from, if its map takes them.
+template <class Strategy, class K, class V = std::uint64_t, class Hash = DefaultHash<K>,
+          class Keys = workloads::Keys<K>>
   requires(!requires { typename Strategy::template Map<K, V, Hash>; })
 bool Register() {
   return false;
 }
-template <class Strategy, class K, class V = std::uint64_t, class Hash = DefaultHash<K>>
+template <class Strategy, class K, class V = std::uint64_t, class Hash = DefaultHash<K>,
+          class Keys = workloads::Keys<K>>
   requires requires { typename Strategy::template Map<K, V, Hash>; }
 bool Register() {
   using Map = typename Strategy::template Map<K, V, Hash>;
@@ -215,18 +218,27 @@ bool Register() {
                              defaults.*(tunable.field), tunable.min,
                              tunable.max, std::string(tunable.doc)});
   }
-  return RegisterStrategy(
-      info, TypesOf<K, V, Hash>(),
-      [](const ContestantSpec& spec) -> std::unique_ptr<Contestant> {
-        if constexpr (std::is_same_v<V, std::uint64_t> && std::is_same_v<Hash, DefaultHash<K>>) {
-          if (spec.direct) return MakeDirect<Strategy, K>(spec);
-        } else if (spec.direct) {
-          throw InputError("contestant \"" + spec.text + "\": the loop by hand has 64-bit values "
-                           "and the study's hash only; leave @direct out");
-        }
-        constexpr bool kStudysHash = std::is_same_v<Hash, DefaultHash<K>>;
-        return std::make_unique<ContestantFor<Map, kStudysHash>>(spec);
-      });
+  constexpr bool kLaidOut = std::is_same_v<Keys, workloads::LaidOutKeys>;
+  constexpr bool kStudysHash = std::is_same_v<Hash, DefaultHash<K>>;
+  const ContestantFactory factory = [](const ContestantSpec& spec) -> std::unique_ptr<Contestant> {
+    if constexpr (std::is_same_v<V, std::uint64_t> && kStudysHash && !kLaidOut) {
+      if (spec.direct) return MakeDirect<Strategy, K>(spec);
+    } else if (spec.direct) {
+      throw InputError("contestant \"" + spec.text + "\": the loop by hand has 64-bit values, "
+                       "mixed keys and the study's hash only; leave @direct out");
+    }
+    return std::make_unique<ContestantFor<Map, Keys, kStudysHash && !kLaidOut>>(spec);
+  };
+  Types types = TypesOf<K, V, Hash>();
+  if constexpr (kLaidOut) {
+    types.laid_out = true;
+    RegisterStrategy(info, types, factory);
+    // Mixed keys are a layout like the others, for which there is no other contestant here;
+    // under the study's hash there is, in the other worker.
+    if constexpr (kStudysHash) return true;
+    types.laid_out = false;
+  }
+  return RegisterStrategy(info, types, factory);
 }
 
 }  // namespace cmap::experiments

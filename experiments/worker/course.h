@@ -6,8 +6,8 @@
 // Stationary. A slice is a window of slice_ms in which every thread goes on along
 // its own cyclic sequence (window.h). Before a block every map is placed anew and
 // prefilled, by all threads, and each contestant plays one discarded slice. Where
-// placing costs more than half the block, maps are placed once per visit and slices
-// simply go on. With start = as_filled maps are always placed before a block, no slice
+// placing costs more than half the block, or a visit is of rounds, maps are placed once per
+// visit and slices simply go on. With start = as_filled maps are always placed before a block, no slice
 // is discarded, and Size, which settles some maps, is not asked for within the block.
 // Contestants get differently far on the tape, and so do threads; what
 // each must have seen follows from how far it got.

@@ -50,7 +50,7 @@ class DirectContestant final : public Placed<Contestant, Api, Options> {
     const auto& prefill = material_->tape.prefill;
     const std::size_t end = prefill.size() * (part + 1) / parts;
     for (std::size_t i = prefill.size() * part / parts; i < end; ++i) {
-      map_->FindOrAdd(material_->keys<K>()(prefill[i]), values_(prefill[i], 0),
+      map_->FindOrAdd(material_->keys<workloads::Keys<K>>()(prefill[i]), values_(prefill[i], 0),
                       [](const V&) {});
     }
     Rest();
@@ -67,7 +67,7 @@ class DirectContestant final : public Placed<Contestant, Api, Options> {
                               [&](std::span<const workloads::Entry> entries, std::size_t first) {
                                 result += workloads::PlayPlainly(
                                     *map_, entries, first, material_->tape.op_set,
-                                    material_->keys<K>(), values_);
+                                    material_->keys<workloads::Keys<K>>(), values_);
                               });
     return result;
   }
@@ -78,7 +78,7 @@ class DirectContestant final : public Placed<Contestant, Api, Options> {
     Attach();
     Audit audit;
     for (std::uint32_t i = 0; i < material_->tape.universe; ++i) {
-      audit.found += map_->Find(material_->keys<K>()(i), [&](const V& value) {
+      audit.found += map_->Find(material_->keys<workloads::Keys<K>>()(i), [&](const V& value) {
         const std::uint64_t word = workloads::WordOf(value);
         audit.found_sum += workloads::CheckPart(word);
         audit.mismatch |= (word ^ workloads::MixIndex(i)) >> 8;

@@ -94,6 +94,8 @@ def places(q):
         if q["kind"] == "cells":
             scenarios = {c["name"] for c in q["cells"] if "scenario" in c["workload"]}  # no tapes
             yield from ((None, cell, regime) for cell in catalogue.cells_in(q, regime) if cell not in scenarios)
+        elif "scenario" in q["workload"]:
+            continue
         elif q["axis"]["field"] != "threads":
             yield from ((v, None, regime) for v in q["axis"]["values"])
         else:

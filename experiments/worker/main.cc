@@ -62,7 +62,8 @@ Four ways to use it:
       arrivals (latency in an open loop, say {"course": "rungs",
       "loads": [0.1, 0.5, 0.95], "least_ms": 50, "most_ms": 200}; needs the
       null map among the contestants), recording (a compact trace that is played
-      in place of a tape, in the regimes growth and reserved).
+      in place of a tape, in the regimes growth and reserved), rounds (so many
+      blocks on the same maps, and after each the memory that they hold).
       With --timing, where the visit's time went is printed on standard error.
       Exit codes: 0 done, 2 bad request, 3 a map gave a wrong answer,
       4 too little memory, 5 standard output could not be written.

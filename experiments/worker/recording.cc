@@ -41,6 +41,7 @@ std::unique_ptr<Material> RecordedMaterial(const workloads::Spec& workload, cons
   auto material = std::make_unique<Material>(least, 1, 1, 0);
   material->spec = workload;
   material->tape = ReadRecording(path, most);
+  material->laid_out_keys = workloads::LaidOutKeys(workload.key_layout, workload.key_stride);
   if (workload.key_type == workloads::KeyType::kString) {
     material->string_keys = workloads::Keys<std::string>(
         material->tape.universe, workload.key_bytes, parallel, static_cast<std::size_t>(threads));

@@ -40,7 +40,9 @@ std::string Asked(const Types& types) {
   if (types.hash != HashKind::kMixed) {
     parts.push_back("the hash " + std::string(workloads::HashName(types.hash)));
   }
-  if (types.key == KeyType::kString || parts.empty()) {
+  if (types.laid_out) {
+    parts.push_back("keys that are not mixed");
+  } else if (types.key == KeyType::kString || parts.empty()) {
     parts.push_back("keys of type " + std::string(workloads::KeyTypeName(types.key)));
   }
   return Join(parts);
@@ -198,9 +200,9 @@ std::string Unfit(const ContestantSpec& spec, const workloads::Spec& workload,
     }
   }
   if (spec.called && TypesOf(workload) != Types{}) {
-    return "\"call\": \"called\" measures integer keys only, with 64-bit values, under the study's "
-           "hash; leave it out or set \"key_type\" and \"value_type\" to \"u64\" and leave "
-           "\"hash\" out";
+    return "\"call\": \"called\" measures mixed integer keys only, with 64-bit values, under the "
+           "study's hash; leave it out or set \"key_type\" and \"value_type\" to \"u64\" and leave "
+           "\"key_layout\" and \"hash\" out";
   }
   if (spec.called && (spec.batch || spec.load_batch || spec.direct)) {
     return "\"" + spec.text + "\" has a loop of its own, in which operations cannot be "

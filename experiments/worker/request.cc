@@ -21,7 +21,8 @@ const std::vector<std::string>& Fields() {
       "visit",   "seed",           "contestants", "workload",
       "threads", "slice_ms",       "seconds",     "warmup_seconds",
       "pin",     "oversubscribed", "timed",       "max_blocks",
-      "call",    "pages",          "arrivals",    "recording"};
+      "call",    "pages",          "arrivals",    "recording",
+      "rounds"};
   return *fields;
 }
 
@@ -96,6 +97,18 @@ void CheckArrivals(const VisitRequest& request) {
       (fill && request.workload.regime != workloads::Regime::kFixedDistinct)) {
     throw InputError(fill ? "arrivals of the course \"fill\" need the regime fixed_distinct, in which a map starts empty"
                           : "arrivals other than of the course \"fill\" need the regime stationary");
+  }
+}
+
+// What a visit of rounds cannot be.
+void CheckRounds(const VisitRequest& request) {
+  if (!request.scenario.name.empty() || request.arrivals.any() || request.workload.StartsEmpty() ||
+      request.workload.start != workloads::Start::kSettled) {
+    throw InputError("\"rounds\" go on with one map, and this workload has a new one for every slice or block, or "
+                     "arrivals; use a tape of the regime stationary with the start settled, or leave \"rounds\" out");
+  }
+  if (request.max_blocks != 0) {
+    throw InputError("\"rounds\" say how many blocks there are, and so does \"max_blocks\"; leave one out");
   }
 }
 
@@ -212,6 +225,11 @@ VisitRequest VisitRequest::FromJson(const json& object) {
     }
     request.recording = recording.get<std::string>();
     CheckRecording(request);
+  }
+  request.rounds = static_cast<int>(Integer(object, "rounds", 0, 10'000, 0));
+  if (request.rounds > 0) {
+    CheckRounds(request);
+    request.max_blocks = request.rounds;
   }
   CheckContestants(request);
   return request;

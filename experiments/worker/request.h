@@ -6,12 +6,16 @@
 //    "workload": {...}, "threads": 1, "slice_ms": 10, "seconds": 0.6,
 //    "warmup_seconds": 0.2, "pin": [0], "oversubscribed": false,
 //    "timed": true, "max_blocks": 0, "call": "inlined", "pages": "asked",
-//    "arrivals": {...}, "recording": "/path/of/a/trace"}
+//    "arrivals": {...}, "recording": "/path/of/a/trace", "rounds": 0}
 //
 // "recording": a compact trace whose operations take the place of those that the workload
 // would draw (recording.h). The workload says the rest: types, how many operations a run
 // has, and by its mix which strategies are fit; its keys should be as in the trace, for
 // the estimate of memory.
+//
+// "rounds": so many blocks on maps that are placed once, before the warm-up, and live through all of
+// them; after each the maps are asked what memory they hold. A stationary tape only: what
+// drifts from round to round is the map.
 //
 // "call": "called" makes every operation a call that compilers cannot look through, as
 // of a map in a library of its own; integer keys only.
@@ -53,6 +57,7 @@ struct VisitRequest {
   bool timed = true;           // false: run and verify, read no clock
   int max_blocks = 0;          // 0: as many as fit
   Pages pages = Pages::kAsked;
+  int rounds = 0;              // not 0: max_blocks, on maps that are placed once
   ArrivalsSpec arrivals;       // latency, measured after the blocks
   std::string recording;       // empty: the tape is made from the workload
 

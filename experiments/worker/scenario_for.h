@@ -81,12 +81,14 @@ class ScenarioFor final : public Placed<ScenarioContestant, Map, typename Map::O
   Scenario scenario_;
 };
 
-// Registers `Strategy` for a scenario, if its map takes such keys and has the operations.
+// Registers `Strategy` for a scenario, if its map takes such keys and has the operations. What
+// a scenario checks presumes that loads find what was stored, unless it says otherwise.
 template <class Strategy, template <class> class Scenario>
 bool RegisterFor() {
   if constexpr (requires { typename Strategy::template Map<std::uint64_t, std::uint64_t>; }) {
     using Map = typename Strategy::template Map<std::uint64_t, std::uint64_t>;
-    if constexpr (Scenario<Map>::kFits) {
+    constexpr bool kMayLag = requires { Scenario<Map>::kMayLag; };
+    if constexpr (Scenario<Map>::kFits && (kMayLag || Map::kTraits.linearizable)) {
       return RegisterScenario(
           Strategy::kName, Scenario<Map>::kTraits,
           [](const ContestantSpec& spec, const workloads::ScenarioRequest& request, std::uint32_t threads,

@@ -15,6 +15,8 @@ SCENARIO_STRATEGIES = [
     "snapshot_map",
     "published_map",
     "published_map_copy",
+    "write_batch_map",
+    "write_batch_map_stale",
     "boost_concurrent_flat_map",
     "tbb_concurrent_hash_map",
     "absl_sharded_map",

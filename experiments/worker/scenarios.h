@@ -17,6 +17,7 @@
 #include "workloads/scenarios/session_cache.h"
 #include "workloads/scenarios/stock_reservation.h"
 #include "workloads/scenarios/tasks.h"
+#include "workloads/scenarios/visibility.h"
 
 namespace cmap::experiments {
 
@@ -37,7 +38,8 @@ bool RegisterScenarios() {
   return RegisterFor<Strategy, workloads::Iteration>() | RegisterFor<Strategy, workloads::StockReservation>() |
          RegisterFor<Strategy, workloads::ExpensiveValues>() | RegisterFor<Strategy, workloads::Publication>() |
          RegisterFor<Strategy, workloads::SessionCache>() | RegisterFor<Strategy, workloads::Reconciliation>() |
-         RegisterFor<Strategy, workloads::Tasks>() | RegisterForFew<Strategy, workloads::LoadOrStoreCost>();
+         RegisterFor<Strategy, workloads::Tasks>() | RegisterFor<Strategy, workloads::Visibility>() |
+         RegisterForFew<Strategy, workloads::LoadOrStoreCost>();
 }
 
 }  // namespace cmap::experiments

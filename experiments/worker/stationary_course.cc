@@ -40,8 +40,10 @@ class StationaryCourse final : public Course {
     // A block has two slices a contestant, so half of it is one each.
     as_filled_ = request.workload.start == workloads::Start::kAsFilled;
     place_each_block_ =
-        !request.timed || as_filled_ || static_cast<double>(placing_ns_) <=
-                              request.slice_ms * 1e6 * static_cast<double>(maps_.size());
+        request.rounds == 0 &&
+        (!request.timed || as_filled_ ||
+         static_cast<double>(placing_ns_) <=
+             request.slice_ms * 1e6 * static_cast<double>(maps_.size()));
     fresh_ = place_each_block_;
     if (as_filled_) return;  // Size would settle the maps
     const Timed timed(session_.timing().verify);

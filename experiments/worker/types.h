@@ -23,6 +23,7 @@ struct Types {
   workloads::ValueType value = workloads::ValueType::kU64;
   std::uint32_t inline_bytes = 0;  // 0 for values of other types
   workloads::HashKind hash = workloads::HashKind::kMixed;
+  bool laid_out = false;  // keys otherwise laid out than mixed
 
   friend auto operator<=>(const Types&, const Types&) = default;
 };
@@ -30,7 +31,8 @@ struct Types {
 // What a workload needs. The identity is std::hash of integers.
 Types TypesOf(const workloads::Spec& workload);
 
-// "u64>u64#mixed", "string>inline256#mixed": key, value, hash. The orchestrator makes
+// "u64>u64#mixed", "string>inline256#mixed": key, value, hash; "u64@laid_out>u64#mixed" with
+// keys that are not mixed. The orchestrator makes
 // the same from a workload (contestants.py).
 std::string TypesName(const Types& types);
 

@@ -161,6 +161,7 @@ class Visit {
     }
     course_->EndBlock();
     if (!warm_up) Judge(times, ops);
+    if (!warm_up && request_.rounds > 0) WriteMemory();
     ++block_;
   }
 
@@ -181,6 +182,15 @@ class Visit {
       ns_per_op_.push_back(std::move(ns));
     }
     ++accepted_;
+  }
+
+  // What every map holds after a round.
+  void WriteMemory() {
+    for (int c = 0; c < session_.contestants(); ++c) {
+      if (const auto bytes = session_.contestant(c).MemoryBytes()) {
+        Write({{"t", "round"}, {"b", block_}, {"c", c}, {"bytes", *bytes}});
+      }
+    }
   }
 
   void WriteSlice(int position, int c, const Slice& slice, bool discarded) {

@@ -253,7 +253,7 @@ TEST(Recording, HasKeysOfTheTypeThatIsAsked) {
   const auto material = RecordedMaterial(spec, Compact("keys", "1,1,get,a\n2,1,set,b\n"), 100, 2, workloads::InTurn);
   EXPECT_EQ(material->tape.universe, 2u);
   EXPECT_EQ(material->spec, spec);
-  EXPECT_EQ(material->keys<std::string>()(1).size(), 20u);
+  EXPECT_EQ(material->keys<workloads::Keys<std::string>>()(1).size(), 20u);
 }
 
 TEST(Recording, RefusesWhatIsNone) {

@@ -32,8 +32,9 @@ def visit(contestants, workload, **fields):
 def workload_of(types):
     """The fields of a workload from u64>inline256#mixed."""
     key, _, rest = types.partition(">")
+    key, _, laid_out = key.partition("@")
     value, _, hash_name = rest.partition("#")
-    fields = {"key_type": key, "hash": hash_name}
+    fields = {"key_type": key, "hash": hash_name, **({"key_layout": "strided"} if laid_out else {})}
     if value.startswith("inline"):
         return {**fields, "value_type": "inline", "value_bytes": int(value.removeprefix("inline"))}
     return {**fields, "value_type": value, **({"value_bytes": 100} if value == "string" else {})}
@@ -46,7 +47,7 @@ class Types(unittest.TestCase):
         self.assertEqual(set(types["mutex_map"]), {
             "u64>inline64#mixed", "u64>inline256#mixed", "u64>inline1024#mixed", "u64>inline4096#mixed",
             "u64>string#mixed", "string>string#mixed", "u64>u64#std", "u64>u64#fnv1a", "string>u64#std",
-            "string>u64#fnv1a"})
+            "string>u64#fnv1a", "u64@laid_out>u64#mixed", "u64@laid_out>u64#std", "u64@laid_out>u64#fnv1a"})
         self.assertGreaterEqual(sum(len(t) >= 6 for t in types.values()), 25)
 
     def test_every_one_gives_right_answers(self):
@@ -66,11 +67,23 @@ class Types(unittest.TestCase):
                         visit(names[at:at + 8], {"mix": shares, "miss": 10, **workload_of(types), **regime},
                               threads=threads, timed=False, max_blocks=1)
 
+    def test_every_layout_of_keys_gives_right_answers(self):
+        mix = {"load": 60, "store": 20, "load_or_store": 10, "delete": 10}
+        names = ["mutex_map", "sync_map", "hash_trie_map", "cache_line_map", "boost_concurrent_flat_map"]
+        for layout in ("mixed", "sequential", "strided", "high_bits", "low_entropy"):
+            for hash_name in ("std", "identity", "fnv1a", "mixed"):
+                if (layout, hash_name) != ("mixed", "mixed"):
+                    with self.subTest(layout=layout, hash=hash_name):
+                        visit(names, {"mix": mix, "population": 300, "miss": 10, "key_layout": layout, "hash": hash_name},
+                              threads=2, timed=False, max_blocks=1)
+
     def test_what_is_not_compiled_is_refused_in_a_sentence(self):
         for workload, says in (({"value_type": "inline", "value_bytes": 64, "key_type": "string"},
                                 "is not compiled for values of 64 bytes, keys of type string in this worker"),
                                ({"hash": "fnv1a", "value_type": "string"}, "is not compiled for values of type string, the hash fnv1a"),
-                               ({}, "is not compiled for keys of type u64 in this worker")):
+                               ({}, "is not compiled for keys of type u64 in this worker"),
+                               ({"key_layout": "strided", "value_type": "string"},
+                                "is not compiled for values of type string, keys that are not mixed in this worker")):
             request = {"contestants": ["mutex_map"],
                        "workload": {"keys": {"stream": "uniform"}, "mix": {"load": 100}, **workload}}
             done = subprocess.run([WORKER, "--visit=-"], input=json.dumps(request), capture_output=True, text=True,

@@ -341,6 +341,40 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(out.lines[-1]["placement"], "visit")
         self.assertFalse([s for s in out.of("slice") if s["p"] < 0])
 
+    CHURN = {"keys": {"stream": "krr", "reuse": 0.5, "choice": "uniform", "sharing": "private"}, "mix": {"load_or_store": 100},
+             "population": 200, "regime": "stationary"}
+
+    def test_rounds_go_on_with_the_same_maps_and_tell_their_memory(self):
+        for timed in (True, False):
+            # peer maps may not count their bytes
+            out = self.visit({"contestants": ["mutex_map", "sync_map", "null"], "workload": self.CHURN}, rounds=7, timed=timed)
+            self.assertEqual(out.code, 0, out.stderr)
+            self.assertEqual(out.lines[-1]["placement"], "visit")
+            self.assertEqual(out.lines[-1]["blocks"] + out.lines[-1]["rejected"], 7)
+            measured = sorted({s["b"] for s in out.of("slice") if "w" not in s})
+            self.assertEqual(len(measured), 7)
+            self.assertFalse([s for s in out.of("slice") if s["p"] < 0])
+            for c in (0, 1):
+                self.assertEqual([r["b"] for r in out.of("round") if r["c"] == c], measured)
+            # Two hundred keys of 16 bytes at least, of which as many are live in every round.
+            self.assertTrue(all(r["bytes"] >= 200 * 16 for r in out.of("round") if r["c"] < 2), out.text)
+            last = {r["c"]: r["bytes"] for r in out.of("round")}
+            self.assertEqual(last[0], next(m["bytes"] for m in out.of("memory") if m["c"] == 0))
+        plain = self.visit({"contestants": ["mutex_map"], "workload": self.CHURN}, max_blocks=2)
+        self.assertEqual((plain.lines[-1]["placement"], plain.of("round")), ("block", []))
+
+    def test_rounds_that_cannot_be_meant_are_refused(self):
+        for changes, why in (({"workload": GROWTH}, "use a tape of the regime stationary"),
+                             ({"workload": {**self.CHURN, "start": "as_filled"}}, "use a tape of the regime stationary"),
+                             ({"workload": {"scenario": {"name": "iteration"}}}, "use a tape of the regime stationary"),
+                             ({"arrivals": self.RUNGS, "contestants": ["mutex_map", "null"]}, "or arrivals"),
+                             ({"max_blocks": 3}, 'so does "max_blocks"'), ({"rounds": -1}, "an integer from 0 to 10000"),
+                             ({"rounds": 1.5}, "an integer from 0 to 10000")):
+            out = self.visit({"contestants": ["mutex_map"], "workload": self.CHURN, "rounds": 5, **changes})
+            self.assertEqual(out.code, 2, (changes, out.text))
+            self.assertIn(why, out.stderr)
+            self.assertEqual(out.stderr.count("\n"), 1)
+
     def test_untimed_output_repeats_exactly_and_holds_no_time(self):
         request = {"contestants": ["mutex_map", "sync_map"], "workload": STATIONARY, "timed": False}
         out = self.visit(request)

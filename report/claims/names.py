@@ -40,7 +40,6 @@ PLANNED = {
     "growth_stall": "filling at a fixed arrival rate: tails and the longest store of every doubling",
     "key_layouts": "spreading hashes on strided and consecutive keys, and how bits are taken of them",
     "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
-    "million_strings": "strings of 32 bytes, many readers and few writers, by number of keys",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "order_service": "97.3 reads to 2.7 writes at intended times: response times",
     "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",

@@ -21,6 +21,7 @@
 //     std::string Check(Map&);                            // quiescent: what is wrong, or ""
 //     void Tell(double seconds, std::vector<Amount>&) const;  // of the slice just played
 //     void TellTimes(std::vector<Times>&) const;          // if it has any: the same
+//     static constexpr bool kMayLag = true;  // only if maps may take part whose loads lag behind
 //   };
 //
 // Numbers are the same on every compiler and machine, given what the threads did.

@@ -32,6 +32,7 @@
 #include "workloads/scenarios/session_cache.h"
 #include "workloads/scenarios/stock_reservation.h"
 #include "workloads/scenarios/tasks.h"
+#include "workloads/scenarios/visibility.h"
 #include "workloads/spec.h"
 
 namespace cmap::workloads {
@@ -178,6 +179,7 @@ TYPED_TEST(Sound, NothingIsWrong) {
     }
   }
   EXPECT_EQ((Played<Publication, TypeParam>(R"({"name": "publication", "keys": 50})", 3, 500)), "");
+  EXPECT_EQ((Played<Visibility, TypeParam>(R"({"name": "visibility", "keys": 7, "gap_us": 0})", 3, 4000)), "");
 }
 
 // One mistake each.
@@ -299,6 +301,25 @@ struct ForgetsKeyFive : Simple {
   Loaded<std::uint64_t> LoadOrStore(std::uint64_t key, std::uint64_t value) {
     return key == 5 ? Loaded<std::uint64_t>{value, false} : Simple::LoadOrStore(key, value);
   }
+};
+// Loads show what the map was like before `show` was called last, and say so or do not.
+template <bool kSaysSo>
+struct Lags : Simple {
+  static constexpr Traits kTraits = [] {
+    Traits traits{};
+    traits.linearizable = !kSaysSo;
+    return traits;
+  }();
+  std::optional<std::uint64_t> Load(std::uint64_t key) const {
+    const auto at = shown.find(key);
+    return at == shown.end() ? std::nullopt : std::optional(at->second);
+  }
+  void Show() { shown = held; }
+  std::size_t Size() {
+    Show();
+    return Simple::Size();
+  }
+  std::map<std::uint64_t, std::uint64_t> shown;
 };
 struct ComputesTwice : Simple {
   template <class F>
@@ -636,6 +657,84 @@ TEST(Amounts, PagesAreUnevenWhereEntriesChangePlaces) {
   };
   EXPECT_EQ(uneven(std::make_unique<Simple>()), 0);
   EXPECT_EQ(uneven(std::make_unique<TurnsRound>()), 2);
+}
+
+template <class Map>
+Visibility<Map> Looking(std::uint32_t threads) {
+  return Visibility<Map>(
+      Request(R"({"name": "visibility", "keys": 3, "gap_us": 0})", Visibility<Map>::kTraits), threads, 1);
+}
+
+TEST(Broken, VisibilityTells) {
+  {  // A store that has returned is not seen by a map that promises it.
+    Lags<false> map;
+    auto scenario = Looking<Lags<false>>(2);
+    scenario.Fill(map);
+    scenario.Step(map, 0, 1);
+    scenario.Step(map, 1, 1);
+    EXPECT_NE(scenario.Check(map).find("the key 1 had returned and was not seen"), std::string::npos);
+  }
+  {  // A value that falls again, which no map may show.
+    Lags<true> map;
+    auto scenario = Looking<Lags<true>>(2);
+    scenario.Fill(map);
+    scenario.Step(map, 0, 1);  // the number 1
+    map.Show();
+    scenario.Step(map, 0, 3);  // 4 to the same key: looked for, and 1 is shown meanwhile
+    scenario.Step(map, 1, 1);
+    map.shown[1] -= 1;
+    scenario.Step(map, 1, 1);
+    EXPECT_NE(scenario.Check(map).find("the key 1 went back"), std::string::npos);
+  }
+  {  // The last store of a key is lost.
+    Simple map;
+    auto scenario = Looking<Simple>(2);
+    scenario.Fill(map);
+    scenario.Step(map, 0, 5);
+    EXPECT_EQ(scenario.Check(map), "");
+    --map.held[2];
+    EXPECT_NE(scenario.Check(map).find("stored last to the key 2"), std::string::npos);
+  }
+  {  // Another key's value.
+    Simple map;
+    auto scenario = Looking<Simple>(2);
+    scenario.Fill(map);
+    map.held[0] = map.held[1] = map.held[2];
+    scenario.Step(map, 1, 100);
+    EXPECT_NE(scenario.Check(map).find("another one's value"), std::string::npos);
+  }
+}
+
+TEST(Amounts, DelaysAreThoseOfTheStoresThatWereLookedFor) {
+  Lags<true> map;
+  auto scenario = Looking<Lags<true>>(3);
+  scenario.Fill(map);
+  const auto before = std::chrono::steady_clock::now();
+  scenario.Step(map, 0, 5);  // the last is number 5
+  scenario.Step(map, 1, 2);
+  std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  map.Show();
+  scenario.Step(map, 1, 1);  // seen, after 3 ms at least
+  const double most_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count();
+  scenario.Step(map, 2, 1);  // at once
+  scenario.Step(map, 0, 1);  // number 6
+  scenario.Step(map, 2, 1);  // looked for and not seen by the end
+  EXPECT_EQ(scenario.Check(map), "");
+  auto told = Told(scenario, 2);
+  EXPECT_EQ(told.at("stores_per_s").amount, 6);
+  EXPECT_EQ(told.at("stores_per_s").of, 2);
+  EXPECT_EQ(told.at("visible_after_us").of, 2);
+  EXPECT_GE(told.at("visible_after_us").amount, 2 * 3000);
+  EXPECT_GE(told.at("longest_delay_us").amount, 3000);
+  EXPECT_LE(told.at("longest_delay_us").amount, most_us);
+  EXPECT_EQ(told.at("late").amount, 2);
+  EXPECT_EQ(told.at("late").of, 3);
+  EXPECT_EQ(told.at("unseen").amount, 1);
+  EXPECT_TRUE(!scenario.Counted(0) && scenario.Counted(1));
+  // The next slice knows nothing of it.
+  map.held.clear();
+  scenario.Fill(map);
+  EXPECT_EQ(Told(scenario).count("late"), 0);
 }
 
 TEST(Amounts, SessionsThatBeginAreCounted) {
