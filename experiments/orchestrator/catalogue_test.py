@@ -19,8 +19,8 @@ QUESTIONS = ["reuse_threshold", "churn", "churn_rounds",
              "order_service", "growth_stall", "load_shapes", "reclamation_pause",
              "peers", "huge_pages", "load_batch",
              "go_shapes",
-             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values", "batch_delay",
-             "tasks", "loadorstore_cost", "false_sharing",
+             "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values",
+             "tasks", "loadorstore_cost", "false_sharing", "batch_delay",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from experiments.orchestrator import catalogue, contestants, flame_svg, recordings, session, threads
+from experiments.orchestrator import catalogue, conditions, contestants, flame_svg, recordings, session, threads
 from experiments.orchestrator.errors import UserError, plural
 from experiments.orchestrator.topology import Machine
 
@@ -110,14 +110,13 @@ def request_of(place: Place, spec: str, machine: Machine, profile: dict[str, Any
     """A visit of one contestant, as a run would make it."""
     crowded = threads.oversubscribed(place.threads, machine)
     cpus = machine.order()
-    call = catalogue.call_of(place.question, place.cell)
     return {
         "visit": 0, "seed": 1, "contestants": [spec],
         "workload": catalogue.resolve(place.question, place.axis, place.cell, place.regime),
         "threads": place.threads, "slice_ms": threads.slice_ms(profile["slice_ms"], place.threads, crowded),
         "seconds": SECONDS, "warmup_seconds": profile["warmup_seconds"],
         "pin": [cpus[i % len(cpus)] for i in range(place.threads)], "oversubscribed": crowded, "timed": True, "max_blocks": 0,
-        **({"call": call} if call != catalogue.CALLS[0] else {}), **recordings.of(place.question, place.cell)}
+        **conditions.of(place.question, place.cell), **recordings.of(place.question, place.cell)}
 
 
 def profiled(command: list[str], request: dict[str, Any], run: Callable[..., subprocess.CompletedProcess]) -> collections.Counter:
