@@ -84,7 +84,7 @@ REUSE = [
         "claims": [],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [0.0, 0.99], "threads": ["all"], "population": 1000, "aa_visits": 0},
+            "smoke": {"values": [0.99], "threads": ["all"], "population": 1000, "aa_visits": 0},
             "default": NEEDS_AN_HOUR % "churn",
             "hour": {
                 "values": [0.0, 0.25, 0.5, 0.75, 0.99],

@@ -42,7 +42,7 @@ class CliTest(unittest.TestCase):
 
     def test_names(self):
         self.assertIn("did you mean 'reuse_threshold'", self.refused("--only", "reuse_treshold"))
-        self.assertIn("known: batch_init", self.refused("--only", "xyz"))
+        self.assertIn("known: batch_delay, batch_init", self.refused("--only", "xyz"))
         self.assertIn("did you mean 'sync_map'", self.refused("--strategies", "sync_mpa"))
         self.assertIn("did you mean 'default'", self.refused("--profile", "defalt"))
         self.assertIn("did you mean --budget", self.refused("--budgt", "20m"))

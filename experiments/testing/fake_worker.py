@@ -93,6 +93,9 @@ def describe(arch: str, wide: bool = False) -> dict:
             "fresh_page": {"bytes": 4096, "touch_ns": 250}, "strategies": strategies}
 
 
+MOST = {"flush_interval_us": 3_600_000_000}  # of a tunable; the others are counts
+
+
 def _traits(name: str) -> dict:
     tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring", "flush_interval_us"],
                 "write_batch_map_stale": ["batch", "ring", "flush_interval_us"]}
@@ -105,7 +108,7 @@ def _traits(name: str) -> dict:
         "unsupported": ["compare_and_swap"] if name == "snapshot_map" else list(OPERATIONS) if name in WORDS else [],
         "unsupported_reason": "simulated",
         "caveat": "", "object_bytes": 64, "types": ["string>u64#mixed", "u64>u64#mixed"],
-        "tunables": [{"name": tunable, "default": 32, "min": 1, "max": 1 << 20, "doc": "count"}
+        "tunables": [{"name": tunable, "default": 32, "min": 1, "max": MOST.get(tunable, 65536), "doc": "count"}
                      for tunable in tunables.get(name, ())]}
 
 
