@@ -90,6 +90,11 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
     return Asked(asked, [w for q in questions for w in _everywhere(q)])
 
 
+def workloads(texts: list[str]) -> list[dict[str, Any]]:
+    """Those of what --ask asks, whoever takes part. Raises UserError."""
+    return [cell.workload for text in texts for cell in _cells(text, 0)[1]]
+
+
 def again(known: catalogue.Catalogue, questions: list[dict[str, Any]]) -> catalogue.Catalogue:
     """The catalogue with the questions of a run that were asked of it; what the run resolved stays so."""
     asked = []
