@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import pathlib
@@ -14,6 +15,17 @@ from typing import NoReturn
 
 from report import analyse, capsule, compare, gallery, hdr_log, load, price, render
 from report.compare import say, tails
+
+
+def _compose(run_dir: pathlib.Path | str) -> render.Paper:
+    """The paper of a run. Raises load.ResultsError."""
+    with load.uncollected():
+        analysis = analyse.analyse(load.load(run_dir))
+        gc.freeze()  # none of it is garbage before the paper is done, and drawing makes much
+    try:
+        return render.compose(analysis)
+    finally:
+        gc.unfreeze()
 
 
 def build(run_dir: pathlib.Path | str) -> pathlib.Path:
@@ -28,7 +40,7 @@ def build(run_dir: pathlib.Path | str) -> pathlib.Path:
     run_dir = pathlib.Path(run_dir)
     if run_dir.is_file():
         run_dir = capsule.unpack(run_dir)
-    paper = render.compose(analyse.analyse(load.load(run_dir)))
+    paper = _compose(run_dir)
     out = run_dir / "report"
     try:
         out.mkdir(exist_ok=True)
@@ -94,7 +106,7 @@ def _replace(path: pathlib.Path, text: str) -> None:
 
 def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
     """All figures of a run as SVG documents, by name."""
-    paper = render.compose(analyse.analyse(load.load(run_dir)))
+    paper = _compose(run_dir)
     chooser = gallery.chooser_plate(paper)
     return {p.name: gallery.standalone(p.svg) for p in [*([chooser] if chooser else []), *paper.plates()] if p.svg}
 
@@ -103,7 +115,7 @@ def write_gallery(run_dir: pathlib.Path | str, folder: pathlib.Path) -> pathlib.
     """A folder of the run's main figures with a page about them; returns the page. An earlier one is replaced.
 
     Raises load.ResultsError with one sentence when the run cannot be read or the folder holds something else."""
-    made = gallery.files(render.compose(analyse.analyse(load.load(run_dir))))
+    made = gallery.files(_compose(run_dir))
     stale = [path for path in gallery.check(folder) if path.name not in made]
     try:
         folder.mkdir(parents=True, exist_ok=True)

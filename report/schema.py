@@ -37,15 +37,22 @@ class Kind:
         return None if self.fits(value) else (path, value, self.belongs)
 
 
+class Number(Kind):
+    """A number from `low` to `high`, of certain types. Most of what a million lines hold, so a record tests it itself."""
+
+    def __init__(self, belongs: str, low: float, high: float, *types: type):
+        super().__init__(belongs, lambda v: type(v) in types and low <= v <= high)
+        self.low, self.high, self.types = low, high, types
+
+
 def whole(low: int = 0, high: int = int(GREATEST)) -> Kind:
     """A whole number; 2.0 is none, and neither is true."""
-    return Kind(f"a whole number from {low} to {high}", lambda v: type(v) is int and low <= v <= high)
+    return Number(f"a whole number from {low} to {high}", low, high, int)
 
 
 def number(low: float = -GREATEST, high: float = GREATEST) -> Kind:
     """A finite number, both ends included."""
-    return Kind(f"a number from {low:g} to {high:g}",
-                lambda v: (type(v) is float or type(v) is int) and low <= v <= high)
+    return Number(f"a number from {low:g} to {high:g}", low, high, float, int)
 
 
 def text(most: int = MOST_TEXT) -> Kind:
@@ -153,11 +160,19 @@ def record(fields: dict[str, Kind], belongs: str = "an object") -> Record:
     """A Record of fields, {"name": kind, "name that may be absent?": kind}."""
     made = Record.__new__(Record)
     made.fields = tuple((n.removesuffix("?"), not n.endswith("?"), kind) for n, kind in fields.items())
-    tests = tuple((name, required, kind.fits) for name, required, kind in made.fields)
+    # A number that may be absent is taken for the least, which fits.
+    numbers = tuple((name, None if required else kind.low, kind.types, kind.low, kind.high)
+                    for name, required, kind in made.fields if type(kind) is Number)
+    tests = tuple((name, required, kind.fits) for name, required, kind in made.fields if type(kind) is not Number)
 
     def fits(value: Any) -> bool:
         if type(value) is not dict:
             return False
+        get = value.get
+        for name, absent, types, low, high in numbers:
+            found = get(name, absent)
+            if type(found) not in types or not low <= found <= high:
+                return False
         for name, required, test in tests:
             if name in value:
                 if not test(value[name]):
