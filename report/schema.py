@@ -314,6 +314,9 @@ LINES |= {
          "ns": whole(1), **_TIMES, "window?": whole(1), "reclaimed?": _RECLAIMED,
          "windows?": List(record({"due": _COUNT, "p99": or_null(_COUNT), "events": _COUNT, "pause": _COUNT}), most=10_000)},
         "response", "service", "lag", "max"),
+    "recorded": _whole_or_marked(
+        {"c": _INDEX, "offered": _RATE, "achieved": _RATE, "n": whole(), "ns": whole(1), **_TIMES},
+        "response", "service", "lag", "max"),
     "shape": _whole_or_marked(
         {"c": _INDEX, "shape": one_of("even", "poisson", "burst", "step"), "offered": _RATE, "achieved": _RATE,
          "n": whole(), "ns": whole(1), "why?": _NAME, "counters?": Table(_NUMBER),
@@ -349,7 +352,7 @@ QUESTION = record({
     "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG, "rounds?": whole(1, 10_000),
     "control?": record({"cell": _NAME, "a": _NAME, "b": _NAME, "least": number(0)}),
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
-    "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})
+    "arrivals?": record({"course": one_of("rungs", "shapes", "fill", "recorded")}), "most_visits?": whole(1, 10_000)})
 
 _STRATEGY = record({
     "name": _NAME, **{f"{field}?": _TEXT for field in (

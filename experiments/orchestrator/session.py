@@ -495,6 +495,8 @@ def arrivals_s(request: dict[str, Any]) -> float:
         return 0.5 + teams * (len(asked["loads"]) + 1) * (asked["least_ms"] + asked["most_ms"]) / 2 * 1.5e-3
     if asked["course"] == "shapes":
         return 0.5 + teams * 4 * asked["ms"] * 1.5e-3
+    if asked["course"] == "recorded":  # a map that cannot keep up takes longer
+        return 0.5 + teams * 1.5e-3 * asked["most_ms"]
     return 0.5 + teams * 1.5 * request["workload"]["ops"] * max(1, request["threads"] / 2) / asked["rate"]
 
 
