@@ -42,14 +42,16 @@ def _tools(host_arch: str, cross_arch: str) -> cli.Tools:
     root = _root()
     workers = root / "experiments"
     first, cross = workers / f"worker_{host_arch}", workers / f"worker_{cross_arch}"
-    wide = workers / f"worker_wide_{host_arch}"
+    wide, cross_wide = (workers / f"worker_wide_{arch}" for arch in (host_arch, cross_arch))
     sources = pathlib.Path(__file__).absolute().parents[1]
     workspace = os.environ.get("BUILD_WORKSPACE_DIRECTORY")
+    emulated = [str(sources / "tools/run_cross.sh"), cross_arch]
     return cli.Tools(
         catalogue=root / "experiments/catalogue.json",
         native=_layouts(first) or None,
         wide=_layouts(wide),
-        cross=[str(sources / "tools/run_cross.sh"), cross_arch, str(cross)] if cross.exists() else None,
+        cross=[*emulated, str(cross)] if cross.exists() else None,
+        cross_wide=[*emulated, str(cross_wide)] if cross_wide.exists() else None,
         cross_arch=cross_arch,
         workspace=pathlib.Path(workspace) if workspace else sources,
         proof=sources,

@@ -5,6 +5,9 @@
   //experiments:<name>_<arch>    the same question, small, on the other architecture under
                                  qemu-user: every result is checked, nothing is timed
   //experiments:all              all of them, in one run and one paper
+  //experiments:wide_<arch>      all of them on the other architecture, larger values and other hashes included, which
+                                 the others leave unvalidated there: their program compiles for minutes, so that it is
+                                 built for the machine's own architecture only, unless this target is named
 
 Arguments after `--` reach the program: `bazel run //experiments -- --help`.
 """
@@ -18,6 +21,7 @@ load("//tools:cross.bzl", "cross_binary")
 _NATIVE_WORKERS = [layout_name("worker_" + HOST_ARCH, number) for number in range(1, LAYOUTS + 1)]
 _WIDE_WORKERS = [layout_name("worker_wide_" + HOST_ARCH, number) for number in range(1, LAYOUTS + 1)]
 _CROSS_WORKER = "worker_" + CROSS_ARCH
+_CROSS_WIDE_WORKER = "worker_wide_" + CROSS_ARCH
 
 # What was proven of the strategies, for the paper; orchestrator/proof.py reads the same, and what the harness costs
 # (harness_price.json), once that was recorded.
@@ -27,6 +31,9 @@ _PROOF = [
     "//maps/mutants:matrix.json",
     "//maps/verification:figures.json",
 ]
+
+# What no pattern of targets builds.
+_ON_DEMAND = ["manual"]
 
 # orchestrator/contestants.py, is_wide, says so to the orchestrator.
 def _is_wide(workload):
@@ -47,6 +54,12 @@ def experiments(questions):
         arch = CROSS_ARCH,
         binary = "//experiments/worker",
     )
+    cross_binary(
+        name = _CROSS_WIDE_WORKER,
+        arch = CROSS_ARCH,
+        binary = "//experiments/worker:worker_wide",
+        tags = _ON_DEMAND,
+    )
     for worker, names in (("worker", _NATIVE_WORKERS), ("worker_wide", _WIDE_WORKERS)):
         for number, name in enumerate(names, 1):
             cross_binary(
@@ -55,16 +68,20 @@ def experiments(questions):
                 binary = "//experiments/worker:" + layout_name(worker, number),
             )
     _run("all", _NATIVE_WORKERS + _WIDE_WORKERS + [_CROSS_WORKER], [])
+
+    # orchestrator/validate.py, on_demand, names it.
+    _run("wide_" + CROSS_ARCH, [_CROSS_WORKER, _CROSS_WIDE_WORKER], ["--arch=cross"], tags = _ON_DEMAND)
     for question in questions:
         experiment(question)
 
-def _run(name, workers, preset):
+def _run(name, workers, preset, tags = []):
     native.py_binary(
         name = name,
         srcs = ["all.py"],
         args = ["--target=" + name, "--host-arch=" + HOST_ARCH, "--cross-arch=" + CROSS_ARCH] + ["--preset=" + p for p in preset],
         data = ["catalogue.json", "//tools:run_cross.sh"] + _PROOF + native.glob(["harness_price.json"]) + workers,
         main = "all.py",
+        tags = tags,
         deps = [
             "//experiments/orchestrator",
             "//report:paper",

@@ -12,7 +12,7 @@ from unittest import mock
 
 from report import advice, analyse, conclude, load, regret, render, standing
 from report.stats import cells
-from report.testdata import make_testdata
+from report.testdata import effects, make_testdata
 
 FEATURES = advice.features_of({"keys": {"stream": "uniform"}, "mix": {"load": 95, "store": 5}, "population": 1000,
                                "regime": "stationary"})
@@ -290,7 +290,7 @@ class OfARun(unittest.TestCase):
             if p.verdict != advice.ALONE:
                 continue
             decided += 1
-            truth = {s.name: make_testdata.effect(p.question, s.name, p.value, p.cell, p.regime, p.threads)
+            truth = {s.name: effects.effect(p.question, s.name, p.value, p.cell, p.regime, p.threads)
                      for s in p.standings}
             self.assertEqual(max(truth, key=truth.get), p.best.name, p)
             for s in p.standings[1:]:
@@ -306,7 +306,7 @@ class OfARun(unittest.TestCase):
         self.assertGreater(len(found), 10)
         for r in found:
             p = r.place
-            mine, best = (make_testdata.effect(p.question, name, p.value, p.cell, p.regime, p.threads)
+            mine, best = (effects.effect(p.question, name, p.value, p.cell, p.regime, p.threads)
                           for name in ("hash_trie_map", r.best))
             self.assertAlmostEqual(r.regret.effect, best - mine, delta=0.08)
             self.assertGreaterEqual(r.behind.effect, r.regret.effect - 0.02)

@@ -256,7 +256,10 @@ class Effects:
         return visit.read
 
     def effect(self, visit: load.Visit, a: str, b: str) -> float:
-        _, known = self._known.setdefault(id(visit), (visit, {}))  # which keeps the identity its own
+        held = self._known.get(id(visit))
+        if held is None:
+            held = self._known[id(visit)] = (visit, {})  # which keeps the identity its own
+        known = held[1]
         value = known.get((a, b))
         if value is None:
             i, j = index_of(visit, a), index_of(visit, b)

@@ -97,9 +97,9 @@ def _latency_rows(place: latency.Place) -> list[dict[str, Any]]:
     for runner in [*place.runners, *control]:
         if isinstance(runner, latency.Runner):
             points = [(p, runner is place.control) for p in runner.rungs]
-            points += [(runner.common, True)] if runner.common and runner is not place.control else []
-            rows += [{**where, "contestant": runner.contestant, "load": p.load,
-                      "of": place.baseline if of_baseline else runner.contestant,
+            points += [(runner.common, True)] if runner.common and (runner is not place.control or place.recorded) else []
+            rows += [{**where, "contestant": runner.contestant, "load": rounded(p.load),
+                      "of": "recording" if place.recorded else place.baseline if of_baseline else runner.contestant,
                       "capacity": _figure(runner.capacity), "offered": _figure(p.offered),
                       "saturated": p.saturated, "counts": p.counts, **times(p), "longest": _figure(p.longest)}
                      for p, of_baseline in points]

@@ -20,13 +20,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         run = pathlib.Path(folder) / "run"
         # Processes of their own: the memory of the one that makes the run would count for the one that reads it.
-        subprocess.run([sys.executable, make_testdata.__file__, str(run), "large"], check=True)
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(pathlib.Path(__file__).absolute().parents[1]), *sys.path])}
+        subprocess.run([sys.executable, "-m", make_testdata.__name__, str(run), "large"], check=True, env=env)
         with open(run / "samples.jsonl", "rb") as samples:
             lines = sum(1 for _ in samples)
         started = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "report", str(run)], env={
-            **os.environ, "PYTHONPATH": os.pathsep.join(
-                [str(pathlib.Path(__file__).absolute().parents[1]), *sys.path])})
+        process = subprocess.Popen([sys.executable, "-m", "report", str(run)], env=env)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         found = [("seconds of wall time", time.monotonic() - started, SECONDS),

@@ -46,7 +46,7 @@ def figure(values: Iterable[float]) -> Figure:
 
 @dataclasses.dataclass
 class Point:
-    """A contestant at one load: a share of somebody's capacity. Times in nanoseconds, by percentile."""
+    """A contestant at one load: a share of somebody's capacity, nan of a recording. Times in nanoseconds, by percentile."""
 
     load: float
     offered: Figure
@@ -63,12 +63,12 @@ class Point:
 
 @dataclasses.dataclass
 class Runner:
-    """One contestant under Poisson arrivals."""
+    """One contestant under Poisson arrivals, or those of a recording, which are one `common` point."""
 
     contestant: str
     capacity: Figure  # operations a second, each timed
     rungs: list[Point]  # at loads of its own capacity; of the control, of the baseline's
-    common: Point | None  # at half of the baseline's capacity
+    common: Point | None  # where all meet the same arrivals: at half of the baseline's capacity, or at a recording's times
 
 
 @dataclasses.dataclass
@@ -142,8 +142,13 @@ class Place:
         return next(iter(self.question["baselines"]), "")
 
     @property
+    def recorded(self) -> bool:
+        """Whether operations arrived as in a recording."""
+        return self.question["arrivals"]["course"] == "recorded"
+
+    @property
     def lag(self) -> Figure | None:
-        """The driver's own lateness: the 99.9th percentile of lag with the null map at half of the baseline's capacity."""
+        """The driver's own lateness: the 99.9th percentile of lag with the null map where all meet the same arrivals."""
         point = at_half(self.control) if isinstance(self.control, Runner) else None
         return point.lag[0.999] if point and point.lag.get(0.999) and point.lag[0.999].known else None
 
@@ -154,7 +159,8 @@ def under_the_same(runner: Runner, place: Place) -> Point | None:
 
 
 def at_half(runner: Runner | None) -> Point | None:
-    return next((p for p in runner.rungs if p.load == stats.COMMON_LOAD), None) if runner else None
+    """Its point at half of the baseline's capacity if it has rungs, else the one that it has."""
+    return next((p for p in runner.rungs if p.load == stats.COMMON_LOAD), runner.common) if runner else None
 
 
 @dataclasses.dataclass
@@ -220,8 +226,8 @@ def _place(setting: Any, cell: dict[str, Any], visits: list[load.Visit], withhel
     for contestant in [*order, *([CONTROL] if CONTROL in seen else [])]:
         own = [(v.latency, v.contestants.index(contestant)) for v in visits if contestant in v.contestants]
         is_control = contestant == CONTROL
-        if course == "rungs":
-            runner = _runner(contestant, own, is_control)
+        if course in ("rungs", "recorded"):
+            runner = _runner(contestant, own, is_control) if course == "rungs" else _recorded(contestant, own)
             if is_control:
                 place.control = runner
             else:
@@ -270,6 +276,10 @@ def _runner(contestant: str, own: list[tuple[stats.Latencies, int]], is_control:
     return Runner(contestant, figure(l.capacity[c] for l, c in own if c in l.capacity),
                   [_point(x, rungs) for x, rungs in sorted(by_load.items())],
                   _point(stats.COMMON_LOAD, common) if common else None)
+
+
+def _recorded(contestant: str, own: list[tuple[stats.Latencies, int]]) -> Runner:
+    return Runner(contestant, figure(()), [], _point(math.nan, [r for l, c in own for r in l.recorded if r.contestant == c]))
 
 
 def _filler(contestant: str, own: list[tuple[stats.Latencies, int]]) -> Filler:

@@ -50,7 +50,7 @@ def section(analysis: Analysis, question: dict[str, Any], looks: style.Looks) ->
         made, table = [], None
         if place.runners:
             made = [_percentiles(analysis, place, looks), _loads(place, looks)]
-            table = _service_table(analysis, place, where)
+            table = _recorded_table(place, where) if place.recorded else _service_table(analysis, place, where)
         elif place.fillers:
             made = [_growth(analysis, place, looks)]
             table = _fill_table(place, where)
@@ -122,7 +122,8 @@ def _percentiles(analysis: Analysis, place: Place, looks: style.Looks) -> Plate 
     common = next((r.common for r in place.runners if r.contestant == baseline and r.common), None)
     at = f" ({figures.rate(common.offered.value)} operations a second)" if common and common.offered.known else ""
     caption = sentences or ["No pair was compared."]
-    caption += [f"Response times when all meet the same Poisson arrivals, at half of what {baseline} can do{at}.",
+    caption += [f"Response times when all meet the operations of the trace as they arrived there{at}." if place.recorded else
+                f"Response times when all meet the same Poisson arrivals, at half of what {baseline} can do{at}.",
                 _floor(place), _conditions(place)]
     name = _name(place, "percentiles")
     panel = figures.Panel("percentile", lines, floor)
@@ -232,6 +233,23 @@ def _service_table(analysis: Analysis, place: Place, where: str) -> Table:
         notes.append(f"The driver is late by {span(place.lag)} at p99.9 with the null map at half of the baseline’s "
                      "capacity.")
     return Table(where, ["Map", "M op/s", "timed", "p50", "p99", "p99.9", "longest"], rows, notes)
+
+
+def _recorded_table(place: Place, where: str) -> Table:
+    """Of arrivals that were recorded, which ask of no map what it could do."""
+    rows = []
+    for runner in [*place.runners, *([place.control] if isinstance(place.control, Runner) else [])]:
+        point = runner.common
+        times = ["could not keep up"] * len(latency.QUANTILES) if point.saturated else [
+            span(point.response[q]) if q in point.response else "–" for q in latency.QUANTILES]
+        is_control = runner is place.control
+        rows.append(Row(CONTROL if is_control else words.pretty(runner.contestant), [*times, span_short(point.longest)],
+                        "floor" if is_control else ""))
+    if place.gap.known:
+        rows.append(Row(CLOCK, ["", "", span(place.gap_tail), span_short(place.gap)], "floor"))
+    return Table(where, ["Map", "p50", "p99", "p99.9", "longest"], rows, [
+        "A response counts from when the operation arrived in the trace, relative to the first one; maps start empty. Operations "
+        "are dealt to the threads in turn."])
 
 
 def _remark(runner: Runner, base: Runner | None, speeds: dict[str, Any]) -> str:

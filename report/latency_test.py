@@ -14,6 +14,7 @@ from report import analyse, conclude, latency, load, main, render
 from report.figures import latency as figures
 from report.figures import style
 from report.stats.sparse_for_tests import sparse
+from report.testdata import arrivals, make_testdata
 
 QUESTIONS = [
     {"name": "orders", "title": "Orders?", "kind": "cells", "cells": [{"name": "o", "title": "orders"}],
@@ -189,6 +190,32 @@ class Paper(unittest.TestCase):
             self.assertIn('role="img" aria-label="', shown[name])
             self.assertIn(f'download="{name}.csv"', page)
         self.assertEqual(render.render(render.compose(self.analysis)).html, page)
+
+    def test_a_recording_at_its_own_times(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "run"
+            make_testdata.make(path, "empty")
+            arrivals.add(path, {}, traced={"mutex_map": 9000.0, "sync_map": 3000.0, "sharded_map": math.inf}, trace="ab")
+            analysis = analyse.analyse(load.load(path))
+            place, = analysis.latency
+            self.assertTrue(place.recorded)
+            self.assertEqual([r.common.saturated for r in place.runners], [False, False, True])
+            self.assertAlmostEqual(place.runners[0].common.offered.value, 40_000)
+            self.assertAlmostEqual(latency.at_half(place.control).response[0.99].value, 110, delta=10)
+            said = conclude.conclude(analysis)
+            row = next(r for r in said["cells"] if r["experiment"] == "traced")
+            self.assertEqual((row["metric"], row["a"], row["verdict"]), ("p99", "sync_map", "faster"))
+            self.assertAlmostEqual(row["ratio"], 3, delta=0.3)
+            rows = {r["contestant"]: r for r in said["latency"]}
+            self.assertEqual((rows["sync_map"]["load"], rows["sync_map"]["of"]), (None, "recording"))
+            self.assertTrue(rows["sharded_map"]["saturated"])
+            self.assertIn("response", rows["null"])
+            json.dumps(said, allow_nan=False)
+            main.build(path)
+            text = re.sub(r"<[^>]+>", "", (path / "report/index.html").read_text(encoding="utf-8"))
+            self.assertIn("all meet the operations of the trace as they arrived there (40k operations a second).", text)
+            self.assertIn("could not keep up", text)
+            self.assertNotIn("Keeps up with Poisson arrivals", text)
 
     def test_verdicts_json_has_loads_fills_and_shapes(self):
         rows = [r for r in self.said["latency"] if r["contestant"] == "sync_map" and r["experiment"] == "orders"]

@@ -5,15 +5,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import pathlib
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import NoReturn
 
 from report import analyse, capsule, compare, gallery, hdr_log, load, price, render
 from report.compare import say, tails
+
+
+@contextlib.contextmanager
+def _composed(run_dir: pathlib.Path | str) -> Iterator[render.Paper]:
+    """The paper of a run. Raises load.ResultsError."""
+    with load.uncollected():
+        analysis = analyse.analyse(load.load(run_dir))
+        gc.freeze()  # none of it is garbage before the paper is done, and drawing makes much
+    try:
+        yield render.compose(analysis)
+    finally:
+        gc.unfreeze()
 
 
 def build(run_dir: pathlib.Path | str) -> pathlib.Path:
@@ -28,15 +42,15 @@ def build(run_dir: pathlib.Path | str) -> pathlib.Path:
     run_dir = pathlib.Path(run_dir)
     if run_dir.is_file():
         run_dir = capsule.unpack(run_dir)
-    paper = render.compose(analyse.analyse(load.load(run_dir)))
-    out = run_dir / "report"
-    try:
-        out.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(out)) from None
-    _replace(out / "verdicts.json", json.dumps(
-        paper.conclusions, indent=1, sort_keys=True) + "\n")
-    page = render.render(paper)
+    with _composed(run_dir) as paper:
+        out = run_dir / "report"
+        try:
+            out.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(out)) from None
+        _replace(out / "verdicts.json", json.dumps(
+            paper.conclusions, indent=1, sort_keys=True) + "\n")
+        page = render.render(paper)
     for name in render.BESIDE:
         if name in page.beside:
             _replace(out / name, page.beside[name])
@@ -94,16 +108,17 @@ def _replace(path: pathlib.Path, text: str) -> None:
 
 def figures(run_dir: pathlib.Path | str) -> dict[str, str]:
     """All figures of a run as SVG documents, by name."""
-    paper = render.compose(analyse.analyse(load.load(run_dir)))
-    chooser = gallery.chooser_plate(paper)
-    return {p.name: gallery.standalone(p.svg) for p in [*([chooser] if chooser else []), *paper.plates()] if p.svg}
+    with _composed(run_dir) as paper:
+        chooser = gallery.chooser_plate(paper)
+        return {p.name: gallery.standalone(p.svg) for p in [*([chooser] if chooser else []), *paper.plates()] if p.svg}
 
 
 def write_gallery(run_dir: pathlib.Path | str, folder: pathlib.Path) -> pathlib.Path:
     """A folder of the run's main figures with a page about them; returns the page. An earlier one is replaced.
 
     Raises load.ResultsError with one sentence when the run cannot be read or the folder holds something else."""
-    made = gallery.files(render.compose(analyse.analyse(load.load(run_dir))))
+    with _composed(run_dir) as paper:
+        made = gallery.files(paper)
     stale = [path for path in gallery.check(folder) if path.name not in made]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ import unittest
 import jinja2
 
 from report import analyse, load, main, render
-from report.testdata import make_testdata
+from report.testdata import effects, make_testdata
 
 GOLDEN = pathlib.Path(__file__).parent / "testdata/verdicts.golden.json"
 VOID = {"meta", "br", "wbr", "hr", "img", "input", "link", "col"}
@@ -170,7 +170,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(seen, 3)
         for row in self.verdicts["cells"]:
             if row["verdict"] in ("faster", "slower"):
-                truth = math.exp(make_testdata.effect(
+                truth = math.exp(effects.effect(
                     row["experiment"], row["a"], row["axis"], row["cell"],
                     row["regime"], row["threads"]))
                 self.assertEqual(row["verdict"] == "faster", truth > 1, row)
@@ -184,8 +184,8 @@ class Runs(unittest.TestCase):
             cells = [(r["a"], r["b"]) for r in self.verdicts["cells"]
                      if r["threads"] == threads and r["visits"] >= 8]
             self.assertEqual(row["cells"], len(cells))
-            variances = [sum((make_testdata.layout_effect(a, n)
-                              - make_testdata.layout_effect(b, n))**2
+            variances = [sum((effects.layout_effect(a, n)
+                              - effects.layout_effect(b, n))**2
                              for n in range(1, 5)) / 3 for a, b in cells]
             truth = math.sqrt(sum(variances) / len(variances))
             self.assertLess(row["low"], truth)

@@ -6,7 +6,7 @@ import unittest
 
 from report import conclude, price, schema
 from report.conclude_test import NOISE, Made
-from report.testdata import make_testdata
+from report.testdata import record
 
 QUESTION = {"name": "harness_price", "kind": "cells", "against": "by_hand",
             "baselines": ["map@direct", "lock@direct"], "contestants": ["map", "lock"],
@@ -112,7 +112,7 @@ class Shown(unittest.TestCase):
         self.assertEqual((back[0].low, back[0].high), (-math.inf, math.inf))
 
     def test_the_test_data_carry_a_record(self):
-        self.assertIsNotNone(price.recorded(make_testdata.proof()))
+        self.assertIsNotNone(price.recorded(record.proof()))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import unittest
 
 from report import proof
-from report.testdata import make_testdata
+from report.testdata import record
 
 
 class Proof(unittest.TestCase):
 
     def setUp(self):
-        self.proof = make_testdata.proof()
+        self.proof = record.proof()
 
     def test_parts_that_are_missing_are_none(self):
         self.assertIsNone(proof.linearizability({}, ["a_map"]))

@@ -14,7 +14,7 @@ from report import advice, analyse, load, recommend
 from report.paper_test import Page
 from report.recommend import described, fitness, say, waits
 from report.recommend.described import Constraints
-from report.testdata import arrivals, make_testdata
+from report.testdata import arrivals, effects, make_testdata
 
 # (description, question of the synthetic run that has the point, x on its axis, cell, regime, threads)
 POINTS = [
@@ -126,7 +126,7 @@ class KnownBestTest(Made):
                     found = ask(analysis, text)
                     self.assertTrue(found.covered)
                     self.assertEqual(found.nearest.place.question, question)
-                    truth = {name: make_testdata.effect(question, name, x, cell, regime, threads)
+                    truth = {name: effects.effect(question, name, x, cell, regime, threads)
                              for name in ("mutex_map", "sync_map", "hash_trie_map", "sharded_map")}
                     best = max(truth, key=truth.get)
                     delta = found.nearest.place.delta
@@ -138,7 +138,7 @@ class KnownBestTest(Made):
 
     def test_the_ranking_has_intervals_that_hold_the_truth(self):
         found = ask(self.full, "reads=87 keys=10k threads=2")
-        effect = {p.standing.name: make_testdata.effect("read_share", p.standing.name, 87, None, "stationary", 2)
+        effect = {p.standing.name: effects.effect("read_share", p.standing.name, 87, None, "stationary", 2)
                   for p in found.picks}
         first = found.picks[0].standing.name
         for pick in found.picks[1:]:

@@ -37,15 +37,22 @@ class Kind:
         return None if self.fits(value) else (path, value, self.belongs)
 
 
+class Number(Kind):
+    """A number from `low` to `high`, of certain types. Most of what a million lines hold, so a record tests it itself."""
+
+    def __init__(self, belongs: str, low: float, high: float, *types: type):
+        super().__init__(belongs, lambda v: type(v) in types and low <= v <= high)
+        self.low, self.high, self.types = low, high, types
+
+
 def whole(low: int = 0, high: int = int(GREATEST)) -> Kind:
     """A whole number; 2.0 is none, and neither is true."""
-    return Kind(f"a whole number from {low} to {high}", lambda v: type(v) is int and low <= v <= high)
+    return Number(f"a whole number from {low} to {high}", low, high, int)
 
 
 def number(low: float = -GREATEST, high: float = GREATEST) -> Kind:
     """A finite number, both ends included."""
-    return Kind(f"a number from {low:g} to {high:g}",
-                lambda v: (type(v) is float or type(v) is int) and low <= v <= high)
+    return Number(f"a number from {low:g} to {high:g}", low, high, float, int)
 
 
 def text(most: int = MOST_TEXT) -> Kind:
@@ -153,11 +160,19 @@ def record(fields: dict[str, Kind], belongs: str = "an object") -> Record:
     """A Record of fields, {"name": kind, "name that may be absent?": kind}."""
     made = Record.__new__(Record)
     made.fields = tuple((n.removesuffix("?"), not n.endswith("?"), kind) for n, kind in fields.items())
-    tests = tuple((name, required, kind.fits) for name, required, kind in made.fields)
+    # A number that may be absent is taken for the least, which fits.
+    numbers = tuple((name, None if required else kind.low, kind.types, kind.low, kind.high)
+                    for name, required, kind in made.fields if type(kind) is Number)
+    tests = tuple((name, required, kind.fits) for name, required, kind in made.fields if type(kind) is not Number)
 
     def fits(value: Any) -> bool:
         if type(value) is not dict:
             return False
+        get = value.get
+        for name, absent, types, low, high in numbers:
+            found = get(name, absent)
+            if type(found) not in types or not low <= found <= high:
+                return False
         for name, required, test in tests:
             if name in value:
                 if not test(value[name]):
@@ -299,6 +314,9 @@ LINES |= {
          "ns": whole(1), **_TIMES, "window?": whole(1), "reclaimed?": _RECLAIMED,
          "windows?": List(record({"due": _COUNT, "p99": or_null(_COUNT), "events": _COUNT, "pause": _COUNT}), most=10_000)},
         "response", "service", "lag", "max"),
+    "recorded": _whole_or_marked(
+        {"c": _INDEX, "offered": _RATE, "achieved": _RATE, "n": whole(), "ns": whole(1), **_TIMES},
+        "response", "service", "lag", "max"),
     "shape": _whole_or_marked(
         {"c": _INDEX, "shape": one_of("even", "poisson", "burst", "step"), "offered": _RATE, "achieved": _RATE,
          "n": whole(), "ns": whole(1), "why?": _NAME, "counters?": Table(_NUMBER),
@@ -334,7 +352,7 @@ QUESTION = record({
     "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG, "rounds?": whole(1, 10_000),
     "control?": record({"cell": _NAME, "a": _NAME, "b": _NAME, "least": number(0)}),
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
-    "arrivals?": record({"course": one_of("rungs", "shapes", "fill")}), "most_visits?": whole(1, 10_000)})
+    "arrivals?": record({"course": one_of("rungs", "shapes", "fill", "recorded")}), "most_visits?": whole(1, 10_000)})
 
 _STRATEGY = record({
     "name": _NAME, **{f"{field}?": _TEXT for field in (

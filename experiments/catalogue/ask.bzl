@@ -18,6 +18,8 @@ ASK = {
     "sweep_contestants": ["sync_map", "hash_trie_map", "sharded_map"],
     # A cell with arrivals.
     "rungs": dict(RUNGS, least_ms = 30, most_ms = 120),
+    # One of a recording: as much of it as a visit has time for.
+    "recorded": {"course": "recorded", "most_ms": 1500},
     "under_arrivals": MORE,
     "most_under_arrivals": 16,
     "excludes": COPIES_EVERYTHING + [

@@ -59,7 +59,6 @@ ENTRIES = [
         _of_entries(
             "value_sizes",
             "mutex_map",
-            # The wide worker is not built for the other architecture: words come first, so that something is checked there.
             smoke = ["bytes_8", "inline_4096"],
             hour = ["bytes_8", "inline_4096", "string_256"],
             claims = ["004-C16"],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plants the mistakes of measuring.py in the C++ that measures and verifies, one at a time, and runs their tests.
 
-    bazel run //experiments/mutants:plant_cc                                 # all of them: ten minutes
+    bazel run //experiments/mutants:plant_cc                                 # all of them: a quarter of an hour
     bazel run //experiments/mutants:plant_cc -- --only quality.cc            # those of files whose name has it
 
 The workspace stays as it is: Bazel finds the packages with the mistake in a copy (--package_path). Exit 1 when one

@@ -65,13 +65,17 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice:
         raise UserError(f"two cells are named {twice}; give one of them another name.")
+    timeless = next((c.name for c in cells if c.arrivals == fields.RECORDED and not c.recording), None)
+    if timeless:
+        raise UserError(f"the cell {timeless} has arrivals={fields.RECORDED} and no recording whose times these are; add one in a "
+                        f"file of cells, or ask with arrivals={fields.ARRIVALS}.")
     for spec in strategies or ():
         contestants.check(spec, described)
     if sweep is not None:
         if len(cells) != 1:
             raise UserError(f"--sweep varies one cell and {len(cells)} are asked; ask one.")
         if cells[0].arrivals:
-            raise UserError(f"arrivals={fields.ARRIVALS} goes with a cell and not with --sweep; leave one out.")
+            raise UserError(f"arrivals={cells[0].arrivals} goes with a cell and not with --sweep; leave one out.")
         if unusual := conditions.stated(cells[0].conditions):
             name, word = next(iter(unusual.items()))
             raise UserError(f"{name}={word} goes with a cell and not with --sweep; leave one out.")
@@ -88,6 +92,11 @@ def build(known: catalogue.Catalogue, texts: list[str], sweep: str | None, strat
     if found:
         raise UserError(found[0])
     return Asked(asked, [w for q in questions for w in _everywhere(q)])
+
+
+def workloads(texts: list[str]) -> list[dict[str, Any]]:
+    """Those of what --ask asks, whoever takes part. Raises UserError."""
+    return [cell.workload for text in texts for cell in _cells(text, 0)[1]]
 
 
 def again(known: catalogue.Catalogue, questions: list[dict[str, Any]]) -> catalogue.Catalogue:
@@ -173,9 +182,9 @@ def _cell(cell: Any, name: str, where: str) -> fields.Cell:
     made.conditions = {**made.conditions, **fields.check_conditions(cell, made.workload, where)}
     if "recording" in cell:
         made.recording = recordings.take(cell["recording"], where)
-        if made.workload["regime"] not in recordings.REGIMES or made.arrivals:
-            raise UserError(f"{where} has a recording, which starts from an empty map and has no arrivals; give it "
-                            f"regime={' or '.join(recordings.REGIMES)}.")
+        if made.workload["regime"] not in recordings.REGIMES or made.arrivals == fields.ARRIVALS:
+            raise UserError(f"{where} has a recording, which starts from an empty map and has arrivals of its own; give it "
+                            f"regime={' or '.join(recordings.REGIMES)}, and arrivals={fields.RECORDED} if any.")
     return made
 
 
@@ -211,10 +220,12 @@ def _waits(q: dict[str, Any], waiting: set[str], strategies: list[str] | None, k
     """The question of how long operations wait, of some cells of another question. Its visits are long, so that without
     --strategies a few maps take part."""
     cells = [cell for cell in q["cells"] if cell["name"] in waiting]
+    recorded = q["regimes"][0] != fields.REGIMES[0]
     out = _entry(f"{q['name']}_arrivals", "How long do operations wait?",
-                 "Operations of a cell that was asked for this run, arriving as a Poisson stream whatever the map does.",
+                 "Operations of a cell that was asked for this run, arriving "
+                 + ("when they arrived in the trace," if recorded else "as a Poisson stream") + " whatever the map does.",
                  q["regimes"][0], q["threads"])
-    out.update(kind="cells", cells=cells, arrivals=known.ask["rungs"], most_visits=known.ask["most_under_arrivals"], aa_visits=0)
+    out.update(kind="cells", cells=cells, arrivals=known.ask["recorded" if recorded else "rungs"], most_visits=known.ask["most_under_arrivals"], aa_visits=0)
     _enter(out, strategies, known.ask["under_arrivals"], known, described, [c["workload"] for c in cells])
     return out
 

@@ -241,6 +241,29 @@ class Runs(unittest.TestCase):
             self.assertEqual(run("--resume", "--budget", "10s")[0], 2)
         self.assertIn("has changed since the run began", err.getvalue())
 
+    def test_a_recording_comes_at_its_own_times(self):
+        trace, world, requests = self.workspace / "t.cmaptrc", simulated.world("cores2"), []
+        trace.write_bytes(b"CMAPTRC1 and times")
+        cells = self.workspace / "cells.json"
+        cells.write_text(json.dumps([{"ask": "keys=krr:0.9:shared mix=load:90,store:10 regime=growth ops=1000 arrivals=recorded",
+                                      "recording": str(trace)}]), encoding="utf-8")
+
+        def make_visit(command, request, **more):
+            requests.append(request)
+            return world.make_visit(command, request, **more)
+
+        code, said = support.run_cli(self.workspace, "--ask", str(cells), "--threads", "1", "--strategies",
+                                     "mutex_map,sync_map,sharded_map", world=dataclasses.replace(world, make_visit=make_visit))
+        self.assertEqual(code, 0, said)
+        self.assertIn("asked_arrivals (cell_1, growth, 1 thread, p99): sync_map against mutex_map: faster", said)
+        self.assertIn("asked_arrivals (cell_1, growth, 1 thread, p99): sharded_map against mutex_map: slower", said)
+        self.assertEqual({r["recording"] for r in requests if r["workload"]["regime"] == "growth"}, {str(trace)})
+        came = [r for r in requests if "arrivals" in r]
+        self.assertEqual({json.dumps(r["arrivals"]) for r in came}, {json.dumps({"course": "recorded", "most_ms": 1500})})
+        self.assertTrue(all("null" in r["contestants"] for r in came))
+        self.assertLess(len(came), len(requests))  # the throughput of its order is measured as well
+        self.assertGreater(session.timeout(came[0]), 3 * 1.5 * len(came[0]["contestants"]))
+
     def test_the_other_architecture_plays_a_recording_too(self):
         trace, cells = self.workspace / "t.cmaptrc", self.workspace / "cells.json"
         trace.write_bytes(b"CMAPTRC1")
@@ -263,6 +286,8 @@ class Runs(unittest.TestCase):
             (self.workspace / "cells.json").write_text(json.dumps([{"ask": ask_text, "recording": recording}]))
             with self.assertRaisesRegex(UserError, says):
                 ask.build(support.real_catalogue(), [str(self.workspace / "cells.json")], None, None, support.DESCRIBED)
+        with self.assertRaisesRegex(UserError, "the cell cell_1 has arrivals=recorded and no recording whose times these are"):
+            build({"ask": f"{growth} arrivals=recorded"})
         (self.workspace / "cells.json").write_text(json.dumps([{"ask": growth, "recording": str(good)}]))
         with self.assertRaisesRegex(UserError, "--sweep can vary nothing"):
             ask.build(support.real_catalogue(), [str(self.workspace / "cells.json")], "keys.reuse=0..0.9", None, support.DESCRIBED)

@@ -168,8 +168,8 @@ def _arrival_problems(q: Question) -> list[str]:
            if a.get("course") not in latency.METRICS]
     if q["kind"] != "cells":
         out.append("has arrivals and is not of kind cells.")
-    wanted = ["fixed_distinct" if q["arrivals"].get("course") == "fill" else "stationary"]
-    if q["regimes"] != wanted:
+    wanted = {"fill": ["fixed_distinct"], "recorded": ["growth", "reserved"]}.get(q["arrivals"].get("course"), ["stationary"])
+    if len(q["regimes"]) != 1 or q["regimes"][0] not in wanted:
         out.append(f"has arrivals that need the regimes {wanted}.")
     return out
 

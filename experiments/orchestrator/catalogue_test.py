@@ -5,7 +5,7 @@ import copy
 import json
 import unittest
 
-from experiments.orchestrator import catalogue, conditions, contestants, validate
+from experiments.orchestrator import catalogue, conditions, contestants
 from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
@@ -424,24 +424,6 @@ class Calls(unittest.TestCase):
             cells = [{**entry["cells"][0], **change}]
             self.assertRegex(catalogue.problems(
                 catalogue.Catalogue(profiles, [{**entry, "cells": cells}]))[0], "inlined or called|asked, huge or small")
-
-
-class Validation(unittest.TestCase):
-
-    def test_every_contestant_of_every_question_is_checked_untimed(self):
-        run = support.narrow("full").questions
-        made = validate.requests(support.narrow("smoke"), run, support.TWO_CORES, support.DESCRIBED)
-        for q in run:
-            mine = [r for h, r in made if h["question"] == q["name"]]
-            checked = {contestants.strategy_of(c) for r in mine for c in r["contestants"]}
-            # Of a reference there is nothing to check.
-            expected = {contestants.strategy_of(c) for c in q["contestants"]} - {"unsynchronised_map", "line_touch"}
-            self.assertLessEqual(expected, checked, q["name"])
-            for head, _ in made:
-                if head["question"] == q["name"] and q["kind"] == "cells":
-                    self.assertIn(head["cell"]["name"], catalogue.cells_in(q, head["cell"]["regime"]))
-        self.assertFalse(any(r["timed"] for _, r in made))
-        self.assertTrue(all(len(r["contestants"]) <= 4 for _, r in made))
 
 
 if __name__ == "__main__":

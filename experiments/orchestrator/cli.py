@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from experiments.orchestrator import (ask, catalogue, contestants, environment, flames, plan, proof, session, store, topology,
-                                      visit)
+                                      validate, visit)
 from experiments.orchestrator import threads as threads_lib
 from experiments.orchestrator.errors import DiskError, UserError, plural, unknown
 from experiments.orchestrator.progress import Progress, Voice, duration
@@ -66,6 +66,7 @@ class Tools:
     """What a run is made with. Commands are None when they were not built into the target.
 
     native: a command for each layout of the worker; wide: of the one that measures larger values and other hashes
+    cross_wide: the same program for the other architecture, in the target that is built on demand
     """
 
     catalogue: pathlib.Path
@@ -76,6 +77,7 @@ class Tools:
     proof: pathlib.Path  # where the files of proof.py are, if anywhere
     build_report: Callable[[pathlib.Path], pathlib.Path]
     wide: list[list[str]] = dataclasses.field(default_factory=list)
+    cross_wide: list[str] | None = None
     world: session.World = session.World()
     compare_runs: Callable[[list[pathlib.Path], pathlib.Path], tuple[pathlib.Path, str]] | None = None
 
@@ -263,10 +265,15 @@ def _main(args: argparse.Namespace, command: str, tools: Tools, started: float,
     if args.list:
         _list(known, native or cross, out)
         return EXIT_OK, None
-    if native and tools.wide and (args.ask or args.resume or _asks_wide(args, known)):
-        native.widen(tools.wide, _describe(tools.wide))
+    if args.ask or args.resume or _asks_wide(args, known):
+        if native and tools.wide:
+            native.widen(tools.wide, _describe(tools.wide))
+        if cross and tools.cross_wide:
+            cross.widen([tools.cross_wide], visit.describe(tools.cross_wide))
     if args.ask:
         worker = native or cross
+        if not native and not cross.wide and any(map(contestants.is_wide, ask.workloads(args.ask))):
+            raise UserError(f"this cannot be validated here, as {validate.on_demand(shlex.split(command)[4:], cross.arch)}.")
         asked = ask.build(known, args.ask, args.sweep, args.strategies, worker.strategies())
         wrong = visit.check(worker.commands[0], asked.workloads)
         if wrong:

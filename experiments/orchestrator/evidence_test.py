@@ -8,9 +8,9 @@ import sys
 import time
 import unittest
 
-from experiments.orchestrator import gate, plan, validate
+from experiments.orchestrator import gate, plan
 from experiments.orchestrator.evidence import Evidence, Goal, Place, at_one_place, effects
-from experiments.testing import machines, support
+from experiments.testing import support
 
 SWEEP = {"name": "q", "kind": "sweep", "levels": [{"speedup": 2.0}],
          "axis": {"name": "share", "field": "share", "lo": 0.0, "hi": 1.0, "values": [0.0, 0.5, 1.0]}}
@@ -199,35 +199,6 @@ class OwnTime(unittest.TestCase):
         self.assertEqual((wait(50).quiet, wait(50).waited_s), (False, 0.9))
         self.assertEqual((wait(50, 0).quiet, wait(50, 0).waited_s, wait(49, 0).quiet), (False, 0.03, True))
         self.assertEqual(gate.parse("cpu  1 2 4 8 16 32 64 128 256 512"), (1 + 2 + 4 + 32 + 64 + 128, 255))
-
-
-class Validation(unittest.TestCase):
-
-    def requests(self, machine=support.TWO_CORES, **kwargs):
-        smoke = support.narrow("smoke", machine=machine, **kwargs)
-        asked = support.narrow(machine=machine, **kwargs)
-        return validate.requests(smoke, asked.questions, machine, support.DESCRIBED)
-
-    def test_threads_beyond_the_cpus_are_oversubscribed(self):
-        for name in ("one_core", "cores2", "cores16"):
-            machine = machines.machine(name)
-            for head, request in self.requests(machine):
-                self.assertEqual(request["oversubscribed"], request["threads"] > machine.cpus)
-                self.assertEqual(head["cell"]["oversubscribed"], request["oversubscribed"])
-                self.assertEqual(head["cell"]["threads"], request["threads"])
-                if head["question"] != "threads":
-                    self.assertLessEqual(request["threads"], machine.cpus)
-                self.assertFalse(request["timed"])
-
-    def test_every_contestant_of_the_run_is_checked_in_parties_of_four(self):
-        found = [(h, r) for h, r in self.requests(only=["skew"])]
-        parties = [r["contestants"] for _, r in found]
-        self.assertTrue(all(1 <= len(p) <= 4 for p in parties))
-        self.assertTrue(all(len(p) == 4 for p in parties[:-1]))
-        q, = support.narrow(only=["skew"]).questions
-        self.assertEqual({c for p in parties for c in p}, {*q["contestants"], *q["baselines"]} - {"unsynchronised_map"})
-        self.assertEqual([h["baseline"] for h, _ in found], [p[0] for p in parties])
-        self.assertEqual({r["workload"]["ops"] for _, r in found}, {validate.OPERATIONS})
 
 
 if __name__ == "__main__":

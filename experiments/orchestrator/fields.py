@@ -32,6 +32,7 @@ KEY_LAYOUTS = ("mixed", "sequential", "strided", "high_bits", "low_entropy")
 KEY_STRIDE, LONGEST_STRIDE = 64, 1 << 36  # unless said otherwise; at most
 STARTS = ("settled", "as_filled")
 ARRIVALS = "poisson"
+RECORDED = "recorded"  # arrivals too, of a cell with a recording
 STRING_BYTES = 32  # unless said otherwise
 FILL = 10_000  # operations of a slice that starts from an empty map, unless said otherwise
 _UNITS = {"": 1, "k": 1e3, "m": 1e6}
@@ -55,7 +56,7 @@ class Cell:
     workload: dict[str, Any]
     threads: list[str]
     conditions: dict[str, str] = dataclasses.field(default_factory=dict)  # those it states, see conditions.py
-    arrivals: bool = False  # whether its response times are measured as well
+    arrivals: str = ""  # when operations come whose response times are measured as well
     recording: dict[str, str] | None = None  # a trace in place of its tape, see recordings.py
 
 
@@ -242,8 +243,8 @@ FIELDS: dict[str, Field] = {
 OTHERS: dict[str, tuple[str, str]] = {
     "threads": (f"1 to {threads_lib.MOST} | {' | '.join(threads_lib.WORDS)}, several with commas",
                 "numbers of threads (default: all)"),
-    "arrivals": (ARRIVALS, "also measures how long operations wait that arrive as a Poisson stream, of a few maps (default: "
-                 "throughput alone)"),
+    "arrivals": (f"{ARRIVALS} | {RECORDED}", "also measures how long operations wait that arrive as a Poisson stream, or at the "
+                 "times of a recording, of a few maps (default: throughput alone)"),
     **{name: (" | ".join(words), doc) for name, (words, doc) in conditions.CONDITIONS.items()},
     "name": ("letters, digits and _", "what the cell is called in the results"),
     "title": ("text, in quotes", "what it is called in the paper"),
@@ -305,14 +306,14 @@ def parse(text: str, name: str) -> Cell:
             workload.update(FIELDS[field].read(field, value))
     workload = complete(workload)
     if "arrivals" in given:
-        word("arrivals", given["arrivals"], (ARRIVALS,))
-        if workload["regime"] != REGIMES[0]:
+        word("arrivals", given["arrivals"], (ARRIVALS, RECORDED))
+        if given["arrivals"] == ARRIVALS and workload["regime"] != REGIMES[0]:
             raise UserError(f"arrivals={ARRIVALS} needs a map of constant size, and the cell has regime={workload['regime']}; "
                             "leave one out.")
     states = check_conditions(given, workload, "the cell")
     shown = " ".join(f"{field}={value}" for field, value in given.items() if field in FIELDS or field in states)
     return Cell(check_name(given.get("name", name)), given.get("title", shown), workload,
-                check_threads(given["threads"]) if "threads" in given else [], states, arrivals="arrivals" in given)
+                check_threads(given["threads"]) if "threads" in given else [], states, arrivals=given.get("arrivals", ""))
 
 
 def write(workload: dict[str, Any]) -> str:

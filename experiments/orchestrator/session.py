@@ -123,7 +123,7 @@ class Session:
         self._meta_written = 0.0
         self._took: dict[str, list[float]] = {}  # seconds of each visit, by question
         self._said: set[evidence.Goal] = set()  # goals whose verdict was printed, once nothing more is planned
-        self._validated: set[tuple] = set()
+        self._validated: set[tuple] = set()  # keys of _validation
         self.failure = ""  # why the run ended before it was done, when nobody asked for that
         traits = native.strategies() if native else {}
         self.planner = plan.Planner(run.meta["questions"], profile, traits, run.meta["seed"], machine,
@@ -337,9 +337,11 @@ class Session:
         """
         wanted = len(self._validation)
         self._validate_all()
-        missing = sum(key not in self._validated for key in (
-            (head["question"], tuple(request["contestants"]), head["cell"]["regime"])
-            for head, request in self._validation))
+        missing = sum(_key(head, request) not in self._validated for head, request in self._validation)
+        unchecked = "" if self._cross.wide else validate.unchecked(self._run.meta, self._cross.arch)
+        if unchecked:
+            self._note(unchecked[0].upper() + unchecked[1:])
+            self._progress.say(unchecked)
         if self._native or self._stop() or (wanted and not missing):
             return status
         self.failure = (f"{missing} of {wanted} validating visits to {self._cross.arch} did not end well" if wanted else
@@ -350,7 +352,7 @@ class Session:
 
     def _validate_all(self) -> None:
         for done, (head, request) in enumerate(self._validation):
-            key = (head["question"], tuple(request["contestants"]), head["cell"]["regime"])
+            key = _key(head, request)
             if key in self._validated:
                 continue
             if self._stop():
@@ -380,7 +382,7 @@ class Session:
             head, end = record["visit"], record["end"]
             if not head["timed"]:
                 if end["status"] == "ok":
-                    self._validated.add((head["question"], tuple(head["contestants"]), head["cell"]["regime"]))
+                    self._validated.add(_key(head, head))
                 continue
             question = self.planner.questions.get(head["of"])
             if question is None:
@@ -456,6 +458,11 @@ class Session:
                 f"{verdict.replace('_', ' ')}{' ' + words if words else ''}")
 
 
+def _key(head: dict[str, Any], request: dict[str, Any]) -> tuple:
+    """What tells the validating visits of a run apart."""
+    return head["question"], tuple(request["contestants"]), head["cell"]["regime"], head["cell"]["name"]
+
+
 def visit_seed(seed: int, number: int) -> int:
     """The seed of a visit: 53 bits, so that JSON keeps them."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:8]) >> 11
@@ -488,6 +495,8 @@ def arrivals_s(request: dict[str, Any]) -> float:
         return 0.5 + teams * (len(asked["loads"]) + 1) * (asked["least_ms"] + asked["most_ms"]) / 2 * 1.5e-3
     if asked["course"] == "shapes":
         return 0.5 + teams * 4 * asked["ms"] * 1.5e-3
+    if asked["course"] == "recorded":  # a map that cannot keep up takes longer
+        return 0.5 + teams * 1.5e-3 * asked["most_ms"]
     return 0.5 + teams * 1.5 * request["workload"]["ops"] * max(1, request["threads"] / 2) / asked["rate"]
 
 

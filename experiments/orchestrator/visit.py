@@ -83,7 +83,7 @@ class _Checker:
         kind = line["t"]
         if kind == "slice":
             self._slice(line)
-        elif kind in ("counters", "memory", "round", "invalid", "capacity", "latency", "shape", "fill"):
+        elif kind in ("counters", "memory", "round", "invalid", "capacity", "latency", "shape", "fill", "recorded"):
             self._contestant(line)
             if kind == "invalid":
                 self.invalid.append((line["c"], str(line.get("what", "wrong results"))))

@@ -32,11 +32,12 @@ def brief_comparison(runs: list[pathlib.Path], results: pathlib.Path) -> tuple[p
     return page, f"{len(runs)} runs."
 
 
-def tools(workspace: pathlib.Path, catalogue: pathlib.Path, cross: bool = False) -> cli.Tools:
+def tools(workspace: pathlib.Path, catalogue: pathlib.Path, cross: bool = False, cross_wide: bool = False) -> cli.Tools:
     """The simulated worker as the native one, in a single layout, and, if asked, as the other architecture's."""
     fake = [sys.executable, str(HERE / "fake_worker.py")]
+    wide = [*fake[:-1], "-X", "wide", fake[-1]]
     return cli.Tools(catalogue, [fake], fake if cross else None, "aarch64", workspace, workspace, brief_report,
-                     compare_runs=brief_comparison, wide=[[*fake[:-1], "-X", "wide", fake[-1]]])
+                     compare_runs=brief_comparison, wide=[wide], cross_wide=wide if cross_wide else None)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ def course(request: dict) -> tuple[list[dict], float]:
     measured, accepted, block = 0.0, 0, 0
     rounds = request.get("rounds", 0)
     most = rounds or request["max_blocks"]
-    while request.get("arrivals", {}).get("course") != "fill":
+    while request.get("arrivals", {}).get("course") not in ("fill", "recorded"):
         if most:
             if block - warm_up >= most:
                 break
@@ -278,6 +278,11 @@ def arrivals(request: dict, rng: random.Random) -> tuple[list[dict], float]:
                                        "service": [300, 400, max(400, round(longest * s / sizes[-1]))]} for s in sizes],
                         "counters": {"doublings": len(sizes)}})
         return out, len(team) * 1.3 * n / asked["rate"]
+    if asked["course"] == "recorded":
+        for c, _ in enumerate(team):
+            out.append({"t": "recorded", "c": c, "offered": 120_000, "achieved": 120_000, "n": 120_000, "ns": 10**9,
+                        **_times(120_000, 250, 2000 * scale[c], 60_000 * scale[c])})
+        return out, len(team) * 1.1
     out += [{"t": "capacity", "c": c, "rate": round(capacity), "n": 1000, "service": _sparse({250: 1000})}
             for c in range(len(team))]
     if asked["course"] == "shapes":

@@ -49,11 +49,11 @@ def quick_catalogue(path: pathlib.Path, **profile: Any) -> pathlib.Path:
 
 
 def run_cli(workspace: pathlib.Path, *args: str, catalogue_path: pathlib.Path | None = None,
-            cross: bool = False, preset: Sequence[str] = (), world: session.World = session.World(),
+            cross: bool = False, cross_wide: bool = False, preset: Sequence[str] = (), world: session.World = session.World(),
             layouts: int = 1) -> tuple[int, str]:
     """The command line in this process, with the simulated worker: (exit code, what it printed)."""
     path = catalogue_path or quick_catalogue(workspace / "catalogue.json")
-    tools = drive.tools(workspace, path, cross)
+    tools = drive.tools(workspace, path, cross, cross_wide)
     if layouts > 1:
         tools = dataclasses.replace(tools, native=[copy_of_worker(workspace, n) for n in range(1, layouts + 1)])
     out = io.StringIO()

@@ -81,8 +81,12 @@ ArrivalsSpec ArrivalsSpec::FromJson(const json& object) {
     spec.course = Course::kFill;
     CheckFields(object, {"course", "rate"});
     spec.rate = NumberField(object, "rate", 1000, 1e9);
+  } else if (course == "recorded") {
+    spec.course = Course::kRecorded;
+    CheckFields(object, {"course", "most_ms"});
+    spec.most_ms = NumberField(object, "most_ms", 1, 600'000);
   } else {
-    Wrong("course", "\"rungs\", \"shapes\" or \"fill\"", course);
+    Wrong("course", "\"rungs\", \"shapes\", \"fill\" or \"recorded\"", course);
   }
   return spec;
 }

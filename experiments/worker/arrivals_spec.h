@@ -7,6 +7,7 @@
 //    "least_ms": 50, "most_ms": 200}          and, to see what reclamation does, "window_ms": 10
 //   {"course": "shapes", "base": 0.4, "peak": 1.2, "ms": 600, "window_ms": 10}
 //   {"course": "fill", "rate": 1000000}
+//   {"course": "recorded", "most_ms": 1500}
 #ifndef CMAP_EXPERIMENTS_WORKER_ARRIVALS_SPEC_H_
 #define CMAP_EXPERIMENTS_WORKER_ARRIVALS_SPEC_H_
 
@@ -16,11 +17,12 @@
 namespace cmap::experiments {
 
 struct ArrivalsSpec {
-  enum class Course { kNone, kRungs, kShapes, kFill };
+  enum class Course { kNone, kRungs, kShapes, kFill, kRecorded };
   Course course = Course::kNone;
   // rungs: offered loads, shares of the capacity that the visit measures, ascending,
   // 0.5 among them; and how long one lasts. It lasts as long as a 99.9th percentile
-  // needs, within these bounds.
+  // needs, within these bounds. recorded: what arrives later than most_ms after the first
+  // operation is left out.
   std::vector<double> loads;
   double least_ms = 0;
   double most_ms = 0;
@@ -35,6 +37,8 @@ struct ArrivalsSpec {
   double rate = 0;
 
   bool any() const { return course != Course::kNone; }
+  // Whether maps start empty, and no blocks are measured beside.
+  bool StartsEmpty() const { return course == Course::kFill || course == Course::kRecorded; }
 
   // Throws InputError.
   static ArrivalsSpec FromJson(const nlohmann::json& json);

@@ -21,16 +21,20 @@ class EmptyStartCourse final : public Course {
   void Prepare() override {
     const workloads::Spec& workload = session_.request().workload;
     const auto threads = static_cast<std::uint64_t>(session_.threads());
-    const std::uint64_t longest = workloads::MaxSliceOps(workload, session_.threads());
+    std::uint64_t longest = workloads::MaxSliceOps(workload, session_.threads());
     {
       const Timed timed(session_.timing().tape);
       const std::string& recording = session_.request().recording;
+      if (AtItsOwnTimes()) {
+        const double most_ms = session_.request().arrivals.most_ms;
+        longest = ReadArrivals(recording, longest, static_cast<std::int64_t>(most_ms * 1e6)).size();
+      }
       material_ = recording.empty()
                       ? std::make_unique<Material>(workload, session_.threads(),
                                                    (longest + threads - 1) / threads,
                                                    session_.Seed(2), session_.parallel())
                       : RecordedMaterial(workload, recording, longest, session_.threads(),
-                                         session_.parallel());
+                                         session_.parallel(), AtItsOwnTimes());
     }
     session_.Use(*material_);
     simulator_.emplace(material_->tape, nullptr, session_.parallel());
@@ -86,8 +90,14 @@ class EmptyStartCourse final : public Course {
   std::string_view placement() const override { return "slice"; }
 
  private:
+  // A recording whose operations come when they came.
+  bool AtItsOwnTimes() const {
+    return session_.request().arrivals.course == ArrivalsSpec::Course::kRecorded;
+  }
+
   // Operations of every sequence.
   std::size_t LengthAt(double jitter) const {
+    if (AtItsOwnTimes()) return material_->tape.length();
     const auto n = static_cast<std::size_t>(
         workloads::SliceOps(session_.request().workload, session_.threads(),
                             jitter) /

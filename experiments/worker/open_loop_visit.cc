@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "experiments/worker/histogram.h"
 #include "experiments/worker/open_loop.h"
 #include "experiments/worker/quality.h"
+#include "experiments/worker/recording.h"
 #include "experiments/worker/tick_clock.h"
 #include "maps/internal/atomics.h"
 #include "maps/internal/reclamation/epoch.h"
@@ -129,6 +131,9 @@ class OpenLoop {
         break;
       case ArrivalsSpec::Course::kFill:
         Fill();
+        break;
+      case ArrivalsSpec::Course::kRecorded:
+        Recorded();
         break;
     }
   }
@@ -415,11 +420,19 @@ class OpenLoop {
     write_(line);
   }
 
-  void Fill() {
+  std::vector<int> InRandomOrder() {
     std::vector<int> order;
     for (int c = 0; c < session_.contestants(); ++c) order.push_back(c);
     workloads::Shuffle(std::span(order), rng_);
-    for (const int c : order) PlayFill(c);
+    return order;
+  }
+
+  // Whether operations that arrived within `ns` took a quarter longer: whatever its stalls,
+  // a map that keeps up is back by then.
+  bool CannotKeepUp(std::int64_t ns) const { return GaveUp() || Lasted(agreed_, 0) > ns + ns / 4; }
+
+  void Fill() {
+    for (const int c : InRandomOrder()) PlayFill(c);
   }
 
   void PlayFill(int c) {
@@ -474,12 +487,51 @@ class OpenLoop {
     const RunTime times[] = {slice.time};
     if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
       line["why"] = rejection->why;
-    } else if (GaveUp() || Lasted(agreed_, 0) > ns + ns / 4) {
-      line["saturated"] = 1;  // it cannot keep up, whatever its stalls
+    } else if (CannotKeepUp(ns)) {
+      line["saturated"] = 1;
     } else {
       AddTimes(line, all);
       line["doublings"] = rows;
       line["counters"] = Counted(c, {});
+    }
+    write_(line);
+    conclude_(c);
+  }
+
+  void Recorded() {
+    const VisitRequest& request = session_.request();
+    std::vector<std::int64_t> due;
+    {
+      const Timed timed(session_.timing().tape);
+      due = ReadArrivals(request.recording, workloads::MaxSliceOps(request.workload, session_.threads()),
+                         static_cast<std::int64_t>(spec_.most_ms * 1e6));
+    }
+    const Schedule schedule = DealInTurn(std::span<const std::int64_t>(due), session_.threads());
+    for (const int c : InRandomOrder()) PlayRecorded(c, schedule);
+  }
+
+  void PlayRecorded(int c, const Schedule& schedule) {
+    const std::int64_t ns = std::max<std::int64_t>(1, schedule.back().back());  // the last one is dealt to the last thread
+    ClearTimes();
+    ReturnMemory();
+    const Slice slice = Meet(c, schedule, ns, [&](std::size_t t, std::uint64_t, std::int64_t intended,
+                                                  std::int64_t start, std::int64_t end) {
+      kept_[t].times.Record(intended, start, end);
+    });
+    const std::int64_t lasted = Lasted(agreed_, ns);
+    Json line = {{"t", "recorded"},
+                 {"c", c},
+                 {"offered", Whole(Count(schedule) / static_cast<double>(ns) * 1e9)},
+                 {"achieved", Whole(static_cast<double>(slice.ops) / static_cast<double>(lasted) * 1e9)},
+                 {"n", slice.ops},
+                 {"ns", ns}};
+    const RunTime times[] = {slice.time};
+    if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
+      line["why"] = rejection->why;
+    } else if (CannotKeepUp(ns)) {
+      line["saturated"] = 1;
+    } else {
+      AddTimes(line, AllTimes());
     }
     write_(line);
     conclude_(c);

@@ -14,6 +14,8 @@
 //         arrivals, bursts and a step, seen over time.
 // fill    Each map starts empty and is given evenly spaced stores of new keys. What the
 //         allocator holds is given back before, so that all pay for fresh memory.
+// recorded  Each map starts empty and meets the operations of a recording at the times at
+//         which they arrived there, dealt to the threads in turn.
 //
 // Lines. Times are nanoseconds, rates operations a second of all threads. Histograms
 // are counts by index (histogram.h), a run of n empty ones as -n.
@@ -44,10 +46,14 @@
 //    "doublings":[{"size":1024,"n":1024,"at":1536,   the longest store was at that size
 //                  "response":[p50,p99.9 or null,max],"service":[p50,p99.9 or null,max]}],
 //    "counters":{..}}
+//   {"t":"recorded","c":0,"offered":..,"achieved":..,"n":..,"ns":..,"response":[...],
+//    "service":[...],"lag":[...],"max":[r,s,l]}
+//                                              ns: from the first arrival to the last
 //   {"t":"clock","n":..,"ns":..,"gap":[...],"max":..,"source":"rdtsc"}
 //                                              times between readings of the clock
 //
-// A fill is "saturated" when it took a quarter longer than its stores took to arrive.
+// A fill or a recording is "saturated" when it took a quarter longer than its operations
+// took to arrive.
 #ifndef CMAP_EXPERIMENTS_WORKER_OPEN_LOOP_VISIT_H_
 #define CMAP_EXPERIMENTS_WORKER_OPEN_LOOP_VISIT_H_
 

@@ -92,7 +92,15 @@ void CheckArrivals(const VisitRequest& request) {
     throw InputError("rungs with \"window_ms\" tell which operations reclaimed memory, and whose that was is known of one "
                      "thread only; set \"threads\" to 1");
   }
+  const bool recorded = request.arrivals.course == ArrivalsSpec::Course::kRecorded;
+  if (recorded && request.recording.empty()) {
+    throw InputError("arrivals of the course \"recorded\" are those of a recording; add the field \"recording\"");
+  }
+  if (recorded) return;
   const bool fill = request.arrivals.course == ArrivalsSpec::Course::kFill;
+  if (!request.recording.empty()) {
+    throw InputError("a \"recording\" has arrivals of its own or none; give them the course \"recorded\"");
+  }
   if (fill != request.workload.StartsEmpty() ||
       (fill && request.workload.regime != workloads::Regime::kFixedDistinct)) {
     throw InputError(fill ? "arrivals of the course \"fill\" need the regime fixed_distinct, in which a map starts empty"
@@ -211,13 +219,6 @@ VisitRequest VisitRequest::FromJson(const json& object) {
     if (!known) Wrong("pages", "\"asked\", \"huge\" or \"small\"", pages);
     request.pages = *known;
   }
-  if (object.contains("arrivals")) {
-    request.arrivals = ArrivalsSpec::FromJson(object["arrivals"]);
-    if (!request.scenario.name.empty()) {
-      throw InputError("\"arrivals\" are of tapes and the workload is a scenario; leave one of them out");
-    }
-    CheckArrivals(request);
-  }
   if (object.contains("recording")) {
     const json& recording = object["recording"];
     if (!recording.is_string() || recording.get<std::string>().empty()) {
@@ -225,6 +226,13 @@ VisitRequest VisitRequest::FromJson(const json& object) {
     }
     request.recording = recording.get<std::string>();
     CheckRecording(request);
+  }
+  if (object.contains("arrivals")) {
+    request.arrivals = ArrivalsSpec::FromJson(object["arrivals"]);
+    if (!request.scenario.name.empty()) {
+      throw InputError("\"arrivals\" are of tapes and the workload is a scenario; leave one of them out");
+    }
+    CheckArrivals(request);
   }
   request.rounds = static_cast<int>(Integer(object, "rounds", 0, 10'000, 0));
   if (request.rounds > 0) {

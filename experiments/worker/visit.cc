@@ -52,7 +52,7 @@ class Visit {
       Write({{"t", "realised"},
              {"figures", Json(course_->figures().ToJson())}});
     }
-    const bool blocks = request_.arrivals.course != ArrivalsSpec::Course::kFill;
+    const bool blocks = !request_.arrivals.StartsEmpty();
     if (request_.timed && blocks) {
       for (int i = 0; i < kLeastWarmUpBlocks ||
                       SecondsSince(start) < request_.warmup_seconds;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -256,6 +257,33 @@ TEST(Recording, HasKeysOfTheTypeThatIsAsked) {
   EXPECT_EQ(material->keys<workloads::Keys<std::string>>()(1).size(), 20u);
 }
 
+const std::string kInMicroseconds = "time_us,thread,operation,key\n";
+
+TEST(Recording, ArrivesAtTheTimesOfTheTraceAfterItsFirstOperation) {
+  const std::string path = Compact("times", kInMicroseconds + "7,1,get,b\n9,1,set,a\n9,1,get,b\n17,1,set,c\n1007,1,get,a\n1008,1,get,a\n");
+  using Times = std::vector<std::int64_t>;
+  EXPECT_EQ(ReadArrivals(path, 100, 10'000'000), (Times{0, 2000, 2000, 10'000, 1'000'000, 1'001'000}));
+  EXPECT_EQ(ReadArrivals(path, 3, 10'000'000), (Times{0, 2000, 2000}));
+  EXPECT_EQ(ReadArrivals(path, 100, 1'000'000), (Times{0, 2000, 2000, 10'000, 1'000'000}));  // the end included
+  EXPECT_EQ(ReadArrivals(path, 100, 1), (Times{0}));
+}
+
+TEST(Recording, IsDealtToThreadsInTurnAsItsTimesAre) {
+  const std::string path = Compact("dealt", kInMicroseconds + "1,1,get,b\n2,1,set,a\n3,1,get,c\n4,1,set,b\n5,1,get,a\n");
+  const std::vector<std::int64_t> due = ReadArrivals(path, 100, 10'000'000);
+  EXPECT_EQ(DealInTurn(std::span(due), 2), (std::vector<std::vector<std::int64_t>>{{0, 2000}, {1000, 3000}}));
+  EXPECT_EQ(DealInTurn(std::span(due), 1).front(), due);
+  EXPECT_TRUE(DealInTurn(std::span(due), 6).back().empty());
+  workloads::Spec spec;
+  spec.regime = workloads::Regime::kGrowth;
+  const auto material = RecordedMaterial(spec, path, due.size(), 2, workloads::InTurn, /*dealt=*/true);
+  using workloads::MakeEntry;
+  EXPECT_EQ(material->tape.threads,
+            (std::vector<std::vector<workloads::Entry>>{{MakeEntry(Op::kLoad, 0), MakeEntry(Op::kLoad, 2)},
+                                                        {MakeEntry(Op::kStore, 1), MakeEntry(Op::kStore, 0)}}));
+  EXPECT_THROW(RecordedMaterial(spec, path, due.size(), 6, workloads::InTurn, /*dealt=*/true), InputError);
+}
+
 TEST(Recording, RefusesWhatIsNone) {
   const auto said = [](const std::string& path) -> std::string {
     try {
@@ -272,6 +300,9 @@ TEST(Recording, RefusesWhatIsNone) {
             std::string::npos);
   bytes.back() ^= 1;
   EXPECT_NE(said(trace::testing::WriteFile("changed", bytes)).find("damaged"), std::string::npos);
+  // One key a line is a trace without times.
+  EXPECT_THROW(ReadArrivals(Compact("timeless", "a\nb\na\n"), 100, 1000), InputError);
+  EXPECT_THROW(ReadArrivals(trace::testing::TestPath("absent"), 100, 1000), InputError);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "maps/blocking/arguments.h"
 #include "maps/blocking/measure.h"
 #include "maps/blocking/subject.h"
+#include "maps/profiles/bad_arguments.h"
 
 namespace cmap::blocking {
 namespace {
@@ -154,34 +155,15 @@ TEST(BlockingTest, NotForOneThread) {
 }
 
 TEST(BlockingTest, WhatCannotBeAskedForIsOneSentence) {
-  struct Bad {
-    const char *given, *said;
+  const auto out = [](const std::vector<std::string>& given, const char* workspace) {
+    return ParseArguments(given, workspace).out;
   };
-  // An unset variable of a shell gives an empty value: it is not the committed file that is meant.
-  const Bad bad[] = {{"--out=", "--out= names no file; give one, or leave it out"},
-                      {"--out=  ", "--out= names no file"},
-                      {"--strategies=", "--strategies= names none; give some, or leave it out"},
-                      {"--strategies=,", "no strategy is named ''"},
-                      {"--strategies=no_map", "no strategy is named 'no_map'"},
-                      {"--seconds=", "above 0 and at most 3600, not ''"},
-                      {"--seconds=0", "above 0 and at most 3600"},
-                      {"--seconds=3601", "above 0 and at most 3600"},
-                      {"--out", "unknown argument '--out'"},
-                      {"", "unknown argument ''"}};
-  for (const Bad& b : bad) {
-    try {
-      ParseArguments({b.given}, "/project");
-      ADD_FAILURE() << b.given;
-    } catch (const std::invalid_argument& error) {
-      const std::string said = error.what();
-      EXPECT_NE(said.find(b.said), std::string::npos) << b.given << ": " << said;
-      EXPECT_EQ(said.find('\n'), std::string::npos) << said;
-    }
-  }
-  for (const char* nowhere : {static_cast<const char*>(nullptr), ""}) {
-    EXPECT_THROW(ParseArguments({}, nowhere), std::invalid_argument);
-  }
-  EXPECT_EQ(ParseArguments({}, "/project").out, "/project/maps/blocking/figures.json");
+  profiles::ExpectCommonArguments("blocking", out);
+  constexpr profiles::BadArgument kBadSeconds[] = {
+      {"--seconds=", "above 0 and at most 3600, not ''"},
+      {"--seconds=0", "above 0 and at most 3600"},
+      {"--seconds=3601", "above 0 and at most 3600"}};
+  profiles::ExpectRefused(kBadSeconds, out);
   EXPECT_EQ(ParseArguments({"--seconds=0.5", "--out=f.json"}, nullptr).out, "f.json");
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "maps/blocking/slow.h"
+#include "maps/profiles/subjects.h"
 
 namespace cmap::blocking {
 namespace {
@@ -24,11 +25,6 @@ using Clock = std::chrono::steady_clock;
 constexpr Number kPresent = 1024;      // keys, of which colliding hashes allow fewer
 constexpr Number kPresentMeeting = 32;
 constexpr int kOthers = 64;            // operations on other keys
-
-std::vector<Subject>& MutableSubjects() {
-  static auto& subjects = *new std::vector<Subject>;
-  return subjects;
-}
 
 std::chrono::nanoseconds Nanoseconds(double seconds) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
@@ -265,16 +261,9 @@ Wait Lone(const Subject* subject, bool lone_stores, int others, double seconds) 
 
 }  // namespace
 
-const std::vector<Subject>& Subjects() { return MutableSubjects(); }
+const std::vector<Subject>& Subjects() { return profiles::Registered<Subject>(); }
 
-bool Register(Subject subject) {
-  auto& all = MutableSubjects();
-  const auto place =
-      std::lower_bound(all.begin(), all.end(), subject,
-                       [](const Subject& a, const Subject& b) { return a.name < b.name; });
-  all.insert(place, std::move(subject));
-  return true;
-}
+bool Register(Subject subject) { return profiles::Insert(std::move(subject)); }
 
 std::string_view WhyNot(const Subject& subject) {
   if (subject.traits.read_progress == Progress::kUnsynchronised ||

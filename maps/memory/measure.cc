@@ -9,14 +9,10 @@
 #include <vector>
 
 #include "maps/memory/heap.h"
+#include "maps/profiles/subjects.h"
 
 namespace cmap::memory {
 namespace {
-
-std::vector<Subject>& MutableSubjects() {
-  static auto& subjects = *new std::vector<Subject>;
-  return subjects;
-}
 
 // Processor time of this thread, in seconds: preemption does not count.
 double Now() {
@@ -73,16 +69,9 @@ void Churn(AnyMap& map, Number entries, Number& first) {
 
 }  // namespace
 
-const std::vector<Subject>& Subjects() { return MutableSubjects(); }
+const std::vector<Subject>& Subjects() { return profiles::Registered<Subject>(); }
 
-bool Register(Subject subject) {
-  auto& all = MutableSubjects();
-  const auto place =
-      std::lower_bound(all.begin(), all.end(), subject,
-                       [](const Subject& a, const Subject& b) { return a.name < b.name; });
-  all.insert(place, std::move(subject));
-  return true;
-}
+bool Register(Subject subject) { return profiles::Insert(std::move(subject)); }
 
 std::string_view WhyNot(const Subject& subject) {
   if (!subject.traits.returns_results) return "it keeps no entries";

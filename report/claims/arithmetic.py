@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special  # not stats, which takes a second to import
 
 from report.claims.model import ARITHMETIC, CONTRADICTED, SUPPORTED, Decision, Evidence, conjunction
 
@@ -180,7 +180,7 @@ def binomial_error() -> Decision:
     """how often the share of a million draws is within 0.001 %, against always"""
     p, n = 0.973, 1_000_000
     error = math.sqrt(p * (1 - p) / n)
-    inside = 2 * stats.norm.cdf(1e-5 / error) - 1
+    inside = 2 * special.ndtr(1e-5 / error) - 1
     return Decision(verdict(inside > 0.95), f"The standard error of a share of {p} over {n:,} draws is {error:.4%}; "
                                             "an error "
                     f"below 0.001 % happens in {inside:.1%} of the runs.")
@@ -265,7 +265,8 @@ def zipf_of_entropy(bits: float, keys: int = 10_000, bins: int = 1024) -> float:
     rank = np.arange(keys)
 
     def entropy(theta: float) -> float:
-        return float(stats.entropy(np.bincount(rank % bins, (rank + 1.0) ** -theta, bins), base=2))
+        loads = np.bincount(rank % bins, (rank + 1.0) ** -theta, bins)
+        return float(np.sum(special.entr(loads / np.sum(loads))) / math.log(2))
 
     return optimize.brentq(lambda theta: entropy(theta) - bits, 0.0, 20.0)
 

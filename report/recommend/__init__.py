@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from report import advice, standing, words
+from report import advice, latency, standing, words
 from report.advice import Features, Place, Standing
 from report.analyse import Analysis, Setting, make_axis
 from report.recommend import fitness, waits
@@ -26,12 +26,13 @@ MOST_PLACES = 5  # that are named beside the first
 
 @dataclasses.dataclass(frozen=True)
 class Pick:
-    """One map in the ranking: how it stands at the nearest place, what memory it would take, and of the limits on response
-    times those that the run knows of."""
+    """One map in the ranking: how it stands at the nearest place, what memory it would take, of the limits on response times
+    those that the run knows of, and what it did when the trace's operations came as they came."""
 
     standing: Standing
     memory: fitness.Memory | None
     waits: tuple[waits.Wait, ...] = ()
+    at_its_own_times: latency.Point | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Recommendation:
     passed_over: Standing | None  # the fastest at the place when nothing is barred, if it is not a pick
     fit: tuple[str, ...]  # all strategies of the run that may be recommended, measured or not
     judged: waits.Judged | None  # the limits on response times, if there are any
+    came: latency.Place | None = None  # where the trace was replayed when its operations came
 
     @property
     def front(self) -> tuple[str, ...]:
@@ -75,7 +77,8 @@ def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constrain
     threads = wanted.threads or _all_cores(analysis)
     reasons = fitness.barred(analysis, wanted, asked, threads)
     reasons |= _too_large(analysis, wanted, asked, set(reasons))
-    judged = waits.judge(analysis, wanted, asked, threads)
+    judged = waits.judge(analysis, wanted, asked, threads, recording)
+    came, points = waits.at_its_own_times(analysis, recording, threads)
     skip = standing.forms(analysis, reasons)
     fit = tuple(name for name in fitness.traits(analysis) if name not in reasons)
     unknown: dict[str, str] = {}  # of which no form met the arrivals, here or elsewhere
@@ -91,8 +94,8 @@ def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constrain
         return Recommendation(wanted, asked, threads, NONE, None, (), (), {
             n: why for n, why in reasons.items() if n not in references}, unsure, (), None, fit, judged)
     first = near[0]
-    picks = tuple(Pick(s, fitness.memory(analysis, s.name, wanted), judged.by.get(s.name, ()) if judged else ())
-                  for s in first.place.standings)
+    picks = tuple(Pick(s, fitness.memory(analysis, s.name, wanted), judged.by.get(s.name, ()) if judged else (),
+                       points.get(s.name)) for s in first.place.standings)
     there = {c for s in analysis.settings if s.question["name"] == first.place.question
              for v in s.visits for c in v.contestants}
     took_part = (there | {fitness.strategy_of(c) for c in there} | set(unknown)) - references
@@ -100,7 +103,7 @@ def recommend(analysis: Analysis, wanted: Wanted, asked: Constraints = Constrain
     return Recommendation(
         wanted, asked, threads, first.place.verdict, first, tuple(same), picks,
         {n: why for n, why in reasons.items() if n in took_part}, unsure,
-        _changes(analysis, first.place, skip), _passed_over(analysis, first.place, reasons, skip), fit, judged)
+        _changes(analysis, first.place, skip), _passed_over(analysis, first.place, reasons, skip), fit, judged, came)
 
 
 def _all_cores(analysis: Analysis) -> int:
@@ -235,7 +238,8 @@ def as_data(r: Recommendation) -> dict[str, Any]:
                      "low": ratio(-p.standing.high), "high": ratio(-p.standing.low), "visits": p.standing.visits,
                      "memory": None if p.memory is None else {"settled": round(p.memory.settled),
                                                               "peak": round(p.memory.peak), "basis": p.memory.basis},
-                     "response": [waits.as_data(w) for w in p.waits]}
+                     "response": [waits.as_data(w) for w in p.waits],
+                     **({"at_its_own_times": waits.point_as_data(p.at_its_own_times)} if r.came else {})}
                     for p in r.picks],
         "fit": list(r.fit), "barred": r.barred, "not_decided": list(r.undecidable),
         "load": r.judged.load if r.judged and r.judged.decided else None,

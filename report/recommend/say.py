@@ -8,9 +8,10 @@ import math
 import textwrap
 from typing import Any
 
-from report import advice, plates, render, words
+from report import advice, latency, plates, render, words
 from report.analyse import Analysis
 from report.figures import forest
+from report.figures.latency import rate
 from report.figures.style import duration, fine, number
 from report.recommend import Near, Pick, Recommendation, fitness, readable_bytes
 from report.recommend import described, waits
@@ -143,7 +144,20 @@ def _rank(r: Recommendation, pick: Pick) -> tuple[str, str, str, str, str]:
         word = {advice.BEHIND: "slower", advice.EQUAL: "equal", advice.OPEN: "undecided"}[s.state]
     memory = readable_bytes(pick.memory.settled) if pick.memory else "not measured"
     told = ", ".join(f"{waits.name_of(w.quantile)} {waits.spread(w.figure)}" for w in pick.waits if w.figure)
+    if r.came and not r.judged:
+        told = _came(pick.at_its_own_times)
     return words.pretty(s.name), speed, word, memory, told or ("not known" if r.judged else "")
+
+
+def _came(point: latency.Point | None) -> str:
+    """Response times when the operations of a trace came as they came."""
+    if point is None:
+        return "not measured"
+    if point.saturated:
+        return "cannot keep up"
+    told = ", ".join(f"{waits.name_of(q)} {duration(point.response[q].value)}" for q in latency.QUANTILES
+                     if q in point.response and point.response[q].known)
+    return told or (f"longest {duration(point.longest.value)}" if point.longest.known else "not known")
 
 
 def _reasons(r: Recommendation, traits: dict[str, dict[str, Any]]) -> list[str]:
@@ -167,7 +181,7 @@ def _reasons(r: Recommendation, traits: dict[str, dict[str, Any]]) -> list[str]:
 def _waits(r: Recommendation) -> list[str]:
     """At which load the limits on response times were held against what was measured, or why they could not be."""
     if r.judged is None:
-        return []
+        return _at_its_own_times(r)
     near = r.judged.near
     if not r.judged.decided:
         far = (f" (the nearest, {_where(near)}, is furthest away in {near.gaps[0].field}: {near.gaps[0].there} instead of "
@@ -180,6 +194,18 @@ def _waits(r: Recommendation) -> list[str]:
             said.append(f"A map that does nothing has a {waits.name_of(q)} of {waits.spread(floor)} there: the limit of "
                         f"{duration(r.judged.limits[q])} is shorter than what the machine itself takes.")
     return said
+
+
+def _at_its_own_times(r: Recommendation) -> list[str]:
+    """Of a trace that was replayed when its operations came: how often that was, and what the machine itself takes."""
+    offered = next((x.common.offered for x in r.came.runners if x.common and x.common.offered.known), None) if r.came else None
+    if offered is None:
+        return []
+    floor = latency.at_half(r.came.control)
+    tail = floor.response.get(0.99) if floor else None
+    least = f" A map that does nothing has a p99 of {waits.spread(tail)} there." if tail and tail.known else ""
+    return [f"Response times are those of the trace's operations at the times at which they came, {rate(offered.value)} a second on "
+            f"average, from when an operation was due; maps start empty.{least}"]
 
 
 _RANGE = {"weak": "Range visits each key at most once, and every key that is there throughout; it is no snapshot",

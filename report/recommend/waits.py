@@ -2,7 +2,7 @@
 """Whether a map's response times keep a limit: from what a run measured under arrivals (latency.py).
 
 A limit holds at a load: at the rate that the reader names, else at half of what the baseline of the question can do,
-where all maps met the same arrivals. Between the loads that were measured the next higher one answers, as response times
+where all maps met the same arrivals. A replayed trace answers at its own arrivals. Between the loads that were measured the next higher one answers, as response times
 rise with the load. A map keeps a limit when the upper end of the percentile's interval over visits does. Of a map that
 nobody measured there nothing is known, and unknown is not kept.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 from report import advice, latency
 from report.analyse import Analysis
@@ -67,12 +68,32 @@ def name_of(quantile: float) -> str:
     return f"p{100 * quantile:g}"
 
 
-def judge(analysis: Analysis, wanted: Wanted, asked: Constraints, threads: int) -> Judged | None:
-    """What the run says of the limits on response times, of all of its contestants; None when none is asked. Pure."""
+def at_its_own_times(analysis: Analysis, recording: str, threads: int) -> tuple[latency.Place | None, dict[str, latency.Point]]:
+    """The place where a trace was replayed when its operations came, and what each map did there, under all of its names."""
+    own = [p for p in analysis.latency if recording and _recording(p) == recording and p.recorded]
+    place = min(own, key=lambda p: abs(math.log(p.threads / threads)), default=None)
+    return place, _of_all_forms(analysis, {r.contestant: r.common for r in place.runners if r.common}) if place else {}
+
+
+def _recording(place: latency.Place) -> str:
+    """The hash of the trace that was replayed at a place."""
+    cell = next(c for c in place.question["cells"] if c["name"] == place.cell)
+    return (cell.get("recording") or {}).get("sha256", "")
+
+
+def judge(analysis: Analysis, wanted: Wanted, asked: Constraints, threads: int, recording: str = "") -> Judged | None:
+    """What the run says of the limits on response times, of all of its contestants; None when none is asked. Pure.
+
+    recording: the hash of a trace, which answers itself where the run has replayed it
+    """
     limits = asked.limits()
     if not limits:
         return None
-    found = [(_near(analysis, place, wanted, threads), place) for place in analysis.latency if place.runners or place.fillers]
+    replayed, _ = at_its_own_times(analysis, recording, threads)
+    usable = [replayed] if replayed else [p for p in analysis.latency if not p.recorded]
+    found = [(_near(analysis, place, wanted, threads), place) for place in usable if place.runners or place.fillers]
+    if replayed:
+        found = [(Near(found[0][0].place, ()), replayed)]
     if not found:
         return Judged(limits, None, "", {}, {})
     near, place = min(found, key=lambda f: (not f[0].covers, f[0].distance, -f[1].visits))
@@ -92,7 +113,7 @@ def _near(analysis: Analysis, place: latency.Place, wanted: Wanted, threads: int
     return Near(there, gaps(there, wanted, threads))
 
 
-def _of_all_forms(analysis: Analysis, by: dict[str, tuple[Wait, ...]]) -> dict[str, tuple[Wait, ...]]:
+def _of_all_forms(analysis: Analysis, by: dict[str, Any]) -> dict[str, Any]:
     """The same under every name that a map has in the run: sharded_map is sharded_map:shards=64 if those are its shards."""
     forms = {fitness.plain(analysis, name): waits for name, waits in by.items()}
     names = {c for s in analysis.settings for v in s.visits for c in v.contestants}
@@ -100,6 +121,9 @@ def _of_all_forms(analysis: Analysis, by: dict[str, tuple[Wait, ...]]) -> dict[s
 
 
 def _load(place: latency.Place, wanted: float) -> str:
+    if place.recorded:
+        offered = next((r.common.offered for r in place.runners if r.common and r.common.offered.known), None)
+        return "at the trace's own times" + (f" ({rate(offered.value)} operations a second)" if offered else "")
     if wanted:
         return f"at {rate(wanted)} operations a second"
     if place.fillers:
@@ -137,8 +161,8 @@ _Found = tuple[dict[float, latency.Figure] | None, str, str]  # responses at the
 
 
 def _runs(runner: latency.Runner, place: latency.Place, wanted: float) -> _Found:
-    """Under Poisson arrivals."""
-    if not wanted:
+    """Under Poisson arrivals, or those of a trace."""
+    if not wanted or place.recorded:
         point = latency.under_the_same(runner, place)
         if point is None or not point.offered.known:
             return None, UNKNOWN, NOT_MEASURED
@@ -173,6 +197,13 @@ def _floor(place: latency.Place, limits: dict[float, float]) -> dict[float, late
     response = control.response if isinstance(control, latency.Filler) else (
         point.response if isinstance(control, latency.Runner) and (point := latency.at_half(control)) else {})
     return {q: response[q] for q in limits if q in response and response[q].known}
+
+
+def point_as_data(point: latency.Point | None) -> dict[str, object] | None:
+    """For programs: responses by percentile in seconds, where they are known; None of a map that was not there."""
+    if point is None:
+        return None
+    return {"saturated": point.saturated, **{name_of(q): float(f"{f.value / 1e9:.5g}") for q, f in point.response.items() if f.known}}
 
 
 def as_data(wait: Wait) -> dict[str, object]:

@@ -6,7 +6,7 @@ taken of the visit's histogram, which has the operations of all threads, and nev
 fewer than LEAST_BEYOND operations beyond it is none.
 
 A visit's effects are log ratios as everywhere, positive when a is better: of the 99th percentiles of response when both
-meet the same arrivals, at half of the baseline's capacity or while maps are filled ("p99"), and of the longest stores
+meet the same arrivals, at half of the baseline's capacity, at a recording's own times or while maps are filled ("p99"), and of the longest stores
 of a fill ("longest_store"). Between runs also of the 99.9th percentiles ("p99.9") and of the longest responses ("longest").
 """
 
@@ -21,10 +21,11 @@ COMMON_LOAD = 0.5  # of the baseline's capacity: where contestants meet the same
 # What two tails may differ by without mattering to anybody: a tenth, as a log ratio.
 DELTA = math.log(1.1)
 PERCENTILES = (0.5, 0.9, 0.99, 0.999, 0.9999)
-METRICS = {"rungs": "p99", "shapes": "p99", "fill": "longest_store"}  # by the course of a question's arrivals
+METRICS = {"rungs": "p99", "shapes": "p99", "fill": "longest_store", "recorded": "p99"}  # by the course of a question's arrivals
 ALSO = {"fill": ("p99",)}  # told as well, and asked for by nobody's stopping rule
 # What runs are compared by.
-COMPARED = {"rungs": ("p99", "p99.9", "longest"), "fill": ("longest_store", "p99", "p99.9"), "shapes": ("p99",)}
+COMPARED = {"rungs": ("p99", "p99.9", "longest"), "fill": ("longest_store", "p99", "p99.9"), "shapes": ("p99",),
+            "recorded": ("p99", "p99.9", "longest")}
 _QUANTILES = {"p99": 0.99, "p99.9": 0.999}
 
 
@@ -152,6 +153,7 @@ class Latencies:
     shapes: list
     fills: list
     clock: Times | None
+    recorded: list = dataclasses.field(default_factory=list)  # Rungs too, at the times of a recording: of no load
 
     def rung(self, contestant, of, load):
         """The rung of a contestant at a load of somebody's capacity, or None."""
@@ -169,7 +171,7 @@ class Latencies:
         fill = next((f for f in self.fills if f.contestant == contestant), None)
         if fill is not None:
             return _tail(fill.response, metric) if fill.state == "ok" else math.nan
-        rung = self.rung(contestant, 0, COMMON_LOAD)
+        rung = self.rung(contestant, 0, COMMON_LOAD) or next((r for r in self.recorded if r.contestant == contestant), None)
         if rung is not None:
             return _tail(rung.response, metric) if rung.state == "ok" else math.nan
         # Of shapes: the worst window of the step.
@@ -197,6 +199,11 @@ def read(lines):
                 rung.response, rung.service, rung.lag = _times(line)
                 rung.ns, rung.windows, rung.reclaimed = line["ns"], line.get("windows"), line.get("reclaimed")
             found.rungs.append(rung)
+        elif kind == "recorded":
+            rung = Rung(line["c"], line["c"], math.nan, line["offered"], line["achieved"], _state(line))
+            if rung.state == "ok":
+                rung.response, rung.service, rung.lag = _times(line)
+            found.recorded.append(rung)
         elif kind == "shape":
             found.shapes.append(Shape(line["c"], line["shape"], line["offered"], line["achieved"], _state(line),
                                       line, line.get("counters") or {}))
@@ -205,7 +212,8 @@ def read(lines):
             response, service, _ = _times(line) if state == "ok" else (None, None, None)
             found.fills.append(Fill(line["c"], line["rate"], line["n"], state, response, service,
                                     line.get("doublings") or [], line.get("counters") or {}))
-    return found if found.clock or found.capacity or found.rungs or found.shapes or found.fills else None
+    anything = (found.clock, found.capacity, found.rungs, found.shapes, found.fills, found.recorded)
+    return found if any(anything) else None
 
 
 def _state(line):

@@ -32,6 +32,7 @@ from report.stats import cells
 
 CONFIDENCE = 0.95
 PERMUTATIONS = 999
+_LABEL = np.int16  # of a layout: there are as many labels as permutations times visits
 MIN_VISITS = 2  # of a cell, with every layout that the run had
 
 
@@ -91,11 +92,13 @@ def pseudo_values(effects):
     return np.clip(y, inner[0], inner[-1]) / (1 - 2 * g / n)
 
 
-def _mean_squares(indicator, y):
-    """(mean square between, within, visits a layout) for each row of labels; indicator: labels x layouts x visits."""
-    counts = indicator.sum(axis=2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means = np.where(counts > 0, (indicator @ y) / counts, 0.0)
+def _mean_squares(labels, layouts, y):
+    """(mean square between, within, visits a layout) for each row of labels, which are numbers below `layouts`."""
+    shape = len(labels), layouts
+    bins = (labels + layouts * np.arange(len(labels))[:, None]).ravel()
+    counts = np.bincount(bins, None, math.prod(shape)).reshape(shape)
+    sums = np.bincount(bins, np.tile(y, len(labels)), math.prod(shape)).reshape(shape)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
     total = float(np.sum((y - y.mean()) ** 2))
     between = np.sum(counts * (means - y.mean()) ** 2, axis=1)
     n, levels = len(y), np.sum(counts > 0, axis=1)
@@ -118,9 +121,7 @@ def _pooled(chosen, labels_of, layouts):
     above, below, within, df = [], [], [], 0
     for cell in chosen:
         y = pseudo_values(cell.effects)
-        labels = labels_of(cell)
-        indicator = (labels[:, None, :] == np.arange(len(layouts))[None, :, None]).astype(float)
-        square, own, each = _mean_squares(indicator, y)
+        square, own, each = _mean_squares(labels_of(cell), len(layouts), y)
         above.append(square / each)
         below.append(own / each)
         within.append(own)
@@ -140,7 +141,7 @@ def spread(found, layouts, seed=1):
         return Spread(0, len(layouts), *[math.nan] * 5)
     index = {name: i for i, name in enumerate(layouts)}
     above, below, within, df = _pooled(
-        chosen, lambda cell: np.array([[index[name] for name in cell.layouts]]), layouts)
+        chosen, lambda cell: np.array([[index[name] for name in cell.layouts]], _LABEL), layouts)
     above, below = float(above[0]), float(below[0])
     low, high = _interval(above, below, len(layouts) - 1, df)
     return Spread(len(chosen), len(layouts), math.sqrt(float(within[0])), _root(above - below), low, high,
@@ -166,7 +167,7 @@ def _chance(chosen, index, layouts, seed):
     column, dealt = {}, {}
     for place in sorted(at, key=str):
         column[place] = {visit: i for i, visit in enumerate(at[place])}
-        dealt[place] = rng.permuted(np.tile(list(at[place].values()), (PERMUTATIONS, 1)), axis=1)
+        dealt[place] = rng.permuted(np.tile(np.array(list(at[place].values()), _LABEL), (PERMUTATIONS, 1)), axis=1)
     above, below, _, _ = _pooled(
         chosen, lambda cell: dealt[cell.place][:, [column[cell.place][v] for v in cell.visits]], layouts)
     return _root(float(np.quantile(above - below, CONFIDENCE)))

@@ -63,19 +63,20 @@ def read_visit(records, contestants):
     Slices without a time (untimed visits), of warm-up, with a non-positive time or count, or of a rejected block
     contribute nothing.
     """
-    time = collections.defaultdict(lambda: [0.0] * contestants)
-    count = collections.defaultdict(lambda: [0.0] * contestants)
+    sums = collections.defaultdict(lambda: ([0.0] * contestants, [0.0] * contestants))  # block -> times, counts
     rejected, complete, ended, flagged = {}, False, None, False
     for record in records:
         kind = record.get("t")
         if kind == "slice":
-            c, n, ns = record.get("c"), record.get("n"), record.get("ns")
-            if record.get("w") or not _positive(n) or not _positive(ns):
+            get = record.get
+            c, n, ns = get("c"), get("n"), get("ns")
+            if get("w") or not (_positive(n) and _positive(ns)):
                 continue
             if not isinstance(c, int) or not 0 <= c < contestants:
                 continue
-            time[record.get("b")][c] += ns
-            count[record.get("b")][c] += n
+            times, counts = sums[get("b")]
+            times[c] += ns
+            counts[c] += n
         elif kind == "reject":
             rejected[record.get("b")] = record.get("why", "")
         elif kind == "end":
@@ -86,9 +87,9 @@ def read_visit(records, contestants):
         elif kind == "visit_end":
             ended = record.get("status")
     blocks = {}
-    for b in time:
+    for b, (times, counts) in sums.items():
         if b not in rejected:
-            blocks[b] = [ns / n if n > 0 else math.nan for ns, n in zip(time[b], count[b])]
+            blocks[b] = [ns / n if n > 0 else math.nan for ns, n in zip(times, counts)]
     complete = complete and ended in (None, "ok")
     visit = Visit(contestants, blocks, rejected, complete, flagged)
     if not flagged and any(changepoint(visit.block_effects(c, 0)) for c in range(1, contestants)):

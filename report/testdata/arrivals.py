@@ -28,33 +28,43 @@ SESSION = {"keys": {"stream": "zipf", "theta": 0.99}, "mix": {"load": 97.0, "sto
 GROW = {"keys": {"stream": "krr", "reuse": 0.0, "choice": "uniform", "sharing": "private"}, "mix": {"store": 100.0},
         "regime": "fixed_distinct", "ops": 100_000, "key_type": "u64", "value_type": "u64"}
 
+REPLAYED = {**GROW, "keys": {"stream": "krr", "reuse": 0.9, "choice": "uniform", "sharing": "shared"},
+            "mix": {"load": 95.0, "store": 5.0}, "regime": "growth"}
+CAME = 40_000  # operations of the trace a second
+
 
 def add(directory: pathlib.Path, tails: Mapping[str, float], speeds: Mapping[str, float] | None = None, visits: int = 12,
         seed: int = 1, fills: Mapping[str, float] | None = None, operations: int = OPERATIONS,
-        workload: Mapping[str, Any] | None = None) -> None:
-    """Adds `orders`, with the baseline first, and `stalls` if there are fills, to the run in the directory.
+        workload: Mapping[str, Any] | None = None, traced: Mapping[str, float] | None = None, trace: str = "") -> None:
+    """Adds `orders`, with the baseline first, `stalls` if there are fills, and `traced` if there are some, to the run in the
+    directory.
 
-    tails: contestant -> ns; speeds: capacity as a multiple of the baseline's (default 1); fills: longest store, ns
+    tails: contestant -> ns; speeds: capacity as a multiple of the baseline's (default 1); fills: longest store, ns; traced:
+    tails too, when the operations of the recording with the hash `trace` came as they came
     """
     directory = pathlib.Path(directory)
     meta = json.loads((directory / "run.json").read_text(encoding="utf-8"))
     number = meta.get("visits", 0) + 1000
     rng, lines = random.Random(f"arrivals {seed}"), []
-    for name, values, work, threads in (("orders", tails, workload or SESSION, 2), ("stalls", fills or {}, GROW, 1)):
+    for name, values, work, threads in (("orders", tails, workload or SESSION, 2), ("stalls", fills or {}, GROW, 1),
+                                        ("traced", traced or {}, REPLAYED, 2)):
         if not values:
             continue
         team = [*values, "null"]
         first, *others = values
         meta["questions"].append({
             "name": name, "title": f"{name.capitalize()}?", "prose": "", "kind": "cells", "regimes": [work["regime"]],
-            "cells": [{"name": name, "title": f"The {name}", "workload": dict(work)}], "threads": [threads],
+            "cells": [{"name": name, "title": f"The {name}", "workload": dict(work),
+                       **({"recording": {"file": "t", "sha256": trace}} if name == "traced" else {})}], "threads": [threads],
             "baselines": [first], "contestants": others, "excludes": [], "levels": [], "claims": [], "aa_visits": 0,
-            "arrivals": {"course": "rungs", "loads": list(LOADS), "least_ms": 30, "most_ms": 120} if name == "orders" else
-            {"course": "fill", "rate": FILL_RATE}})
+            "arrivals": {"orders": {"course": "rungs", "loads": list(LOADS), "least_ms": 30, "most_ms": 120},
+                         "stalls": {"course": "fill", "rate": FILL_RATE},
+                         "traced": {"course": "recorded", "most_ms": 3000}}[name]})
         for _ in range(visits):
             noise = {c: math.exp(rng.gauss(0, SPREAD)) for c in team}
-            made = _orders(team, {**values, "null": FLOOR}, speeds or {}, noise, operations) if name == "orders" else _stalls(
-                team, {**values, "null": FLOOR}, noise)
+            true = {**values, "null": FLOOR}
+            made = (_orders(team, true, speeds or {}, noise, operations) if name == "orders" else
+                    _stalls(team, true, noise) if name == "stalls" else _traced(team, true, noise, operations))
             head = {"t": "visit", "question": name, "contestants": team, "baseline": first, "workload": dict(work),
                     "cell": {"name": name, "axis": None, "regime": work["regime"], "threads": threads},
                     "threads": threads, "timed": True, "purpose": "cell", "arch": "x86_64"}
@@ -104,4 +114,14 @@ def _stalls(team: list[str], longest: Mapping[str, float], noise: Mapping[str, f
         times = _times(most / 100, GROW["ops"])
         lines.append({"t": "fill", "c": c, "rate": FILL_RATE, "n": GROW["ops"], "ns": 10**8, **times, "max": [most, most, 20],
                       "doublings": [{"size": 512, "at": 600, **row}], "counters": {}})
+    return lines
+
+
+def _traced(team: list[str], tails: Mapping[str, float], noise: Mapping[str, float], operations: int) -> list[dict[str, Any]]:
+    """A contestant whose tail is infinite cannot keep up."""
+    lines: list[dict[str, Any]] = []
+    for c, name in enumerate(team):
+        late = math.isinf(tails[name])
+        lines.append({"t": "recorded", "c": c, "offered": CAME, "achieved": CAME // 2 if late else CAME, "n": operations,
+                      "ns": 3 * 10**9, **({"saturated": 1} if late else _times(tails[name] * noise[name], operations))})
     return lines

@@ -212,7 +212,7 @@ def _replayed(args, result, described, compact):
     print(f"replaying the first {_number(operations)} of {_number(result['operations'])} operations: {command}", flush=True,
           file=sys.stderr if aside else sys.stdout)
     answer.await_measurement(command, aside)
-    return beyond.of_replay(result, operations), replay.hash_of(compact)
+    return beyond.of_replay(result, operations, replay.without_times(result)), replay.hash_of(compact)
 
 
 def _asked(args):
@@ -262,7 +262,8 @@ def _arguments(argv):
                        "(default: latest); with a trace, asks which map at all")
     which.add_argument("--measure", action="store_true", help="say the answer and then measure the point itself")
     which.add_argument("--replay", action="store_true", help="measure the trace itself before answering: its operations in "
-                       "their order, from an empty map, against all maps that are fit")
+                       "their order, from an empty map, against all maps that are fit; and, where it has times, when they came, for "
+                       "response times")
     which.add_argument("--html", type=named, metavar="FILE", help="write the answer as a page as well")
     which.add_argument("--picture", type=named, metavar="FILE", help="draw the command and its answer as an SVG file as well")
     parser.add_argument("--sample", type=named, metavar="RATE", help="follow this share of the keys only, e.g. 0.01: less memory, "

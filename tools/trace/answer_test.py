@@ -21,7 +21,7 @@ from unittest import mock
 
 from report import capsule
 from report.recommend import say  # noqa: F401  pylint: disable=unused-import  # here, as matplotlib may say where its cache is
-from report.testdata import make_testdata
+from report.testdata import arrivals, make_testdata
 from tools.trace import advise, answer, beyond, replay
 
 ROOT = pathlib.Path(__file__).absolute().parents[2]
@@ -351,8 +351,8 @@ class ReplayTest(Made):
             code = advise.main(["t.csv", "--replay", *args])
         return code, out.getvalue(), err.getvalue()
 
-    def with_replay(self, of):
-        run = self.workspace / "results/replay"
+    def with_replay(self, of, name="replay"):
+        run = self.workspace / "results" / name
         if not run.exists():
             make_testdata.make(run, "full", 3)
         meta = json.loads((run / "run.json").read_text())
@@ -362,7 +362,8 @@ class ReplayTest(Made):
         latest = self.workspace / "results/latest"
         self.addCleanup(lambda: (latest.unlink(), latest.symlink_to("20260115T100000Z")))
         latest.unlink()
-        latest.symlink_to("replay")
+        latest.symlink_to(name)
+        return run
 
     def test_the_replay_answers(self):
         self.with_replay(hashlib.sha256(b"CMAPTRC1 and operations").hexdigest())
@@ -378,6 +379,54 @@ class ReplayTest(Made):
         cell, = asked["cells"]
         self.assertEqual(cell["ask"], "keys=krr:0.9000:shared mix=load:95,store:5 regime=growth ops=50000 threads=2")
         self.assertTrue(pathlib.Path(cell["recording"]).read_bytes().startswith(b"CMAPTRC1"))
+
+    CAME = {"seconds": 3.0, "windows": [{"seconds": 64e-6, "windows": 40_000, "mean": 2.5, "index_of_dispersion": 3.0}]}
+
+    def test_response_times_stand_beside_the_ranking(self):
+        trace = hashlib.sha256(b"CMAPTRC1 and operations").hexdigest()
+        run = self.with_replay(trace, "came")
+        arrivals.add(run, {}, trace=trace, traced={"mutex_map": 9000.0, "sync_map": 1500.0, "sharded_map": math.inf})
+        code, out, err = self.replay("--describe", "threads=2", "--json", "r.json", "--html", "r.html", of=figures(arrivals=self.CAME))
+        self.assertEqual((code, err), (0, ""))
+        lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ") and "×" in line}
+        self.assertRegex(lines["mutex_map"], r"p50 1\d\d ns, p99 (8\.\d|9|9\.\d) µs, p99\.9 2[678] µs$")
+        self.assertRegex(lines["sync_map"], r"p50 1\d\d ns, p99 1\.[456] µs, p99\.9 4\.[3-7] µs$")
+        self.assertTrue(lines["hash_trie_map"].endswith("  not measured"), lines)
+        self.assertTrue(any(name.startswith("sharded_map") and line.endswith("  cannot keep up") for name, line in lines.items()), lines)
+        said = " ".join(out.split())
+        self.assertIn("Response times are those of the trace's operations at the times at which they came, 40k a second on average", said)
+        self.assertIn("A map that does nothing has a p99 of 1", said)
+        self.assertNotIn("were not measured, which needs", said)
+        self.assertIn("Response times", (self.workspace / "r.html").read_text(encoding="utf-8"))
+        row = next(r for r in json.loads((self.workspace / "r.json").read_text())["ranking"] if r["contestant"] == "sync_map")
+        self.assertAlmostEqual(row["at_its_own_times"]["p99"], 1.5e-6, delta=1e-7)
+        asked = json.loads(pathlib.Path(self.ran.read_text().split("\n")[5]).read_text())
+        self.assertTrue(asked["cells"][0]["ask"].endswith(" threads=2 arrivals=recorded"))
+        # A limit is held against them.
+        _, out, _ = self.replay("--describe", "threads=2", "--constraints", "p99=5us", of=figures(arrivals=self.CAME))
+        said = " ".join(out.split())
+        self.assertIn("mutex_map was passed over: its p99 at the trace's own times (40k operations a second) is", said)
+        self.assertNotIn("sync_map was passed over", said)
+        # Another trace's times are not this one's.
+        found, _, _ = answer.answer("latest", {"reads": "95", "threads": "2"}, "", (), "0" * 64)
+        self.assertIsNone(found.came)
+
+    def test_a_trace_that_cannot_come_at_its_own_times(self):
+        def why(**arrivals_):
+            return replay.without_times(figures(arrivals=arrivals_))
+
+        tick = self.CAME["windows"][0]
+        self.assertEqual(replay.without_times(figures(arrivals=self.CAME)), "")
+        self.assertEqual(replay.without_times(figures()), "the trace has no times")
+        self.assertIn("too few operations, or too coarse a clock", why(seconds=0.0, windows=[]))
+        self.assertIn("no more than seconds, and 300 operations on average", why(seconds=90.0, windows=[{**tick, "seconds": 1.0, "mean": 300.0}]))
+        self.assertIn("no more than milliseconds", why(seconds=9.0, windows=[{**tick, "seconds": 1e-3, "mean": 2.0}]))
+        self.assertEqual(why(seconds=9.0, windows=[{**tick, "seconds": 1e-3, "mean": 1.5}]), "")
+        self.assertEqual(why(seconds=9.0, windows=[{**tick, "seconds": 2e-3, "mean": 1.5}]), "")
+        self.with_replay(hashlib.sha256(b"CMAPTRC1 and operations").hexdigest())
+        _, out, _ = self.replay("--describe", "threads=2")
+        self.assertIn("Response times were not measured, which needs the times at which operations came: the trace has no times.",
+                      " ".join(out.split()))
 
     def test_another_trace_is_not_answered_by_it(self):
         self.with_replay("0" * 64)

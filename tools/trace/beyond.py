@@ -39,14 +39,17 @@ def left_out(result, fields):
     return said
 
 
-def of_replay(result, operations):
-    """The same of an answer for which the first so many operations were replayed."""
+def of_replay(result, operations, timeless=""):
+    """The same of an answer for which the first so many operations were replayed. timeless: why not at their own times, too."""
     figures = result["figures"]
     said = [f"Replayed were the first {operations:,} operations of {result['operations']:,}, from an empty map, by threads that drew them "
             "in turn: what threads of the traced program did to one another is not in it.",
             "Keys are replayed by number: what theirs do to a hash function is not seen."]
     if result["sample"] < 1 or result["recorded"]:
-        said.append("The trace is a sample: a replay of it has fewer keys than the program, which fit a cache better.")
+        said.append("The trace is a sample: a replay of it has fewer keys than the program, which fit a cache better, and at its own "
+                    "times fewer operations.")
+    if timeless:
+        said.append(f"Response times were not measured, which needs the times at which operations came: {timeless}.")
     sizes = figures["value_bytes"]
     if "unknown" not in sizes and sizes["mean"] > 0 and sizes["max"] >= UNEQUAL * sizes["mean"]:
         said.append(f"Values are of unequal size (mean {sizes['mean']:.0f} bytes, largest {sizes['max']:.0f}); replayed all have "

@@ -9,6 +9,8 @@ import re
 # Operations of a run. A visit of four maps has some fifty runs: at 200 ns, checking included, two seconds.
 MOST = 200_000
 _MOST_BYTES = 4096  # of a value
+_COARSE = {1.0: "seconds", 1e-3: "milliseconds"}  # what a clock may tell at best, and what windows then begin with (arrivals.h)
+_AT_ONCE = 2  # operations of one time: more would be a burst of the clock's making
 
 
 class ReplayError(Exception):
@@ -38,6 +40,20 @@ def hash_of(compact):
         raise ReplayError(f"{compact} cannot be read ({error.strerror}); replay the trace again") from None
 
 
+def without_times(result):
+    """Why operations of a trace cannot be replayed when they came, a clause; empty when they can."""
+    found = result["figures"]["arrivals"]
+    if "unknown" in found:
+        return found["unknown"]
+    if not found["windows"]:
+        return "it has too few operations, or too coarse a clock, to tell when they came"
+    tick = found["windows"][0]
+    if tick["seconds"] in _COARSE and tick["mean"] >= _AT_ONCE:
+        return (f"its clock tells no more than {_COARSE[tick['seconds']]}, and {tick['mean']:.3g} operations on average came within one, "
+                "nobody knows when")
+    return ""
+
+
 def cells(name, result, fields, compact):
     """(the file for --ask as data, operations that are replayed). fields: of the description, for types and threads; raises
     ReplayError for wrong ones."""
@@ -56,6 +72,8 @@ def cells(name, result, fields, compact):
         parts.append(f"key=string:{described.STRING_BYTES}")
     if round(wanted.value_bytes) > described.WORD_BYTES:
         parts.append(f"value={min(round(wanted.value_bytes), _MOST_BYTES)}")
+    if not without_times(result):
+        parts.append("arrivals=recorded")
     title = f"{name}: its first {f'{operations:,}'.replace(',', ' ')} operations, replayed"
     return {"title": f"Which map for {name}?", "cells": [
         {"name": "replayed", "title": title, "ask": " ".join(parts), "recording": compact}]}, operations
