@@ -715,8 +715,8 @@ TEST(Amounts, DelaysAreThoseOfTheStoresThatWereLookedFor) {
   std::this_thread::sleep_for(std::chrono::milliseconds(3));
   map.Show();
   scenario.Step(map, 1, 1);  // seen, after 3 ms at least
-  const double most_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count();
   scenario.Step(map, 2, 1);  // at once
+  const double most_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - before).count();
   scenario.Step(map, 0, 1);  // number 6
   scenario.Step(map, 2, 1);  // looked for and not seen by the end
   EXPECT_EQ(scenario.Check(map), "");
