@@ -123,7 +123,8 @@ ENTRIES = [
                 "spread over all bits already. So a thousand other integers are asked too: consecutive ones, multiples of 64, " +
                 "those that differ in their 28 highest bits only, and two packed counters of which 10 bits vary. Under the " +
                 "identity a map that takes its places from the lowest bits as they are has few for strided keys and one for high " +
-                "bits; one that mixes once more does not notice. What little entropy in the popularity of keys does is asked by " +
+                "bits, and one that takes them from the highest bits has one for all of these; who divides by a prime number, or " +
+                "mixes once more, does not notice. What little entropy in the popularity of keys does is asked by " +
                 "skew.",
         cells = [
             {

@@ -58,7 +58,7 @@ MIXES = [
         "claims": ["000-C36", "000-C42", "001-C09", "002-C04"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [50, 100], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
+            "smoke": {"values": [50], "threads": ["all"], "baselines": ["mutex_map"], "population": 1000, "aa_visits": 0},
             "default": {
                 "values": [50, 75, 95, 100],
                 "threads": ["all"],

@@ -43,7 +43,7 @@ STRUCTURE = [
         "claims": ["000-C43", "003-C26", "003-C27", "003-C28"],
         "aa_visits": 6,
         "profiles": {
-            "smoke": {"values": [64], "threads": ["all"], "aa_visits": 0},
+            "smoke": {"values": [1, 64], "threads": ["all"], "aa_visits": 0},
             "default": {
                 "values": [1, 64, 256],
                 "threads": ["all"],
