@@ -225,7 +225,8 @@ def _waits(q: dict[str, Any], waiting: set[str], strategies: list[str] | None, k
                  "Operations of a cell that was asked for this run, arriving "
                  + ("when they arrived in the trace," if recorded else "as a Poisson stream") + " whatever the map does.",
                  q["regimes"][0], q["threads"])
-    out.update(kind="cells", cells=cells, arrivals=known.ask["recorded" if recorded else "rungs"], most_visits=known.ask["most_under_arrivals"], aa_visits=0)
+    out.update(kind="cells", cells=cells, arrivals=known.ask["recorded" if recorded else "rungs"],
+               most_visits=known.ask["most_under_arrivals"], aa_visits=0)
     _enter(out, strategies, known.ask["under_arrivals"], known, described, [c["workload"] for c in cells])
     return out
 

@@ -32,6 +32,7 @@ namespace {
 
 using nlohmann::json;
 using Map = MutexMap<std::uint64_t, std::uint64_t>;
+using MutexMapPlays = ContestantFor<Map, workloads::Keys<std::uint64_t>, /*studys_hash=*/true>;
 
 struct Played {
   std::size_t sequence;
@@ -59,7 +60,7 @@ Watch watch;
 // A mutex_map that is watched, in a tape as in a scenario, whose thread 1 does not count.
 class Watched final : public ScenarioContestant {
  public:
-  Watched() : map_(std::make_unique<ContestantFor<Map, true>>(ContestantSpec::Parse("mutex_map"))) {}
+  Watched() : map_(std::make_unique<MutexMapPlays>(ContestantSpec::Parse("mutex_map"))) {}
 
   const Traits& traits() const override { return map_->traits(); }
   std::size_t object_bytes() const override { return map_->object_bytes(); }
