@@ -42,7 +42,7 @@ TARGETS: dict[str, list[str]] = {
     **_each("report", "drift", ("report.quantities_test", "report.conclude_test", "report.paper_test")),
     **_each("report/compare", "__init__ compared tails taken", ("report.compare_test",)),
     **_each("report/recommend", "__init__ fitness described near waits", ("report.recommend_test",)),
-    **_each("experiments/orchestrator", "ask catalogue contestants evidence fields gate layouts leading plan prospect recordings session "
+    **_each("experiments/orchestrator", "ask catalogue conditions contestants evidence fields gate layouts leading plan prospect recordings session "
             "store threads topology validate visit", _ORCHESTRATOR),
 }
 
