@@ -78,7 +78,11 @@ class Screening(unittest.TestCase):
     def test_smoke_is_one_visit_a_place(self):
         simulation = Simulation(planner("smoke"))
         self.assertTrue(simulation.run())
-        self.assertLess(len(simulation.visits), 50)
+        # Nothing twice but the pair of the A/A check; a visit takes about a second.
+        visits = Counter((p.place, p.purpose) for p in simulation.visits)
+        self.assertEqual(max(visits.values()), 1, visits.most_common(1))
+        self.assertLessEqual(len(simulation.visits), len({p.place for p in simulation.visits}) + 2)
+        self.assertLess(len(simulation.visits), 1.5 * len(simulation.planner.questions))
         self.assertEqual({p.place.question for p in simulation.visits}, set(simulation.planner.questions))
 
     def test_single_threaded_maps_stay_out_of_two_thread_visits(self):
