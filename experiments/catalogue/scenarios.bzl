@@ -350,7 +350,7 @@ SCENARIOS = [
         "regimes": ["stationary"],
         "threads": _AT_LEAST_TWO,
         "apart": True,
-        "control": {"cell": "one_word", "a": "apart_64", "b": "same_word", "least": 3},
+        "control": {"cell": "one_word", "a": "apart_64", "b": "same_word", "least": 2.5},
         "baselines": ["same_line", "same_word"],
         "contestants": ["apart_64", "apart_128"],
         "excludes": [],
