@@ -12,7 +12,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from experiments.worker.worker_test_arrivals import Arrivals  # noqa: F401  pylint: disable=unused-import
+from experiments.worker.worker_test_arrivals import Arrivals
 from experiments.worker.worker_test_commands import Commands  # noqa: F401  pylint: disable=unused-import
 from experiments.worker.worker_test_program import EVERY_OPERATION, GROWTH, STATIONARY, WorkerTest
 
@@ -134,7 +134,7 @@ class Visits(WorkerTest):
         for changes, why in (({"workload": GROWTH}, "use a tape of the regime stationary"),
                              ({"workload": {**self.CHURN, "start": "as_filled"}}, "use a tape of the regime stationary"),
                              ({"workload": {"scenario": {"name": "iteration"}}}, "use a tape of the regime stationary"),
-                             ({"arrivals": self.RUNGS, "contestants": ["mutex_map", "null"]}, "or arrivals"),
+                             ({"arrivals": Arrivals.RUNGS, "contestants": ["mutex_map", "null"]}, "or arrivals"),
                              ({"max_blocks": 3}, 'so does "max_blocks"'), ({"rounds": -1}, "an integer from 0 to 10000"),
                              ({"rounds": 1.5}, "an integer from 0 to 10000")):
             out = self.visit({"contestants": ["mutex_map"], "workload": self.CHURN, "rounds": 5, **changes})

@@ -105,7 +105,7 @@ class Arrivals(WorkerTest):
                 ({"timed": False}, "leave one out"),
                 ({"oversubscribed": True, "threads": 64}, "need a CPU for every thread"),
                 ({"threads": 200}, "CPUs"),
-                ({"contestants": ["mutex_map@batch", "null"]}, "leave @batch out"),
+                ({"contestants": ["mutex_map@batch", "null"]}, "leave @batch and @load_batch out"),
                 ({"arrivals": {"course": "fill", "rate": 1e6}}, "need the regime fixed_distinct"),
                 ({"arrivals": {"course": "recorded", "most_ms": 9}}, 'add the field "recording"'),
                 ({"arrivals": {**self.RUNGS, "loads": [0.5, 0.1]}}, "ascending"),
