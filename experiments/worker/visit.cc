@@ -74,8 +74,10 @@ class Visit {
                  HasChangepoint(BlockSeries(ns_per_op_), session_.Seed(5))},
                 {"placement", course_->placement()},
                 {"run_delay", session_.team().counts_run_delay()}};
-    if (resident) end["resident"] = {{"kib", resident->all_kib}, {"huge_kib", resident->huge_kib}};
-    if (request_.timed) end["timing"] = TimingOfVisit();
+    if (request_.timed) {
+      if (resident) end["resident"] = {{"kib", resident->all_kib}, {"huge_kib", resident->huge_kib}};
+      end["timing"] = TimingOfVisit();
+    }
     Write(end);
   }
 
