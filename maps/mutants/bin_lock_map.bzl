@@ -59,7 +59,7 @@ BIN_LOCK_MAP = [
         "      table.to_claim.store(static_cast<std::int64_t>(table.size()), std::memory_order_relaxed);\n",
         "      (void)0;\n",
         "Bins that could not be moved for want of memory stay where they are, and growth never ends.",
-        "lives",
+        "own_test",
     ),
     _growth_mutant(
         "moves_without_lock",
