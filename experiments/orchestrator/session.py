@@ -211,8 +211,8 @@ class Session:
             return "out_of_budget"
         wanting = sum(not self.planner.done(goal) for goal, _, _ in self.planner.goals())
         if wanting:
-            self._note(f"The time ended while {wanting} of {self.planner.goal_count()} verdicts could have used more "
-                       "visits")
+            self._note(f"The time ended with {len(self._decided)} of {self.planner.goal_count()} verdicts decided; more visits "
+                       f"would decide others or narrow intervals, of {wanting} in all")
         return "complete"
 
     def _note(self, text: str) -> None:

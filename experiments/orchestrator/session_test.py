@@ -158,7 +158,7 @@ class Budget(RunTest):
             self.assertEqual(code, 0, said)
             meta = support.meta(self.run_path)
             self.assertEqual(meta["status"], status)
-            self.assertEqual("could have used more visits" in meta["note"], status == "complete")
+            self.assertEqual(" verdicts decided; more visits would" in meta["note"], status == "complete")
 
     def test_reserve_is_for_the_paper_and_the_other_architecture(self):
         with mock.patch.object(environment, "emulator", return_value=["true"]):
