@@ -317,12 +317,7 @@ class OpenLoop {
                  {"of", of},             {"load", load},
                  {"offered", Whole(offered)}, {"achieved", Whole(achieved)},
                  {"n", slice.ops},       {"ns", ns}};
-    const RunTime times[] = {slice.time};
-    if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
-      line["why"] = rejection->why;
-    } else if (GaveUp() || achieved < kAchieved * offered) {
-      line["saturated"] = 1;
-    } else {
+    if (Stands(line, slice, /*saturated=*/GaveUp() || achieved < kAchieved * offered)) {
       AddTimes(line, AllTimes());
       if (reclamation) reclamation->AddTo(line);
     }
@@ -409,10 +404,7 @@ class OpenLoop {
                  {"achieved", Whole(static_cast<double>(slice.ops) / lasted * 1e9)},
                  {"n", slice.ops},
                  {"ns", ns}};
-    const RunTime times[] = {slice.time};
-    if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
-      line["why"] = rejection->why;
-    } else {
+    if (Stands(line, slice, /*saturated=*/false)) {
       line.update({{"from", shape.from}, {"until", shape.until}, {"window", window}, {"due", due},
                    {"done", done}, {"p50", p50}, {"p99", p99}, {"max", max}});
       line["counters"] = Counted(c, before);
@@ -425,6 +417,18 @@ class OpenLoop {
     for (int c = 0; c < session_.contestants(); ++c) order.push_back(c);
     workloads::Shuffle(std::span(order), rng_);
     return order;
+  }
+
+  // Whether a slice's times may be told. Otherwise its line says why not: something disturbed
+  // it, or the map could not keep up.
+  static bool Stands(Json& line, const Slice& slice, bool saturated) {
+    const RunTime times[] = {slice.time};
+    if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
+      line["why"] = rejection->why;
+      return false;
+    }
+    if (saturated) line["saturated"] = 1;
+    return !saturated;
   }
 
   // Whether operations that arrived within `ns` took a quarter longer: whatever its stalls,
@@ -484,12 +488,7 @@ class OpenLoop {
                       {"service", words(here.service)}});
     }
     Json line = {{"t", "fill"}, {"c", c}, {"rate", Whole(spec_.rate)}, {"n", slice.ops}, {"ns", Lasted(agreed_, 0)}};
-    const RunTime times[] = {slice.time};
-    if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
-      line["why"] = rejection->why;
-    } else if (CannotKeepUp(ns)) {
-      line["saturated"] = 1;
-    } else {
+    if (Stands(line, slice, /*saturated=*/CannotKeepUp(ns))) {
       AddTimes(line, all);
       line["doublings"] = rows;
       line["counters"] = Counted(c, {});
@@ -525,12 +524,7 @@ class OpenLoop {
                  {"achieved", Whole(static_cast<double>(slice.ops) / static_cast<double>(lasted) * 1e9)},
                  {"n", slice.ops},
                  {"ns", ns}};
-    const RunTime times[] = {slice.time};
-    if (const auto rejection = JudgeBlock(times, /*oversubscribed=*/false)) {
-      line["why"] = rejection->why;
-    } else if (CannotKeepUp(ns)) {
-      line["saturated"] = 1;
-    } else {
+    if (Stands(line, slice, /*saturated=*/CannotKeepUp(ns))) {
       AddTimes(line, AllTimes());
     }
     write_(line);

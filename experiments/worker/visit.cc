@@ -64,7 +64,7 @@ class Visit {
     if (request_.arrivals.any()) {
       RunOpenLoop(session_, *course_, [&](const Json& line) { Write(line); }, [&](int c) { Conclude(c); });
     }
-    const auto resident = ResidentNow();
+    const auto resident = request_.timed ? ResidentNow() : std::nullopt;
     for (int c = 0; blocks && c < session_.contestants(); ++c) Conclude(c);
     Json end = {{"t", "end"},
                 {"visit", request_.visit},
@@ -74,10 +74,8 @@ class Visit {
                  HasChangepoint(BlockSeries(ns_per_op_), session_.Seed(5))},
                 {"placement", course_->placement()},
                 {"run_delay", session_.team().counts_run_delay()}};
-    if (request_.timed) {
-      if (resident) end["resident"] = {{"kib", resident->all_kib}, {"huge_kib", resident->huge_kib}};
-      end["timing"] = TimingOfVisit();
-    }
+    if (resident) end["resident"] = {{"kib", resident->all_kib}, {"huge_kib", resident->huge_kib}};
+    if (request_.timed) end["timing"] = TimingOfVisit();
     Write(end);
   }
 
