@@ -33,6 +33,9 @@ must show before it can tell anything there: that in `cell` a is at least `least
 `rounds` makes its visits so many blocks on the same maps, after each of which these say what memory they hold: for what
 drifts. Stationary regimes only.
 
+`counts` turns what maps count by themselves into figures of the paper: by the name of a figure, the counter that it is an
+operation. For stationary regimes.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that

@@ -98,6 +98,7 @@ namespace cmap {
 struct BinLockMapOptions {
   std::int64_t stride = 16;
   std::int64_t read_first = 0;
+  std::int64_t spread = 1;
 };
 
 template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
@@ -136,18 +137,22 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
           "long bins stay lists, where Java makes trees; a guard held for "
           "long holds up all freeing of memory",
   };
-  static constexpr std::array<Tunable<Options>, 2> kTunables = {{
+  static constexpr std::array<Tunable<Options>, 3> kTunables = {{
       {"stride", &Options::stride, 16, 65536,
        "least number of bins that a thread claims at once to move them"},
       {"read_first", &Options::read_first, 0, 1,
        "0: LoadOrStore and LoadOrCompute lock the bin at once, as upstream; 1: "
        "they look the key up without it first"},
+      {"spread", &Options::spread, 0, 1,
+       "1: a hash's bits from the 17th on are mixed into its lowest, which choose the bin, as "
+       "upstream; 0: the hash is taken as it is"},
   }};
 
   BinLockMap() : BinLockMap(Options{}) {}
   explicit BinLockMap(const Options& options)
       : growth_(internal::CheckOptions("bin_lock_map", options, kTunables).stride, counters_),
-        read_first_(options.read_first != 0) {}
+        read_first_(options.read_first != 0),
+        spread_(options.spread != 0 ? ~std::uint64_t{0} : 0) {}
   BinLockMap(const BinLockMap&) = delete;
   BinLockMap& operator=(const BinLockMap&) = delete;
 
@@ -155,7 +160,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
 
   template <class F>
   [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = HashOf(key);
     Guard guard;
     const Node* found = Lookup(hash, key);
     if (found == nullptr) return false;
@@ -174,7 +179,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
   }
 
   Loaded<V> LoadOrStore(const K& key, const V& value) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = HashOf(key);
     Guard guard;
     if (read_first_) {
       if (const Node* found = Lookup(hash, key)) {
@@ -201,7 +206,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
   // `make` runs under the lock of the key's bin.
   template <class F>
   Loaded<V> LoadOrCompute(const K& key, F&& make) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = HashOf(key);
     Guard guard;
     if (read_first_) {
       if (const Node* found = Lookup(hash, key)) {
@@ -223,7 +228,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
   }
 
   bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = HashOf(key);
     Guard guard;
     if (growth_.Current() == nullptr) return false;
     Fresh fresh = Cell::Make(desired);
@@ -301,6 +306,12 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
  private:
   friend Removals;
 
+  // As spread() upstream, of 64 bits.
+  std::uint64_t HashOf(const K& key) const {
+    const std::uint64_t hash = Hash{}(key);
+    return hash ^ (hash >> 16 & spread_);
+  }
+
   // Under a guard.
   const Node* Lookup(std::uint64_t hash, const K& key) const {
     return Table::Find(growth_.Current(), hash, key);
@@ -309,7 +320,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
   // `take` sees the value that is about to be replaced.
   template <class F>
   void Put(const K& key, Fresh value, F take) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = HashOf(key);
     Guard guard;
     std::unique_ptr<Node> fresh;
     for (;;) {
@@ -331,7 +342,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
 
   template <class P, class F>
   bool Remove(const K& key, P wanted, F take) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = HashOf(key);
     Guard guard;
     if (growth_.Current() == nullptr) return false;
     return Writer(growth_, hash, guard).Erase(hash, key, wanted, take, entries_, guard);
@@ -347,6 +358,7 @@ class BinLockMap : public internal::Removals<BinLockMap<K, V, Hash, Atomics>, K,
 
   Growth growth_;
   const bool read_first_;
+  const std::uint64_t spread_;  // all bits, or none
   // Away from what readers read.
   alignas(kCacheLine) internal::LongAdder<Atomics> entries_;
   internal::BinGrowthCounters<Atomics> counters_;

@@ -59,6 +59,26 @@ TEST(BinLockMapTest, GrowthUsesTheTrailingRunAgain) {
   EXPECT_EQ(map.Size(), keys.size());
 }
 
+// Twelve keys that differ above their 16th bit only, in sixteen bins, put in from the last to
+// the first: spread they have a bin each, and are met in the order of bins; as they are they
+// share one, and are met in the order in which they came.
+TEST(BinLockMapTest, SpreadingTellsKeysApartByTheirHighBits) {
+  const auto met = [](std::int64_t spread) {
+    BinLockMapOptions options;
+    options.spread = spread;
+    Map map(options);
+    for (U64 i = 12; i-- > 0;) map.Store(i << 16, i);
+    std::vector<U64> order;
+    map.Range([&](U64, U64 value) {
+      order.push_back(value);
+      return true;
+    });
+    return order;
+  };
+  EXPECT_EQ(met(1), (std::vector<U64>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(met(0), (std::vector<U64>{11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0}));
+}
+
 TEST(BinLockMapTest, CopiesTakeTheValuesOver) {
   testing::ExpectCopiesTakeTheValuesOver<BinLockMap<U64, LifeCounted, OwnHash>>();
 }

@@ -115,7 +115,9 @@
 
 namespace cmap {
 
-template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics>
+// `Design`: what homes are like (cache_line_map/cache_line.h).
+template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeAtomics,
+          class Design = internal::TwoLines>
 class CacheLineMap {
   using Epochs = internal::EpochDomain<Atomics>;
 
@@ -151,7 +153,7 @@ class CacheLineMap {
       }
     }
   };
-  using Table = internal::CacheLineTable<HashOf, Atomics>;
+  using Table = internal::CacheLineTable<HashOf, Atomics, Design>;
   using Owner = typename Table::Owner;
 
   // Entries in the lines need no protection.
@@ -168,9 +170,7 @@ class CacheLineMap {
 
   static constexpr Traits kTraits = {
       .family = "lock-free reads",
-      .summary =
-          "seven entries in two adjacent cache lines, read under a version and "
-          "written under a lock of their own",
+      .summary = Design::kSummary,
       .source = "this study, after CLHT, MemC3 and growt",
       .read_progress = Progress::kLockFree,
       .write_progress = Progress::kBlocking,
@@ -230,7 +230,7 @@ class CacheLineMap {
         hashes[i] = Hash{}(part[i]);
         const auto home = table_.HomeOf(hashes[i]);
         __builtin_prefetch(&home.tags());
-        __builtin_prefetch(home.second_line());
+        if constexpr (Design::kLines == 2) __builtin_prefetch(home.second_line());
       }
       for (std::size_t i = 0; i < part.size(); ++i) {
         const K& key = part[i];
@@ -378,7 +378,7 @@ class CacheLineMap {
   std::array<std::uint64_t, 3> Depths() const {
     std::array<std::uint64_t, 3> depths{};
     table_.ForEach([&](std::uint64_t, std::uint64_t, unsigned i) {
-      ++depths[i < 3 ? 0 : i < internal::kHomeSlots ? 1 : 2];
+      ++depths[i < 3 ? 0 : i < Design::kSlots ? 1 : 2];
     });
     return depths;
   }

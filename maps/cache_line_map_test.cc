@@ -28,6 +28,7 @@ namespace {
 
 using U64 = std::uint64_t;
 using Map = CacheLineMap<U64, U64>;
+using OneLineMap = CacheLineMap<U64, U64, DefaultHash<U64>, NativeAtomics, internal::OneLine>;
 
 // Spread over all 64 bits, and never 0.
 U64 Key(U64 i) { return (i + 1) * 0x9e3779b97f4a7c15; }
@@ -37,7 +38,8 @@ void Fill(M& map, U64 from, U64 to) {
   for (U64 i = from; i < to; ++i) map.Store(Key(i), i);
 }
 
-double BytesPerEntry(Map& map) {
+template <class M>
+double BytesPerEntry(M& map) {
   return static_cast<double>(map.MemoryBytes()) / static_cast<double>(map.Size());
 }
 
@@ -48,8 +50,9 @@ constexpr bool kSanitized = false;
 #endif
 constexpr U64 kMost = kSanitized ? 200'000 : 2'000'000;
 
-TEST(CacheLineMapTest, AtMost32BytesPerEntry) {
-  Map map;
+template <class M>
+void GrowWithinBounds() {
+  M map;
   U64 size = 0;
   for (U64 next = 1000; next <= kMost; next += next / 16) {
     Fill(map, size, next);
@@ -63,6 +66,11 @@ TEST(CacheLineMapTest, AtMost32BytesPerEntry) {
     EXPECT_GE(BytesPerEntry(map), 25) << size << " entries";
   }
 }
+
+TEST(CacheLineMapTest, AtMost32BytesPerEntry) { GrowWithinBounds<Map>(); }
+
+// With which it is compared.
+TEST(CacheLineMapTest, AtMost32BytesPerEntryInHomesOfOneLine) { GrowWithinBounds<OneLineMap>(); }
 
 TEST(CacheLineMapTest, AtMost32BytesPerEntryAtTheSizesOfTheStudy) {
   for (const U64 size : {1'000, 10'000, 100'000, 1'000'000}) {
@@ -355,13 +363,16 @@ TEST(CacheLineMapTest, FailingHashesChangeNothing) {
 }
 
 TEST(CacheLineMapTest, TagsMatchExactly) {
+  for (U64 tag = 1; tag < 256; ++tag) {
+    EXPECT_EQ(internal::MatchTags<3>(tag << 16 | tag << 24, tag), internal::MatchTags<7>(tag << 16, tag));
+  }
   for (U64 tag = 0; tag < 256; ++tag) {
     for (U64 other = 0; other < 256; ++other) {
       // The tag in slots 1, 4 and 6, and what must not match behind them.
       const U64 tags = other | tag << 8 | other << 16 | (tag ^ 1) << 24 | tag << 32 | other << 40 |
                        tag << 48 | tag << 56;
       std::vector<U64> found;
-      for (internal::TagSet set = internal::MatchTags(tags, tag); set != 0; set &= set - 1) {
+      for (internal::TagSet set = internal::MatchTags<7>(tags, tag); set != 0; set &= set - 1) {
         found.push_back(internal::FirstTag(set));
       }
       const std::vector<U64> three = {1, 4, 6}, six = {0, 1, 2, 4, 5, 6};
@@ -384,7 +395,7 @@ TEST(CacheLineMapTest, OverflowLinesAreNoHomes) {
   EXPECT_EQ(home.tags().load() & internal::kHomeReady, 0u);
   EXPECT_EQ(home.state().load() & internal::kVersionBits, 0u);
   for (U64 hash = 0; hash < 256; ++hash) {
-    EXPECT_EQ(internal::MatchTags(home.tags().load(), internal::LineTag(hash)), 0u);
+    EXPECT_EQ(internal::MatchTags<7>(home.tags().load(), internal::LineTag(hash)), 0u);
   }
 }
 

@@ -61,6 +61,7 @@ template <class K, class V, class Hash = DefaultHash<K>, class Atomics = NativeA
 class LineTouch {
   using Line = internal::Line<Atomics>;
   using Table = internal::LineTable<Atomics>;
+  using Shape = typename Table::Shape;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
@@ -189,7 +190,7 @@ class LineTouch {
   // Under the lock. Old arrays give their memory back, not their addresses: a
   // thread may be about to touch one.
   void Grow(std::size_t keys) {
-    internal::LineShape shape = shape_;
+    Shape shape = shape_;
     while (shape.limit() < keys) shape = shape.Next();
     Table* const old = Now();
     auto* const fresh = new Table(shape, huge_pages_, old);
@@ -203,7 +204,7 @@ class LineTouch {
   }
 
   const bool huge_pages_;
-  internal::LineShape shape_;  // of such a map
+  Shape shape_;  // of such a map
   Atomic<Table*> table_;
   alignas(kCacheLine) internal::SpinLock<Atomics> lock_;
   std::vector<std::uint64_t> hashes_;  // of keys that were stored

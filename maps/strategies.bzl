@@ -104,6 +104,10 @@ STRATEGIES = [
     strategy("hash_trie_map_qsbr", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::QuiescentDomain>", variant_of = "hash_trie_map", **_QSBR),
     strategy("hash_trie_map_memb", header = "hash_trie_map.h", map = "HashTrieMap<K, V, Hash, Atomics, internal::MembarrierDomain>", variant_of = "hash_trie_map", **_MEMB),
     strategy("cache_line_map", header = "cache_line_map.h", map = "CacheLineMap<K, V, Hash, Atomics>"),
+    strategy("cache_line_map_in_turn", header = "cache_line_map.h", map = "CacheLineMap<K, V, Hash, Atomics, internal::TwoLinesInTurn>", variant_of = "cache_line_map"),
+    # Reads by instructions of its own, which ThreadSanitizer does not see.
+    strategy("cache_line_map_pairs", header = "cache_line_map.h", map = "CacheLineMap<K, V, Hash, Atomics, internal::TwoLinesOfPairs>", variant_of = "cache_line_map", tsan = False),
+    strategy("cache_line_map_one_line", header = "cache_line_map.h", map = "CacheLineMap<K, V, Hash, Atomics, internal::OneLine>", variant_of = "cache_line_map"),
     strategy("segment_map", header = "segment_map.h", map = "SegmentMap<K, V, Hash, Atomics>"),
     strategy("bin_lock_map", header = "bin_lock_map.h", map = "BinLockMap<K, V, Hash, Atomics>"),
     strategy("snapshot_map", header = "snapshot_map.h", map = "SnapshotMap<K, V, Hash, Atomics>"),

@@ -178,8 +178,9 @@ class Analysis:
 
     @functools.cached_property
     def quantities(self) -> list[quantities.Quantity]:
-        """What scenarios told, in every place; of a map against itself nothing."""
-        return quantities.summarise(v for v in self.run.visits if self.used(v) and v.purpose != "aa")
+        """What scenarios told and maps counted, in every place; of a map against itself nothing."""
+        return quantities.summarise((v for v in self.run.visits if self.used(v) and v.purpose != "aa"),
+                                    {q["name"]: q["counts"] for q in self.run.questions if q.get("counts")})
 
     @functools.cached_property
     def thread_names(self) -> dict[int, str]:

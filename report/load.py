@@ -65,6 +65,10 @@ class Visit:
     latency: latency_stats.Latencies | None = None  # of visits with arrivals
     amounts: dict[int, dict[str, float]] = dataclasses.field(
         default_factory=dict)  # shares and rates that a scenario told, by contestant
+    counters: dict[int, dict[str, float]] = dataclasses.field(
+        default_factory=dict)  # what maps counted, by contestant
+    counted: dict[int, int] = dataclasses.field(
+        default_factory=dict)  # operations on the maps that these counters are of
     rounds: dict[int, list[tuple[int, int]]] = dataclasses.field(
         default_factory=dict)  # of visits of rounds: (block, bytes held after it), by contestant
     rejects: list[dict[str, Any]] = dataclasses.field(default_factory=list)
@@ -93,6 +97,8 @@ class Visit:
         if self.threads > 1:
             rejected = {line["b"] for line in others if line["t"] == "reject"}
             self.fairness = fairness.of_slices(s for s in slices if s["b"] not in rejected)
+        if any(line["t"] == "counters" for line in others):
+            self.counted = _last_played(slices, next((line.get("placement") for line in others if line["t"] == "end"), None))
         for line in others:
             kind = line["t"]
             if kind == "realised":
@@ -101,6 +107,8 @@ class Visit:
                 self.rejects.append(line)
             elif kind == "amounts":
                 self.amounts[line["c"]] = line["amounts"]
+            elif kind == "counters":
+                self.counters[line["c"]] = line["counters"]
             elif kind == "round":
                 self.rounds.setdefault(line["c"], []).append((line["b"], line["bytes"]))
             elif kind == "memory":
@@ -109,6 +117,18 @@ class Visit:
                 self.huge_share = line["resident"]["huge_kib"] / line["resident"]["kib"]
             elif kind == "invalid":
                 self.invalid.append(line)
+
+
+def _last_played(slices: list[dict[str, Any]], placement: str | None) -> dict[int, int]:
+    """Operations on the map that each contestant had last: those of the visit, or of its last block if every block had maps
+    of its own."""
+    if placement == "block" and slices:
+        last = max(s["b"] for s in slices)
+        slices = [s for s in slices if s["b"] == last]
+    played: dict[int, int] = {}
+    for s in slices:
+        played[s["c"]] = played.get(s["c"], 0) + s["n"]
+    return played
 
 
 @dataclasses.dataclass

@@ -143,6 +143,16 @@ class Load(unittest.TestCase):
         visit, = load.load(self.run_dir).visits
         self.assertEqual((visit.status, visit.operations), ("ok", 0))
 
+    def test_operations_that_counters_are_of(self):
+        slices = [{"t": "slice", "b": b, "p": p, "c": c, "n": n, "ns": 100, "rd": 0, "late": 0, "hits": 0}
+                  for b, p, c, n in ((0, 0, 0, 10), (0, 1, 1, 20), (1, -1, 0, 40), (1, 0, 0, 80), (1, 1, 1, 160))]
+        counters = {"t": "counters", "c": 0, "counters": {"misses": 7}}
+        for placement, counted in (("block", {0: 120, 1: 160}), ("visit", {0: 130, 1: 180}), (None, {0: 130, 1: 180})):
+            visit = load._visit({"v": 1, "question": "q", "cell": {}, "threads": 1, "contestants": ["sync_map", "null"],
+                                 "timed": True}, {})
+            visit.take([*slices, counters, {"t": "end", "visit": 1, "blocks": 2, "placement": placement}])
+            self.assertEqual((visit.counters, visit.counted), ({0: {"misses": 7}}, counted), placement)
+
     def test_layouts_are_numbered_from_one(self):
         for worker, numbers in (({"layouts": ["a", "b", "c"]}, [1, 2, 3]), ({"layouts": None}, []), ({}, [])):
             self.assertEqual(load.Run.layouts(types.SimpleNamespace(worker=lambda own=worker: ("x86_64", own))), numbers)

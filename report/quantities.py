@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scenarios tell beside their rate, and regressions on events: numbers of one contestant, over visits.
+"""What scenarios tell beside their rate, regressions on events, and counters: numbers of one contestant, over visits.
 
 The mean over visits with its t interval; nothing is trimmed, as what happens in few visits is what matters of a share
 of mistakes.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from report import reclamation
@@ -38,7 +38,7 @@ class Quantity:
     @property
     def is_share(self) -> bool:
         """Shares lie between 0 and 1; rates and times have their unit at the end of their name."""
-        return not self.metric.endswith(("_per_s", "_ns", "_us", "_mib")) and not self.is_slope
+        return not self.metric.endswith(("_per_s", "_per_op", "_ns", "_us", "_mib")) and not self.is_slope
 
     @property
     def is_slope(self) -> bool:
@@ -46,16 +46,32 @@ class Quantity:
         return self.metric.startswith("slope_")
 
 
-def summarise(visits: Iterable[Any]) -> list[Quantity]:
-    """One row for every question, place, contestant and metric, in the order of the visits."""
+def summarise(visits: Iterable[Any], counts: Mapping[str, Mapping[str, str]] | None = None) -> list[Quantity]:
+    """One row for every question, place, contestant and metric, in the order of the visits.
+
+    `counts`: by question, the metrics that are counters of the maps by operation, and which.
+    """
     seen: dict[tuple, list[float]] = {}
     for visit in visits:
-        for c, amounts in [*visit.amounts.items(), *reclamation.amounts(visit).items()]:
+        wanted = (counts or {}).get(visit.question)
+        counted = _by_operation(visit, wanted).items() if wanted else ()
+        for c, amounts in [*visit.amounts.items(), *reclamation.amounts(visit).items(), *counted]:
             for metric, value in amounts.items():
                 key = (visit.question, visit.name, visit.axis, visit.regime, visit.threads, visit.contestants[c],
                        metric, visit.oversubscribed)
                 seen.setdefault(key, []).append(value)
     return [Quantity(*key, cell_stats.estimate(values, trim=0)) for key, values in seen.items()]
+
+
+def _by_operation(visit: Any, wanted: Mapping[str, str]) -> dict[int, dict[str, float]]:
+    """Of the contestants that have the counters."""
+    out = {}
+    for c, counters in visit.counters.items():
+        found = {metric: counters[counter] / visit.counted[c] for metric, counter in wanted.items()
+                 if counter in counters and visit.counted.get(c)}
+        if found:
+            out[c] = found
+    return out
 
 
 def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:

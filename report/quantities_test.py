@@ -96,6 +96,28 @@ class Tails(unittest.TestCase):
         self.assertEqual(self.tails((40, 10), (None, 10))[0].estimate.visits, 1)
 
 
+class Counts(unittest.TestCase):
+    """What maps count, by operation, of the questions that want it."""
+
+    COUNTS = {"stock": {"locked_miss_share": "misses", "entries_copied_per_op": "copied"}}
+
+    def told(self, counters, counted, counts):
+        visits = [visit({}, counters={1: counters}, counted={1: counted})] * 3
+        return {r["metric"]: (r["contestant"], r["value"])
+                for r in quantities.rows(quantities.summarise(visits, counts), conclude.rounded)}
+
+    def test_by_operation(self):
+        found = self.told({"misses": 50, "copied": 4000, "other": 1}, 1000, self.COUNTS)
+        self.assertEqual(found, {"locked_miss_share": ("sync_map", 0.05), "entries_copied_per_op": ("sync_map", 4.0)})
+        self.assertEqual(words.metric("entries_copied_per_op"), "entries copied an operation")
+
+    def test_only_where_it_is_asked_and_known(self):
+        self.assertEqual(self.told({"misses": 50}, 1000, {}), {})
+        self.assertEqual(self.told({"misses": 50}, 1000, {"another": {"x": "misses"}}), {})
+        self.assertEqual(self.told({"other": 50}, 1000, self.COUNTS), {})
+        self.assertEqual(self.told({"misses": 50}, 0, self.COUNTS), {})
+
+
 class Controls(unittest.TestCase):
 
     QUESTION = {"name": "lines", "control": {"cell": "one_word", "a": "apart", "b": "same", "least": 3}}

@@ -352,6 +352,7 @@ QUESTION = record({
     "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG, "rounds?": whole(1, 10_000),
     "control?": record({"cell": _NAME, "a": _NAME, "b": _NAME, "least": number(0)}),
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
+    "counts?": Table(_NAME),
     "arrivals?": record({"course": one_of("rungs", "shapes", "fill", "recorded")}), "most_visits?": whole(1, 10_000)})
 
 _STRATEGY = record({

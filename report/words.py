@@ -88,7 +88,7 @@ def capital_word(text: str) -> str:
 
 def metric(name: str) -> str:
     """The name of a quantity for a heading: units are at its end."""
-    for tail, unit in (("_per_s", " a second"), ("_ns", ", ns"), ("_us", ", µs"), ("_mib", ", MiB")):
+    for tail, unit in (("_per_s", " a second"), ("_per_op", " an operation"), ("_ns", ", ns"), ("_us", ", µs"), ("_mib", ", MiB")):
         if name.endswith(tail):
             return name.removesuffix(tail).replace("_", " ") + unit
     return name.replace("_", " ")

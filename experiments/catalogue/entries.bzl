@@ -44,8 +44,8 @@ def _hashed(key_type, hash):
 
 # A thousand keys: where a hash gives all of them one place, finding one takes hundreds of steps, and filling a map half a
 # million.
-def _laid_out(layout, hash):
-    return dict(present(1000, 90), key_layout = layout, hash = hash)
+def _laid_out(layout, hash, **more):
+    return dict(present(1000, 90), key_layout = layout, hash = hash, **more)
 
 # What a hash of integers is called.
 _INTEGER_HASHES = [
@@ -114,8 +114,9 @@ ENTRIES = [
             "hashes",
             "mutex_map",
             smoke = ["integers_mixed"],
-            hour = ["integers_mixed", "integers_std", "strings_mixed", "strings_fnv1a", "sequential_std", "strided_std", "low_entropy_std"],
-            more = ["bin_lock_map"],
+            hour = ["integers_mixed", "integers_std", "strings_mixed", "strings_fnv1a", "sequential_std", "strided_std", "strided_64k_std", "low_entropy_std"],
+            claims = ["000-C17"],
+            more = ["bin_lock_map", "bin_lock_map:spread=0"],
         ),
         title = "Does another hash function change who wins?",
         prose = "The same 10 000 keys under the study's mixer, std::hash and FNV-1a, integers and strings of 32 bytes, " +
@@ -124,7 +125,8 @@ ENTRIES = [
                 "those that differ in their 28 highest bits only, and two packed counters of which 10 bits vary. Under the " +
                 "identity a map that takes its places from the lowest bits as they are has few for strided keys and one for high " +
                 "bits, and one that takes them from the highest bits has one for all of these; who divides by a prime number, or " +
-                "mixes once more, does not notice. What little entropy in the popularity of keys does is asked by " +
+                "mixes once more, does not notice. Java's map mixes the bits from the 17th on into the lowest; bin_lock_map does as well, and " +
+                "not with spread=0: multiples of 65 536 show what that is worth. What little entropy in the popularity of keys does is asked by " +
                 "skew.",
         cells = [
             {
@@ -149,6 +151,13 @@ ENTRIES = [
                 ("high_bits", "Differing in high bits only"),
                 ("low_entropy", "Two packed counters"),
             ]
+            for hash, words in _INTEGER_HASHES
+        ] + [
+            {
+                "name": "strided_64k_%s" % hash,
+                "title": "Multiples of 65 536, %s" % words,
+                "workload": _laid_out("strided", hash, key_stride = 65536),
+            }
             for hash, words in _INTEGER_HASHES
         ],
     ),

@@ -2,7 +2,7 @@
 """Questions of key reuse."""
 
 load("//experiments:catalogue/common.bzl", "COPIES_EVERYTHING", "EVERY_STRATEGY", "FEW_TO_ALL", "LIBRARIES", "LOCK_FREE_READS", "NEEDS_AN_HOUR", "ONE_AND_ALL")
-load("//experiments:catalogue/workloads.bzl", "krr")
+load("//experiments:catalogue/workloads.bzl", "krr", "present")
 
 REUSE = [
     {
@@ -93,6 +93,54 @@ REUSE = [
                 "aa_visits": 2,
             },
             "full": {"contestants": EVERY_STRATEGY, "aa_visits": 12},
+        },
+    },
+    {
+        "name": "read_dirty_internals",
+        "title": "Do sync.Map's own counters say when it is the wrong map?",
+        "prose": "Articles have 12 % of its reads miss under steady writes, and take more than 15 misses on 100 operations " +
+                 "for the sign that it fails. A miss is an operation that takes the lock because the key is not in what is " +
+                 "read without it. As churn, with more and more of the requests for new keys, and once with stores to keys " +
+                 "that are present: the misses, promotions and copied entries that the map counts, each by operation, beside " +
+                 "how it fares against one read-write lock and against 64 shards.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": "new_%s" % str(percent).replace(".", "_"),
+                "title": "%s %% of the requests for new keys" % percent,
+                "workload": dict(
+                    krr(0),
+                    keys = {"stream": "krr", "reuse": 1 - percent / 100, "choice": "uniform", "sharing": "private"},
+                    regime = "stationary",
+                    population = 10000,
+                ),
+            }
+            for percent in [0.5, 1, 2, 5, 10, 20, 50]
+        ] + [
+            {"name": "overwrites_10", "title": "10 % stores to keys that are present", "workload": present(10000, 90)},
+        ],
+        "counts": {
+            "locked_miss_share": "misses",
+            "promotions_per_op": "promotions",
+            "entries_copied_per_op": "entries_copied",
+        },
+        "regimes": ["stationary"],
+        "threads": FEW_TO_ALL,
+        "baselines": ["rw_mutex_map", "sharded_map:shards=64"],
+        "contestants": ["sync_map"],
+        "excludes": COPIES_EVERYTHING,
+        "levels": [],
+        "claims": ["002-C19", "002-C33"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"cells": ["new_10"], "threads": ["all"], "baselines": ["rw_mutex_map"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "read_dirty_internals",
+            "hour": {
+                "cells": ["new_0_5", "new_2", "new_10", "new_50", "overwrites_10"],
+                "threads": ["all"],
+                "aa_visits": 0,
+            },
+            "full": {"aa_visits": 12},
         },
     },
     {

@@ -2,7 +2,7 @@
 """Questions of how a map is built: what one of its tunables or variants changes."""
 
 load("//experiments:catalogue/common.bzl", "FEW_TO_ALL", "NEEDS_AN_HOUR", "ONE_AND_ALL")
-load("//experiments:catalogue/workloads.bzl", "present", "steady")
+load("//experiments:catalogue/workloads.bzl", "present", "present_cells", "steady")
 
 # The forms of one map that differ in their orders.
 _ORDERS_OF = {
@@ -122,6 +122,32 @@ STRUCTURE = [
             "smoke": {"cells": ["keys_64"], "aa_visits": 0},
             "default": NEEDS_AN_HOUR % "fast_path",
             "hour": {"aa_visits": 2},
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
+        "name": "home_design",
+        "title": "One cache line or two, and what is fetched ahead of need?",
+        "prose": "cache_line_map as it is, two adjacent lines of seven entries for each place, of which the second is sent for " +
+                 "before the first is looked at, against three others of the same memory per entry: without sending " +
+                 "for it (in_turn), with key and value read by one load of 16 bytes (pairs), and with places of one line " +
+                 "and three entries, of which four times as many have more entries than room (one_line).",
+        "kind": "cells",
+        "cells": present_cells([("1K", 1000), ("1M", 1000000), ("16M", 16000000)], [0, 50]) + [
+            {"name": "keys_1m_misses", "title": "1M keys, loads that miss", "workload": dict(present(1000000, 100), miss = 100)},
+        ],
+        "regimes": ["stationary"],
+        "threads": ONE_AND_ALL,
+        "baselines": ["cache_line_map"],
+        "contestants": ["cache_line_map_in_turn", "cache_line_map_pairs", "cache_line_map_one_line"],
+        "excludes": [],
+        "levels": [],
+        "claims": [],
+        "aa_visits": 6,
+        "profiles": {
+            "smoke": {"cells": ["keys_1k_writes_0"], "threads": ["1"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "home_design",
+            "hour": {"cells": ["keys_1m_writes_0", "keys_1m_writes_50"], "threads": ["1"], "aa_visits": 2},
             "full": {"aa_visits": 12},
         },
     },

@@ -116,6 +116,8 @@ def _question_problems(q: Question, catalogue: Catalogue) -> list[str]:
     out.extend(_arrival_problems(q))
     if "rounds" in q and (q["regimes"] != ["stationary"] or "arrivals" in q):
         out.append("has rounds, which go on with one map: the regime stationary alone, and no arrivals.")
+    if "counts" in q and q["regimes"] != ["stationary"]:
+        out.append("counts by operation, which maps that are made anew all the time do not: the regime stationary alone.")
     for asked in [q, *(o for o in q["profiles"].values() if isinstance(o, dict))]:
         out.extend(_word_problems([*asked.get("threads", ()), *(
             asked.get("values", asked.get("axis", {}).get("values", ())) if _varies_threads(q) else ())]))

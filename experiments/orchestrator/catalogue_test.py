@@ -9,12 +9,12 @@ from experiments.orchestrator import catalogue, conditions, contestants
 from experiments.orchestrator.errors import UserError
 from experiments.testing import machines, support
 
-QUESTIONS = ["reuse_threshold", "churn", "churn_rounds",
+QUESTIONS = ["reuse_threshold", "churn", "read_dirty_internals", "churn_rounds",
              "read_share", "standard_cells", "read_heavy", "exchange", "rapid_grow", "deletes", "misses",
              "batch_init",
              "key_count", "million_strings", "skew", "hybrid",
              "value_sizes", "string_keys", "hashes",
-             "shards", "memory_order", "fast_path", "reclamation", "placement", "batcher",
+             "shards", "memory_order", "fast_path", "home_design", "reclamation", "placement", "batcher",
              "threads",
              "order_service", "growth_stall", "load_shapes", "reclamation_pause",
              "peers", "huge_pages", "load_batch",

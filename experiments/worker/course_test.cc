@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <new>
 #include <nlohmann/json.hpp>
@@ -43,6 +44,7 @@ struct Played {
 // What was done with all watched contestants, and how they lie.
 struct Watch {
   int creates = 0, destroys = 0, fills = 0, sizes = 0;
+  std::vector<const void*> created;  // who
   std::vector<std::size_t> reserved;
   std::vector<Played> played;  // by thread 0 alone, or not looked at
   std::uint64_t steps = 0;
@@ -67,6 +69,7 @@ class Watched final : public ScenarioContestant {
   std::size_t object_alignment() const override { return map_->object_alignment(); }
   void Create(void* place) override {
     ++watch.creates;
+    watch.created.push_back(this);
     map_->Create(place);
   }
   void* Destroy() override {
@@ -183,6 +186,29 @@ TEST_F(CourseTest, MapsArePlacedAnewForEveryBlockAndPlayADiscardedSlice) {
     course_->EndBlock();
   }
   EXPECT_EQ(course_->placement(), "block");
+}
+
+// Who is placed first meets other memory than who comes after: nobody is the first always, and
+// the former maps are gone before.
+TEST_F(CourseTest, TheOrderOfPlacingIsDrawnForEveryBlock) {
+  Make(Stationary(), {}, 3);
+  watch.created.clear();
+  course_->Prepare();
+  std::map<const void*, int> first;
+  constexpr int kBlocks = 60;
+  for (int block = 0; block < kBlocks; ++block) {
+    EXPECT_EQ(watch.created.size(), 3u);
+    EXPECT_EQ(std::set(watch.created.begin(), watch.created.end()).size(), 3u);
+    ++first[watch.created.front()];
+    Begin();
+    course_->EndBlock();
+    watch.created.clear();
+    EXPECT_EQ(watch.creates - watch.destroys, 3);
+    Begin();
+    course_->EndBlock();
+  }
+  ASSERT_EQ(first.size(), 3u);
+  for (const auto& [who, times] : first) EXPECT_NEAR(times, kBlocks / 3, kBlocks / 6);
 }
 
 TEST_F(CourseTest, AMapAsItWasFilledIsNotAskedForItsSize) {

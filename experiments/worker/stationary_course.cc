@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/worker/course.h"
+#include "experiments/worker/design.h"
 #include "experiments/worker/limits.h"
 
 namespace cmap::experiments {
@@ -13,7 +14,9 @@ namespace {
 class StationaryCourse final : public Course {
  public:
   explicit StationaryCourse(Session& session)
-      : session_(session), maps_(static_cast<std::size_t>(session.contestants())) {}
+      : session_(session),
+        maps_(static_cast<std::size_t>(session.contestants())),
+        placing_(session.contestants(), session.Seed(7)) {}
 
   void Prepare() override {
     const VisitRequest& request = session_.request();
@@ -118,10 +121,15 @@ class StationaryCourse final : public Course {
     return slice;
   }
 
+  // In an order drawn anew, after all former maps are gone: who comes first meets other
+  // memory than who comes after.
   void PlaceAll() {
     const Timed timed(session_.timing().place);
     const std::int64_t before = NowNs();
-    for (int c = 0; c < session_.contestants(); ++c) {
+    for (int c = 0; c < session_.contestants(); ++c) session_.Remove(c);
+    std::vector<int> order = placing_.Next();
+    order.resize(maps_.size());  // each once
+    for (const int c : order) {
       session_.Place(c);
       session_.Prefill(c);
       Of(c).positions.assign(static_cast<std::size_t>(session_.threads()), 0);
@@ -134,6 +142,7 @@ class StationaryCourse final : public Course {
   Session& session_;
   std::unique_ptr<Material> material_;
   std::vector<State> maps_;  // by contestant
+  BlockOrders placing_;
   std::int64_t placing_ns_ = 0;  // all contestants together
   bool place_each_block_ = true;
   bool as_filled_ = false;  // maps are played as they were filled, and placed anew for it

@@ -44,6 +44,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -59,15 +60,17 @@
 namespace cmap::internal {
 
 // `HashOf` is a function object from key words to hashes.
-template <class HashOf, class Atomics>
+template <class HashOf, class Atomics, class Design>
 class CacheLineTable {
   using L = Line<Atomics>;
-  using H = Home<Atomics>;
+  using H = Home<Atomics, Design>;
   using O = Overflow<Atomics>;
   using Entry = EntryWords<Atomics>;
-  using Ops = HomeOps<Atomics>;
+  using Ops = HomeOps<Atomics, Design>;
   using Seen = typename Ops::Seen;
-  using Table = LineTable<Atomics>;
+  static constexpr bool kAtOnce = Design::kReadsPairs && std::is_same_v<Atomics, NativeAtomics>;
+  using SeenEntry = std::conditional_t<kAtOnce, EntryAtOnce, EntryInTurn<Atomics>>;
+  using Table = LineTable<Atomics, Design>;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
@@ -110,7 +113,7 @@ class CacheLineTable {
     Owner(CacheLineTable& map, std::uint64_t hash)
         : map_(map), hash_(hash), table_(map.tables_.Now()) {
       home_ = table_->HomeOf(hash);
-      __builtin_prefetch(home_.second_line());
+      if constexpr (Design::kFetchesSecond) __builtin_prefetch(home_.second_line());
       state_ = home_.state().load(std::memory_order_relaxed);
       if (!Ops::TryLock(home_, state_)) [[unlikely]]
         LockSlowly();
@@ -130,7 +133,7 @@ class CacheLineTable {
     // The entry with this key word whose value word is `same`.
     template <class Same>
     Slot Find(std::uint64_t key, Same same) const {
-      for (TagSet matches = MatchTags(tags_, LineTag(hash_)); matches != 0;
+      for (TagSet matches = H::Match(tags_, LineTag(hash_)); matches != 0;
            matches &= matches - 1) {
         const unsigned i = FirstTag(matches);
         if (Is(home_.slot(i), key, same)) {
@@ -302,15 +305,15 @@ class CacheLineTable {
   auto Find(std::uint64_t hash, std::uint64_t key, Same same, const Hit& hit,
                                    const Miss& miss) const {
     const H home = tables_.Now()->HomeOf(hash);
-    __builtin_prefetch(home.second_line());
+    if constexpr (Design::kFetchesSecond) __builtin_prefetch(home.second_line());
     const std::uint64_t state = home.state().load(std::memory_order_acquire);  // (1)
     const std::uint64_t tags = home.tags().load(std::memory_order_seq_cst);    // (2), (14)
-    const TagSet matches = MatchTags(tags, LineTag(hash));
+    const TagSet matches = H::Match(tags, LineTag(hash));
     if (matches != 0) [[likely]] {
-      const Entry entry = home.slot(FirstTag(matches));
       // (3) acquire twice, pairs with (6).
-      if (entry[0].load(std::memory_order_acquire) == key) [[likely]] {
-        const std::uint64_t value = entry[1].load(std::memory_order_seq_cst);  // (14)
+      const SeenEntry entry(home.slot(FirstTag(matches)));
+      if (entry.key == key) [[likely]] {
+        const std::uint64_t value = entry.value();
         if (Ops::Unchanged(home, state) && same(value)) [[likely]] {
           return hit(value);
         }
@@ -343,7 +346,7 @@ class CacheLineTable {
     const std::uint64_t tags =
         tables_.Now()->HomeOf(hash).tags().load(std::memory_order_seq_cst);  // (2), (14)
     return (tags & (kHomeReady | kHomeOverflown)) == kHomeReady &&
-           MatchTags(tags, LineTag(hash)) == 0;
+           H::Match(tags, LineTag(hash)) == 0;
   }
 
   // To be called after every Put, without the lock. Counts it, and does this
@@ -430,7 +433,7 @@ class CacheLineTable {
     }
   }
 
-  GrowingTable<HashOf, Atomics> tables_;
+  GrowingTable<HashOf, Atomics, Design> tables_;
   StripedCounter<Atomics> count_;
 };
 

@@ -24,17 +24,18 @@
 
 namespace cmap::internal {
 
-template <class HashOf, class Atomics>
+template <class HashOf, class Atomics, class Design>
 class GrowingTable {
   using L = Line<Atomics>;
-  using H = Home<Atomics>;
+  using H = Home<Atomics, Design>;
   using O = Overflow<Atomics>;
-  using Ops = HomeOps<Atomics>;
+  using Ops = HomeOps<Atomics, Design>;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
  public:
-  using Table = LineTable<Atomics>;
+  using Table = LineTable<Atomics, Design>;
+  using Shape = typename Table::Shape;
 
   // Throws std::bad_alloc.
   explicit GrowingTable(bool huge_pages)
@@ -92,7 +93,7 @@ class GrowingTable {
     Move(table, *from, g % groups, std::min(kHelpGroups, groups));
   }
 
-  [[gnu::noinline]] void TryGrow(Table& table, LineShape shape) {
+  [[gnu::noinline]] void TryGrow(Table& table, Shape shape) {
     const std::lock_guard lock(growing_);
     if (Now() != &table || table.previous.load(std::memory_order_acquire) != nullptr) {
       return;
@@ -112,7 +113,7 @@ class GrowingTable {
         Atomics::Yield();  // another thread may be about to finish
         continue;
       }
-      LineShape shape = table.shape();
+      Shape shape = table.shape();
       if (shape.limit() >= entries) return;
       const std::uint64_t most = shape.homes() * kMaxStep;
       while (shape.limit() < entries && shape.Next().homes() <= most) {
@@ -144,7 +145,7 @@ class GrowingTable {
  private:
   static constexpr std::uint64_t kMaxStep = 8;
   static constexpr std::uint64_t kHelpGroups = 64;
-  static constexpr std::size_t kMaxGroup = LineShape::kMostPerGroup * kMaxStep;
+  static constexpr std::size_t kMaxGroup = Shape::kMostPerGroup * kMaxStep;
 
   // What moving a group needs room for; kept from one to the next.
   struct Scratch {
@@ -215,8 +216,8 @@ class GrowingTable {
     std::uint64_t needed = 0;
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint64_t n = scratch.homes[i].entries;
-      if (n > kHomeSlots) {
-        needed += (n - kHomeSlots + kOverflowSlots - 1) / kOverflowSlots;
+      if (n > Design::kSlots) {
+        needed += (n - Design::kSlots + kOverflowSlots - 1) / kOverflowSlots;
       }
     }
     TakeLines(to, needed, scratch.spare);
@@ -292,7 +293,7 @@ class GrowingTable {
     const std::uint64_t first_;
     std::uint64_t size_ = 0;
     bool is_void_ = false;
-    std::array<std::uint64_t, LineShape::kMostPerGroup> states_;
+    std::array<std::uint64_t, Shape::kMostPerGroup> states_;
   };
 
   // Keeps the overflow lines of a home of `from`, which was in this state, that

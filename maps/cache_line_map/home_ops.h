@@ -14,10 +14,10 @@
 
 namespace cmap::internal {
 
-template <class Atomics>
+template <class Atomics, class Design = TwoLines>
 struct HomeOps {
   using L = Line<Atomics>;
-  using H = Home<Atomics>;
+  using H = Home<Atomics, Design>;
   using O = Overflow<Atomics>;
   using Entry = EntryWords<Atomics>;
 
@@ -75,7 +75,7 @@ struct HomeOps {
       if (!Unchanged(home, state)) return Seen::kChanged;
       return same(value) ? Seen::kFound : Seen::kAbsent;
     };
-    for (TagSet matches = MatchTags(tags, LineTag(hash)); matches != 0; matches &= matches - 1) {
+    for (TagSet matches = H::Match(tags, LineTag(hash)); matches != 0; matches &= matches - 1) {
       const Seen seen = look(home.slot(FirstTag(matches)));
       if (seen != Seen::kAbsent) return seen;
     }
@@ -105,7 +105,7 @@ struct HomeOps {
 
   // Whether PutInto will need a line.
   static bool NeedsLine(std::uint64_t tags, std::uint64_t state) {
-    return MatchTags(tags, 0) == 0 && !WithRoom(state);
+    return H::Match(tags, 0) == 0 && !WithRoom(state);
   }
   // The first overflow line of the home that is not full.
   static O WithRoom(std::uint64_t state) {
@@ -128,7 +128,7 @@ struct HomeOps {
   template <class Take>
   static bool PutInto(H home, std::uint64_t& tags, std::uint64_t& state, std::uint64_t hash,
                       std::uint64_t key, std::uint64_t value, const Take& take) {
-    const TagSet room = MatchTags(tags, 0);
+    const TagSet room = H::Match(tags, 0);
     if (room != 0) [[likely]] {
       const unsigned i = FirstTag(room);
       Write(home.slot(i), key, value);
@@ -156,7 +156,7 @@ struct HomeOps {
     const auto call = [&](Entry entry) {
       visit(entry[0].load(std::memory_order_relaxed), entry[1].load(std::memory_order_relaxed));
     };
-    for (unsigned i = 0; i < kHomeSlots; ++i) {
+    for (unsigned i = 0; i < Design::kSlots; ++i) {
       if ((tags >> (kTagBits * i) & 0xff) != 0) call(home.slot(i));
     }
     for (O line = O::At(state); line; line = O::At(line.next().load(std::memory_order_relaxed))) {

@@ -71,6 +71,7 @@ class LineMemory {
 // a quarter to a seventh, because the memory of a table that has just grown is
 // what an entry takes at most, and the overflow of one that is about to grow is
 // what lookups wait for.
+template <class Design>
 struct LineShape {
   std::uint64_t groups = 2;
   std::uint64_t per_group = 4;
@@ -78,13 +79,6 @@ struct LineShape {
   // While the map is tiny it doubles, which takes fewer steps.
   static constexpr std::uint64_t kTiny = 128;
   static constexpr std::uint64_t kMostPerGroup = 7;
-  // Entries per home right after growing. The number of entries of a home has a
-  // Poisson distribution, so this makes (128 + 64 * 0.063) / 4.13 = 32.0 bytes
-  // per entry with overflow lines, the most that an entry ever takes.
-  static constexpr double kFill = 4.13;
-  // The same for small tables, where pages and control words count, and where
-  // an overflow line is not far.
-  static constexpr double kSmallFill = 4.7;
   static constexpr std::uint64_t kSmall = 2048;
 
   constexpr std::uint64_t homes() const { return groups * per_group; }
@@ -96,19 +90,21 @@ struct LineShape {
   constexpr std::uint64_t limit() const {
     const std::uint64_t next = Next().homes();
     if (homes() < kTiny) {
-      return static_cast<std::uint64_t>(static_cast<double>(homes()) * kTinyFill);
+      return static_cast<std::uint64_t>(static_cast<double>(homes()) * Design::kTinyFill);
     }
     return static_cast<std::uint64_t>(static_cast<double>(next) *
-                                      (next < kSmall ? kSmallFill : kFill));
+                                      (next < kSmall ? Design::kSmallFill : Design::kFill));
   }
-  // Overflow lines to set apart: more than good hashes ever need where it is
-  // only address space until used, not memory.
-  constexpr std::uint64_t spare() const { return homes() < kTiny ? homes() / 4 : homes() * 3 / 8; }
-  // Of these, those that are surely used.
-  constexpr std::uint64_t surely_used() const { return homes() / 16; }
+  // Overflow lines.
+  constexpr std::uint64_t spare() const {
+    return homes() < kTiny ? homes() / 4 : OfHomes(Design::kSpare);
+  }
+  constexpr std::uint64_t surely_used() const { return OfHomes(Design::kSurelyUsed); }
 
  private:
-  static constexpr double kTinyFill = 5.8;  // doubled, half of it
+  constexpr std::uint64_t OfHomes(double share) const {
+    return static_cast<std::uint64_t>(static_cast<double>(homes()) * share);
+  }
 };
 
 // Single overflow lines: those of a table that are not in use any more; and for homes
@@ -189,20 +185,22 @@ class LineStore {
 };
 
 // An array of homes with spare overflow lines behind them.
-template <class Atomics>
+template <class Atomics, class Design = TwoLines>
 class LineTable {
   using L = Line<Atomics>;
-  using H = Home<Atomics>;
+  using H = Home<Atomics, Design>;
   template <class T>
   using Atomic = typename Atomics::template Atomic<T>;
 
  public:
+  using Shape = LineShape<Design>;
+
   // Tables of fewer homes are on the heap: they are many, and short-lived.
   static constexpr std::uint64_t kMapped = 32;
 
   // The lines are all zero (not ready). Throws std::bad_alloc.
-  LineTable(LineShape shape, bool huge_pages, LineTable* older_table)
-      : count_(shape.homes()), home_lines_(count_ * kHomeLines), shape_(shape), older(older_table) {
+  LineTable(Shape shape, bool huge_pages, LineTable* older_table)
+      : count_(shape.homes()), home_lines_(count_ * Design::kLines), shape_(shape), older(older_table) {
     if (mapped()) {
       if (all() > (std::uint64_t{1} << 40) / sizeof(L)) throw std::bad_alloc();
       if (huge_pages) {
@@ -228,7 +226,7 @@ class LineTable {
   // i-th n-th of all hashes.
   std::uint64_t Index(std::uint64_t hash) const { return Share(hash, count_); }
   H HomeOf(std::uint64_t hash) const { return At(Index(hash)); }
-  H At(std::uint64_t i) const { return H(lines_ + i * kHomeLines); }
+  H At(std::uint64_t i) const { return H(lines_ + i * Design::kLines); }
   // The first hash of home i; 0 for i = n, where hashes wrap.
   std::uint64_t FirstHash(std::uint64_t i) const {
     return static_cast<std::uint64_t>(((static_cast<unsigned __int128>(i) << 64) + count_ - 1) /
@@ -240,7 +238,7 @@ class LineTable {
   L* lines() const { return lines_; }
   std::uint64_t count() const { return count_; }                      // homes
   std::uint64_t all() const { return home_lines_ + shape_.spare(); }  // lines
-  const LineShape& shape() const { return shape_; }
+  const Shape& shape() const { return shape_; }
   bool mapped() const { return count_ >= kMapped; }
   bool Contains(const L* line) const { return line >= lines_ && line < lines_ + all(); }
 
@@ -275,7 +273,7 @@ class LineTable {
   alignas(kCacheLine) L* lines_ = nullptr;
   std::uint64_t count_;
   std::uint64_t home_lines_;
-  LineShape shape_;
+  Shape shape_;
   std::size_t huge_ = 0;
 
  public:

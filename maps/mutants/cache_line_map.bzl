@@ -89,8 +89,8 @@ CACHE_LINE_MAP = [
     ),
     _mutant(
         "absence_from_the_tags",
-        "    return (tags & (kHomeReady | kHomeOverflown)) == kHomeReady &&\n           MatchTags(tags, LineTag(hash)) == 0;\n",
-        "    return (tags & kHomeReady) == kHomeReady &&\n           MatchTags(tags, LineTag(hash)) == 0;\n",
+        "    return (tags & (kHomeReady | kHomeOverflown)) == kHomeReady &&\n           H::Match(tags, LineTag(hash)) == 0;\n",
+        "    return (tags & kHomeReady) == kHomeReady &&\n           H::Match(tags, LineTag(hash)) == 0;\n",
         "Absence is decided by the tags although the home has entries in overflow lines.",
         "one_thread",
         hash = "truncated",

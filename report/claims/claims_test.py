@@ -109,6 +109,7 @@ class Named(unittest.TestCase):
         for id_, part in parts():
             for question in getattr(part, "questions", ()):
                 self.assertIn(question, {*self.questions, *PLANNED}, id_)
+        self.assertFalse(set(PLANNED) & set(self.questions), "what is asked is planned no more")
 
     def test_cells_of_questions_that_exist(self):
         for id_, part in parts():

@@ -394,6 +394,52 @@ class Amount(Asked):
             lambda row: where({**row, "a": self.contestant, "b": "what is claimed"}))
 
 
+@dataclasses.dataclass(frozen=True)
+class Tells(Asked):
+    """A quantity of a tells where b is ahead of it: in the cells in which it is above a bound, and in no others."""
+
+    a: str
+    b: str
+    bound: float
+
+    @property
+    def rule(self) -> str:
+        return (f"{self.what} of {self.a} in the cells of {self.question}{self.settings}: supported when {self.b} is decidedly "
+                f"faster in every cell where it is above {number(self.bound)}, and {self.a} is not slower in any where it is "
+                "below, with cells of both kinds; contradicted when a cell shows the contrary; intervals that hold the bound and "
+                "undecided pairs decide nothing")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        speeds = dataclasses.replace(self, metric="time").pairs(evidence, "cells", self.a, self.b)
+        told = {(row["cell"], row["regime"], row["threads"]): row
+                for row in self.rows(evidence, "quantities", contestant=self.a)}
+        groups: dict[tuple[str, int], list[tuple[Row, Row]]] = {}
+        for row in speeds:
+            quantity = told.get((row["cell"], row["regime"], row["threads"]))
+            if quantity:
+                groups.setdefault((row["regime"], row["threads"]), []).append((row, quantity))
+        return self.decided([found[0][0] for found in groups.values()],
+                            lambda row: self._judge(groups[(row["regime"], row["threads"])]),
+                            lambda row: where({k: v for k, v in row.items() if k != "ratio"}))
+
+    def _judge(self, found: list[tuple[Row, Row]]) -> tuple[str, str]:
+        sides = {True: 0, False: 0}
+        wrong = []
+        for speed, quantity in found:
+            side = interval_in(quantity, self.bound, math.inf)
+            if side == UNDECIDED or speed["verdict"] == "undecided":
+                continue
+            above = side == SUPPORTED
+            sides[above] += 1
+            if above != (speed["verdict"] == "slower"):
+                wrong.append(f"{speed['cell']}: {number(quantity['value'])}, and {shown(self.a)} is {speed['verdict']}, "
+                             f"{ratio(speed)}")
+        if wrong:
+            return CONTRADICTED, "; ".join(wrong)
+        known = f"as foretold in {sides[True]} above {number(self.bound)} and {sides[False]} below"
+        return (SUPPORTED if all(sides.values()) else UNDECIDED), known
+
+
 def all_questions(parts: Iterable[Any]) -> list[str]:
     """Names of the questions that parts read, in order, each once."""
     return list(dict.fromkeys(q for part in parts for q in getattr(part, "questions", ())))

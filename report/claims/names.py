@@ -38,12 +38,8 @@ JAVA_MAP = "java.base/java/util/concurrent/ConcurrentHashMap.java"
 # "not asked in this run" until a run has rows of it. Quantities and metrics that rules expect are in METHODOLOGY.md.
 PLANNED = {
     "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
-    "growth_stall": "filling at a fixed arrival rate: tails and the longest store of every doubling",
-    "key_layouts": "spreading hashes on strided and consecutive keys, and how bits are taken of them",
-    "load_shapes": "burst, uniform and step arrivals: throughput and latency over time",
+    "key_layouts": "how bits are taken of a hash",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
-    "order_service": "97.3 reads to 2.7 writes at intended times: response times",
-    "read_dirty_internals": "locked misses, promotions and copies of the read/dirty map",
     "ring_fence": "the ring of the write-batching map with a full fence and without",
     "trace_sampling": "key reuse estimated from one operation in a hundred",
 }

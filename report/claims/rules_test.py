@@ -7,7 +7,7 @@ import unittest
 
 from report import claims
 from report.claims import counted, measured, model
-from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed
+from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed, Tells
 from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence,
                                  agreement, conjunction)
 from report.claims.ranked import Ahead, Leads, TellsApart
@@ -157,6 +157,23 @@ def cases_without_control(rule):
         yield SUPPORTED, cells((1.9, 2.1), (2.1, 2.3))  # the intervals meet
         yield CONTRADICTED, cells((1.9, 2.09), (2.1, 2.3))
         yield UNDECIDED, cells((None, None), (2.1, 2.3))
+    elif isinstance(rule, Tells):
+        def places(*told):
+            pairs = [types.SimpleNamespace(**{**vars(rule), "cell": name, "contestant": rule.a}) for name in "xyz"]
+            return {"cells": [cell(types.SimpleNamespace(**{**vars(pair), "metric": "time"}), 0.9, 1.1, word)
+                              for pair, (_, word) in zip(pairs, told)],
+                    "quantities": [quantity(pair, *bounds) for pair, (bounds, _) in zip(pairs, told)]}
+        above, below, across = (rule.bound, 1.5 * rule.bound), (0.5 * rule.bound, 0.99 * rule.bound), (
+            0.9 * rule.bound, 1.1 * rule.bound)
+        for word in ("faster", "equivalent"):
+            yield SUPPORTED, places((above, "slower"), (below, word))
+            yield CONTRADICTED, places((above, word), (below, word))
+            yield UNDECIDED, places((below, word))  # nothing above
+        yield CONTRADICTED, places((above, "slower"), (below, "slower"))
+        yield SUPPORTED, places((above, "slower"), (below, "faster"), (across, "faster"))
+        yield UNDECIDED, places((across, "slower"), (below, "faster"))
+        yield UNDECIDED, places((above, "undecided"), (below, "faster"))
+        yield UNDECIDED, places((above, "slower"), ((None, None), "faster"))
     else:
         raise AssertionError(f"no cases for {type(rule).__name__}")
 
