@@ -19,7 +19,7 @@ PAUSE, EVENTS = "pause", "events"
 def amounts(visit: Any) -> dict[int, dict[str, float]]:
     """By contestant what a visit says, in the terms of what scenarios tell; empty without windows."""
     out = {}
-    for rung in _rungs(visit):
+    for rung in rungs(visit):
         found = rung.reclaimed
         told = {"events_per_s": 1e9 * found["events"] / rung.ns}
         if found["events"] and found["with_ns"] is not None and found["without_ns"] is not None:
@@ -42,40 +42,8 @@ def fit(rung: Any) -> regression.Fit | None:
                                                      EVENTS: [w["events"] for w in rows]})
 
 
-def _rungs(visit: Any) -> list[Any]:
+def rungs(visit: Any) -> list[Any]:
     """At half of each one's own capacity, with windows."""
     rungs = visit.latency.rungs if visit.latency else []
     return [r for r in rungs if r.windows and r.of == r.contestant and r.load == latency_stats.COMMON_LOAD
             and visit.contestants[r.contestant] != "null"]
-
-
-def sentences(analysis: Any, question: dict[str, Any]) -> list[str]:
-    """One for each contestant whose windows were seen: that nothing happened, or what the fits are worth."""
-    seen: dict[str, list[Any]] = {}
-    for visit in analysis.run.visits:
-        if visit.question == question["name"] and analysis.used(visit) and visit.purpose != "aa":
-            for rung in _rungs(visit):
-                seen.setdefault(visit.contestants[rung.contestant], []).append(rung)
-    return [_sentence(name, rungs) for name, rungs in seen.items()]
-
-
-def _sentence(name: str, rungs: list[Any]) -> str:
-    visits = _counted(len(rungs), "visit")
-    if not any(r.reclaimed["events"] for r in rungs):
-        return f"{name}: no event happened in {visits}: this map frees what it unlinks at once, or unlinks nothing"
-    fits = [f for f in map(fit, rungs) if f]
-    if not fits:
-        return (f"{name}: events happened in {visits}, and no window could be regressed: too few had a 99th percentile, or what "
-                "happened in them did not vary")
-    least, most = min(f.observations for f in fits), max(f.observations for f in fits)
-    doubts = [f"{what} in {sum(check in f.doubts for f in fits)}" for check, what in (
-        ("uneven", "their spread depends on the regressors"), ("correlated", "neighbouring windows go together"),
-        ("skewed", "they are not normal"))]
-    return (f"{name}: {_counted(len(fits), 'fit')} of {visits}, each of "
-            f"{least if least == most else f'{least} to {most}'} windows; the variance inflation of the "
-            f"two regressors is {max(f.inflation for f in fits):.2f} at most. Of the residuals, at 5 %: {'; '.join(doubts)}. "
-            "Intervals are over visits, and do not rest on residuals being well-behaved")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -5,7 +5,7 @@ import random
 import types
 import unittest
 
-from report import conclude, quantities, reclamation
+from report import conclude, pauses, quantities, reclamation
 from report.claims import measured
 from report.claims.model import CONTRADICTED, NOT_ASKED, SUPPORTED, Evidence
 from report.stats import latency
@@ -48,7 +48,7 @@ def rows(visits):
 
 def said(visits):
     analysis = types.SimpleNamespace(run=types.SimpleNamespace(visits=visits), used=lambda v: True)
-    return reclamation.sentences(analysis, QUESTION)
+    return pauses.sentences(analysis, QUESTION)
 
 
 class Reclamation(unittest.TestCase):

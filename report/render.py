@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from report import (chooser, conclude, control, drift, ladder, landscape, latency_plates, leading, ledger, plates, price, proof, reclamation,
+from report import (chooser, conclude, control, drift, ladder, landscape, latency_plates, leading, ledger, pauses, plates, price, proof,
                     regret, standing, views, words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
@@ -183,7 +183,7 @@ def _notes(analysis: Analysis, question: dict[str, Any]) -> list[str]:
     notes += [f"{words.join(names)} {'was' if len(names) == 1 else 'were'} left out: {why}" for why, names in alike.items()]
     notes += [f"{w.get('contestant')} is withheld: {w.get('what')}"
               for w in meta["withheld"]]
-    notes += reclamation.sentences(analysis, question)
+    notes += pauses.sentences(analysis, question)
     return [words.capital(n) for n in [*control.sentences(analysis, question), *notes]]
 
 

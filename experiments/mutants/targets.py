@@ -50,7 +50,7 @@ TARGETS: dict[str, list[str]] = {
 SPARED: dict[str, list[str]] = {
     "it sets, draws or words what was concluded": [
         *(f"report/{name}.py" for name in (
-            "chooser", "crowd", "gallery", "hdr_log", "landscape", "latency_plates", "ledger", "plates", "proof", "render",
+            "chooser", "crowd", "gallery", "hdr_log", "landscape", "latency_plates", "ledger", "pauses", "plates", "proof", "render",
             "views", "words")),
         "report/compare/page.py", "report/compare/say.py", "report/recommend/picture.py", "report/recommend/say.py",
         "experiments/orchestrator/errors.py", "experiments/orchestrator/progress.py", "experiments/orchestrator/flames.py",
