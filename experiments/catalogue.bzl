@@ -57,8 +57,14 @@ load("//experiments:catalogue/scenarios.bzl", "SCENARIOS")
 load("//experiments:catalogue/structure.bzl", "STRUCTURE")
 load("//experiments:catalogue/threads.bzl", "THREADS")
 
+# What an entry need not say when there is none: contestants kept out, required gains, published claims.
+_NONE = {"excludes": [], "levels": [], "claims": []}
+
 # In the order of the paper, which is also the order in which a budget serves them.
-QUESTIONS = (REUSE + MIXES + FILLING + KEYS + ENTRIES + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES +
-             SCENARIOS + HARNESS)
+QUESTIONS = [
+    dict(_NONE, **entry)
+    for entry in REUSE + MIXES + FILLING + KEYS + ENTRIES + STRUCTURE + THREADS + LATENCY + PEERS_IN_USE + GO_SHAPES +
+                 SCENARIOS + HARNESS
+]
 
 CATALOGUE = {"schema": 1, "profiles": PROFILES, "questions": QUESTIONS, "ask": ASK}

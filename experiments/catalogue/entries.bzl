@@ -21,7 +21,6 @@ def _of_entries(name, baseline, smoke, hour, claims = [], more = []):
         "baselines": [baseline],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"] + more,
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "side_by_side": True,  # what another size or hash costs a map
         "claims": claims,
         "aa_visits": 6,

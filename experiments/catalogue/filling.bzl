@@ -30,7 +30,6 @@ FILLING = [
             "rw_mutex_map",
         ],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["003-C01", "003-C02", "003-C04", "003-C08", "003-C13", "003-C31"],
         "aa_visits": 6,
         "profiles": {

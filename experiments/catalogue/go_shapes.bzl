@@ -86,7 +86,6 @@ GO_SHAPES = [
         "baselines": ["rw_mutex_map"],
         "contestants": ["sync_map", "hash_trie_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["000-C02", "001-C10"],
         "aa_visits": 6,
         "profiles": {

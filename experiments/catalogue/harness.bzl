@@ -71,8 +71,6 @@ HARNESS = [
         "baselines": ["mutex_map"],
         "contestants": ["sharded_map", "sync_map", "hash_trie_map", "cache_line_map", "boost_concurrent_flat_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {"cells": ["mixed_10k_called"], "threads": ["1"], "contestants": ["sync_map"], "aa_visits": 0},
@@ -100,8 +98,6 @@ HARNESS = [
             if (s.peer or not s.variant_of) and s.name not in _NOT_PRICED
         ],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {"cells": ["hit_1k"], "contestants": ["mutex_map"], "aa_visits": 0},

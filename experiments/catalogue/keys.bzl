@@ -27,7 +27,6 @@ KEYS = [
         "baselines": ["rw_mutex_map", "mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["002-C15", "002-C16", "002-C17", "002-C18", "003-C22"],
         "aa_visits": 6,
         "profiles": {
@@ -78,7 +77,6 @@ KEYS = [
         "baselines": ["rw_mutex_map", "sync_map"],
         "contestants": ["sync_map", "mutex_map", "sharded_map", "line_touch"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["001-C30", "002-C18"],
         "aa_visits": 4,
         "profiles": {
@@ -123,7 +121,6 @@ KEYS = [
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["000-C32", "003-C36"],
         "aa_visits": 6,
         "profiles": {
@@ -168,7 +165,6 @@ KEYS = [
         "baselines": ["rw_mutex_map"],
         "contestants": ["hot_cold_map", "sync_map", "sharded_map:shards=64"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["003-C23"],
         "aa_visits": 6,
         "profiles": {

@@ -78,9 +78,6 @@ LATENCY = [
         "threads": ONE_AND_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 0,
         "profiles": {
             "smoke": {
@@ -114,8 +111,6 @@ LATENCY = [
         "threads": ONE_AND_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["mutex_map@reserve", "sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": [],
-        "levels": [],
         "claims": ["001-C12"],
         "aa_visits": 0,
         "profiles": {
@@ -153,9 +148,6 @@ LATENCY = [
         "threads": ONE_AND_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 0,
         "profiles": {
             "smoke": {
@@ -186,8 +178,6 @@ LATENCY = [
         "threads": ["1"],
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map"],
-        "excludes": [],
-        "levels": [],
         "claims": ["000-C37", "000-C38", "001-C28"],
         "aa_visits": 0,
         "profiles": {

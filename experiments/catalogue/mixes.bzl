@@ -14,7 +14,6 @@ def _come_and_go(name, baseline, smoke, hour, regimes = ["stationary"], claims =
         "baselines": [baseline],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": claims,
         "aa_visits": 6,
         "profiles": {
@@ -54,7 +53,6 @@ MIXES = [
         "baselines": ["mutex_map", "rw_mutex_map", "sharded_map:shards=64"],
         "contestants": ["sync_map", "hash_trie_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["000-C36", "000-C42", "001-C09", "002-C04"],
         "aa_visits": 6,
         "profiles": {
@@ -115,7 +113,6 @@ MIXES = [
         "baselines": ["rw_mutex_map", "mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map:shards=64"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["000-C31", "000-C32", "000-C33", "000-C45", "000-C46", "000-C47", "001-C01"],
         "aa_visits": 6,
         "profiles": {

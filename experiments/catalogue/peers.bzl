@@ -30,8 +30,6 @@ PEERS_IN_USE = [
             }
             for name in FIXED_LISTS
         ],
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {
@@ -67,9 +65,6 @@ PEERS_IN_USE = [
         "baselines": ["cache_line_map"],
         "contestants": LIBRARIES + ["hash_trie_map", "sharded_map:shards=64"],
         "side_by_side": True,
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {
@@ -104,9 +99,6 @@ PEERS_IN_USE = [
             name + "@load_batch"
             for name in ["cache_line_map", "boost_concurrent_flat_map", "absl_sharded_map", "mutex_map", "line_touch"]
         ],
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {

@@ -80,8 +80,6 @@ REUSE = [
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {"values": [0.99], "threads": ["all"], "population": 1000, "aa_visits": 0},
@@ -129,7 +127,6 @@ REUSE = [
         "baselines": ["rw_mutex_map", "sharded_map:shards=64"],
         "contestants": ["sync_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["002-C19", "002-C33"],
         "aa_visits": 4,
         "profiles": {
@@ -170,8 +167,6 @@ REUSE = [
         "baselines": ["mutex_map"],
         "contestants": LOCK_FREE_READS + ["sharded_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
-        "claims": [],
         "aa_visits": 2,
         "most_visits": 20,
         "profiles": {

@@ -69,8 +69,6 @@ def _of_the_field(name, smoke, hour, claims = [], baseline = "mutex_map"):
         "threads": _AT_LEAST_TWO,
         "baselines": [baseline],
         "contestants": _FIELD,
-        "excludes": [],
-        "levels": [],
         "claims": claims,
         "aa_visits": 4,
         "profiles": {
@@ -220,8 +218,6 @@ SCENARIOS = [
         "threads": _AT_LEAST_TWO,
         "baselines": ["mutex_map", "published_map_copy"],
         "contestants": ["generation_pointer_map", "published_map", "snapshot_map", "rw_mutex_map", "sync_map"],
-        "excludes": [],
-        "levels": [],
         "claims": ["004-C01", "004-C21"],
         "aa_visits": 4,
         "profiles": {
@@ -310,8 +306,6 @@ SCENARIOS = [
         "threads": _AT_LEAST_TWO,
         "baselines": ["mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
-        "excludes": [],
-        "levels": [],
         "claims": ["000-C18"],
         "aa_visits": 4,
         "profiles": {
@@ -353,8 +347,6 @@ SCENARIOS = [
         "control": {"cell": "one_word", "a": "apart_64", "b": "same_word", "least": 2.5},
         "baselines": ["same_line", "same_word"],
         "contestants": ["apart_64", "apart_128"],
-        "excludes": [],
-        "levels": [],
         "claims": ["000-C35", "001-C19", "003-C28"],
         "aa_visits": 4,
         "profiles": {
@@ -390,9 +382,6 @@ SCENARIOS = [
         "threads": _AT_LEAST_TWO,
         "baselines": ["mutex_map"],
         "contestants": [_late(64), _late(1024)],
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 4,
         "profiles": {
             "smoke": {"values": [100], "threads": ["all"], "contestants": [_late(64)], "aa_visits": 0},

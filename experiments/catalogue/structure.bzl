@@ -38,8 +38,6 @@ STRUCTURE = [
         "threads": FEW_TO_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["sharded_map:shards={}", "sharded_map_packed:shards={}"],
-        "excludes": [],
-        "levels": [],
         "claims": ["000-C43", "003-C26", "003-C27", "003-C28"],
         "aa_visits": 6,
         "profiles": {
@@ -88,8 +86,6 @@ STRUCTURE = [
         "threads": FEW_TO_ALL,
         "baselines": ["sync_map_seq_cst", "snapshot_map_seq_cst"],
         "contestants": ["sync_map", "sync_map_acq_rel", "snapshot_map", "snapshot_map_acq_rel"],
-        "excludes": [],
-        "levels": [],
         "claims": ["002-C09"],
         "aa_visits": 6,
         "profiles": {
@@ -114,8 +110,6 @@ STRUCTURE = [
         "threads": ["1"],
         "baselines": ["mutex_bucket_map_generic"],
         "contestants": ["mutex_bucket_map"],
-        "excludes": [],
-        "levels": [],
         "claims": ["001-C33"],
         "aa_visits": 4,
         "profiles": {
@@ -140,9 +134,6 @@ STRUCTURE = [
         "threads": ONE_AND_ALL,
         "baselines": ["cache_line_map"],
         "contestants": ["cache_line_map_in_turn", "cache_line_map_pairs", "cache_line_map_one_line"],
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {"cells": ["keys_1k_writes_0"], "threads": ["1"], "aa_visits": 0},
@@ -179,9 +170,6 @@ STRUCTURE = [
         "threads": FEW_TO_ALL,
         "baselines": ["sync_map", "hash_trie_map", "snapshot_map"],
         "contestants": [name for names in _RECLAIMED.values() for name in names if name not in _RECLAIMED],
-        "excludes": [],
-        "levels": [],
-        "claims": [],
         "aa_visits": 6,
         "profiles": {
             "smoke": {"cells": ["sync_map_reads"], "threads": ["all"], "aa_visits": 0},
@@ -210,8 +198,6 @@ STRUCTURE = [
         "threads": FEW_TO_ALL,
         "baselines": ["sync_map"],
         "contestants": ["sync_map_split"],
-        "excludes": [],
-        "levels": [],
         "claims": ["001-C20"],
         "aa_visits": 4,
         "profiles": {
@@ -244,8 +230,6 @@ STRUCTURE = [
         "threads": FEW_TO_ALL,
         "baselines": ["mutex_map"],
         "contestants": ["write_batch_map:batch={},ring=4096"],
-        "excludes": [],
-        "levels": [],
         "claims": ["003-C31", "004-C28"],
         "aa_visits": 4,
         "profiles": {

@@ -26,7 +26,6 @@ THREADS = [
         "baselines": ["mutex_map", "rw_mutex_map"],
         "contestants": ["sync_map", "hash_trie_map", "sharded_map"],
         "excludes": COPIES_EVERYTHING,
-        "levels": [],
         "claims": ["000-C43", "001-C30", "002-C15"],
         "aa_visits": 6,
         "profiles": {
