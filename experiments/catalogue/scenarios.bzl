@@ -357,6 +357,40 @@ SCENARIOS = [
         },
     },
     {
+        "name": "checked_misuse",
+        "title": "How often does a check notice writers that nothing keeps apart?",
+        "prose": "Ten tasks, all ready at once, are taken by the threads there are, as goroutines are by processors; each stores " +
+                 "to a key of its own, once or a thousand times, on one table, and nobody takes a lock. Go's built-in map " +
+                 "looks at a flag before a write, sets it, and ends the program when it was set. Here a mutex behind the same " +
+                 "check keeps the table whole (which makes writes that meet last longer than Go's would), a report ends " +
+                 "nothing, and a try of ten tasks counts as detected when there was one. The control is the same table " +
+                 "without the check. What is compared is how many tasks are done.",
+        "kind": "cells",
+        "cells": [
+            {
+                "name": name,
+                "title": title,
+                "workload": _scenario("checked_misuse", "tasks", [], writes = writes),
+            }
+            for name, title, writes in [
+                ("ten_by_one", "Ten tasks store once each", 1),
+                ("ten_by_thousand", "Ten tasks store a thousand times each", 1000),
+            ]
+        ],
+        "regimes": ["stationary"],
+        "threads": _AT_LEAST_TWO,
+        "baselines": ["unchecked_writers"],
+        "contestants": ["checked_writers"],
+        "claims": ["003-C10", "004-C04"],
+        "aa_visits": 4,
+        "profiles": {
+            "smoke": {"threads": ["all"], "aa_visits": 0},
+            "default": NEEDS_AN_HOUR % "checked_misuse",
+            "hour": {"threads": ["all"], "aa_visits": 0},
+            "full": {"aa_visits": 12},
+        },
+    },
+    {
         "name": "batch_delay",
         "title": "How late does a store become visible that waits for a batch?",
         "prose": "Thread 0 stores 50 000 times a second to a thousand keys; all others look for its latest store until they " +

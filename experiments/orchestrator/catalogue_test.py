@@ -20,7 +20,7 @@ QUESTIONS = ["reuse_threshold", "churn", "read_dirty_internals", "churn_rounds",
              "peers", "huge_pages", "load_batch",
              "go_shapes",
              "iteration", "reconciliation", "stock_reservation", "session_cache", "config_reload", "expensive_values",
-             "tasks", "loadorstore_cost", "false_sharing", "batch_delay",
+             "tasks", "loadorstore_cost", "false_sharing", "checked_misuse", "batch_delay",
              "call_boundary", "harness_price"]
 # Fields that workloads/spec.h knows; an unknown one would stop the worker.
 WORKLOAD_FIELDS = {"keys", "mix", "population", "prefill", "regime", "ops", "key_type", "key_bytes", "value_type",

@@ -31,9 +31,12 @@ NAMED = {
     "sync_map_memb": 0.1, "hash_trie_map_qsbr": 0.15, "hash_trie_map_memb": 0.32, "snapshot_map_acq_rel": 0.5,
     "snapshot_map_seq_cst": 0.44, "snapshot_map_hazard": 0.3, "snapshot_map_qsbr": 0.4, "snapshot_map_shared_ptr": -1.0,
     "generation_pointer_map": -0.7, "published_map": 0.6, "published_map_copy": 0.4, "mutex_bucket_map": 0.2, "mutex_bucket_map_generic": 0.08, "write_batch_map": -0.3,
-    "write_batch_map_stale": -0.2}
-# In place of maps, in a scenario about none.
-WORDS = {"same_word": -2.5, "same_line": -1.5, "apart_64": 0.0, "apart_128": 0.01}
+    "write_batch_map_stale": -0.2, "bin_lock_map": 0.22, "cache_line_map_in_turn": 0.85, "cache_line_map_pairs": 0.88,
+    "cache_line_map_one_line": 0.8}
+# In place of maps, in a scenario about none: which, and their speeds.
+NO_MAPS = {"false_sharing": {"same_word": -2.5, "same_line": -1.5, "apart_64": 0.0, "apart_128": 0.01},
+           "checked_misuse": {"checked_writers": -0.1, "unchecked_writers": 0.0}}
+WORDS = {name: speed for names in NO_MAPS.values() for name, speed in names.items()}
 NAMED |= WORDS
 STRATEGIES = tuple(NAMED)
 SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values", "session_cache", "reconciliation", "tasks",
@@ -41,7 +44,7 @@ SCENARIOS = ("iteration", "stock_reservation", "publication", "expensive_values"
 WITHOUT_SCENARIOS = ("null", "line_touch", "unsynchronised_map")
 OPERATIONS = ("load", "store", "load_or_store", "load_and_delete", "delete", "swap", "compare_and_swap", "compare_and_delete",
               "load_or_compute", "range", "clear", "size", "reserve", "store_batch", "memory_bytes")
-FAMILIES = {"null": "harness", "line": "harness", "same": "harness", "apart": "harness", "sync": "lock-free reads", "hash": "lock-free reads", "adaptive": "adaptive",
+FAMILIES = {"null": "harness", "line": "harness", "same": "harness", "apart": "harness", "checked": "harness", "unchecked": "harness", "sync": "lock-free reads", "hash": "lock-free reads", "adaptive": "adaptive",
             "cache": "lock-free reads", "sharded": "sharded lock", "snapshot": "copy on write", "boost": "peer",
             "tbb": "peer", "absl": "peer", "libcuckoo": "peer"}  # by the first word of the name
 CROSSOVER = 0.62  # key reuse rate at which sync_map overtakes mutex_map
@@ -97,10 +100,10 @@ MOST = {"flush_interval_us": 3_600_000_000}  # of a tunable; the others are coun
 
 
 def _traits(name: str) -> dict:
-    tunables = {"sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring", "flush_interval_us"],
+    tunables = {"bin_lock_map": ["spread"], "sharded_map": ["shards"], "sharded_map_packed": ["shards"], "write_batch_map": ["batch", "ring", "flush_interval_us"],
                 "write_batch_map_stale": ["batch", "ring", "flush_interval_us"]}
     return {
-        "name": name, "scenarios": (["false_sharing"] if name in WORDS else [] if name in WITHOUT_SCENARIOS
+        "name": name, "scenarios": ([s for s, names in NO_MAPS.items() if name in names] if name in WORDS else [] if name in WITHOUT_SCENARIOS
                                     else list(SCENARIOS)), "family": FAMILIES.get(name.split("_")[0], "lock"), "summary": f"A simulated {name}.", "source": "this test",
         "read_progress": "blocking", "write_progress": "blocking", "reclamation": "none", "growth": "none",
         "range": "weak", "batch_is_atomic": False, "keeps_every_key": name not in WORDS, "returns_results": name not in ("null", "line_touch", *WORDS),

@@ -2,7 +2,7 @@
 """The strategies that are compiled for the scenarios (workloads/scenarios): each pair is a program of its own.
 
 One kind of each family, and who a question is about. A strategy takes part in the scenarios whose operations it has; some
-scenarios are compiled for few of these (scenarios.h). WORDS stand in place of maps in a scenario about none (words.cc).
+scenarios are compiled for few of these (scenarios.h). NO_MAPS take part in scenarios about no map (no_maps.cc).
 """
 
 SCENARIO_STRATEGIES = [
@@ -22,4 +22,4 @@ SCENARIO_STRATEGIES = [
     "absl_sharded_map",
 ]
 
-WORDS = ["same_word", "same_line", "apart_64", "apart_128"]
+NO_MAPS = ["same_word", "same_line", "apart_64", "apart_128", "checked_writers", "unchecked_writers"]

@@ -270,6 +270,16 @@ class Visits(WorkerTest):
         done = self.visit({"contestants": ["mutex_map"], "threads": 2, "workload": {"scenario": {"name": "false_sharing"}}})
         self.assertIn("is not compiled for the scenario false_sharing", done.stderr)
 
+    def test_writers_are_told_apart_by_the_check(self):
+        request = {"contestants": ["checked_writers", "unchecked_writers"], "threads": 2, "oversubscribed": True, "max_blocks": 4,
+                   "workload": {"scenario": {"name": "checked_misuse", "writes": 1000}}}
+        done = self.visit(request)
+        self.assertEqual(done.code, 0, done.stderr + done.text)
+        checked, unchecked = (a["amounts"] for a in done.of("amounts"))
+        self.assertGreater(checked["tries_per_s"], 0)
+        self.assertTrue(0 <= checked["detected_share"] <= 1, checked)
+        self.assertEqual(unchecked["detected_share"], 0)
+
     def test_a_log_that_has_no_place_is_said(self):
         request = {"contestants": ["sync_map"], "workload": {"scenario": {"name": "loadorstore_cost", "way": "log"}}, "timed": False}
         with mock.patch.dict(os.environ, {"TMPDIR": "/nowhere"}):

@@ -37,7 +37,6 @@ JAVA_MAP = "java.base/java/util/concurrent/ConcurrentHashMap.java"
 # Questions that rules are written for and the catalogue does not hold yet. A rule that names one of them answers
 # "not asked in this run" until a run has rows of it. Quantities and metrics that rules expect are in METHODOLOGY.md.
 PLANNED = {
-    "checked_misuse": "unsynchronised writers on the map that checks: how often it notices",
     "key_layouts": "how bits are taken of a hash",
     "operation_counts": "dependent loads, lines, cache misses and allocations of one operation",
     "ring_fence": "the ring of the write-batching map with a full fence and without",

@@ -66,8 +66,8 @@ ROWS = (
           OutOfScope("It is about loops over slices.")),
     claim("003-C10", "2.3", "Ten goroutines that each write one key very likely end the program.", "10 goroutines, "
                                                                                                    "one key each",
-          Amount("checked_misuse", "ten_by_one", "checked_map", 0.5, 1.0, metric="detected_share"),
-          reading="in more than half of the tries, by the port of the check",
+          Amount("checked_misuse", "ten_by_one", "checked_writers", 0.5, 1.0, metric="detected_share", threads=2),
+          reading="in more than half of the tries, by the port of the check, all ten being ready at once",
           others=[reading("a write that overlaps another is noticed",
                           holds("When two writes overlap in the port, the check sees it.",
                                 own("checked_map_test", "NoticesAWriteDuringAWrite")))]),

@@ -48,25 +48,13 @@ class Words {
   using Options = NoOptions;
   using Word = std::atomic<std::uint32_t>;
 
-  static constexpr Traits kTraits = {
-      .family = "harness",
-      .summary = kApart == 0     ? "one word in memory that all threads have: a control"
-                 : kApart == 4   ? "a word for each thread, up to 16 on a line"
-                 : kApart == 64  ? "a word for each thread, on lines of their own"
-                                 : "a word for each thread, a line between any two",
-      .source = "this study",
-      .read_progress = Progress::kWaitFree,
-      .write_progress = Progress::kWaitFree,
-      .reclamation = "none needed",
-      .growth = "none",
-      .keeps_every_key = false,
-      .returns_results = false,
-      .unsupported = OpSet(Op::kLoad, Op::kStore, Op::kLoadOrStore, Op::kLoadAndDelete, Op::kDelete, Op::kSwap,
-                           Op::kCompareAndSwap, Op::kCompareAndDelete, Op::kLoadOrCompute, Op::kRange, Op::kClear,
-                           Op::kSize, Op::kReserve, Op::kStoreBatch, Op::kMemoryBytes),
-      .unsupported_reason = "it is words in memory for the scenario false_sharing, no map",
-      .caveat = "no map: shows what sharing a cache line costs",
-  };
+  static constexpr Traits kTraits =
+      NoMapTraits(kApart == 0     ? "one word in memory that all threads have: a control"
+                  : kApart == 4   ? "a word for each thread, up to 16 on a line"
+                  : kApart == 64  ? "a word for each thread, on lines of their own"
+                                  : "a word for each thread, a line between any two",
+                  "it is words in memory for the scenario false_sharing, no map",
+                  "no map: shows what sharing a cache line costs", Progress::kWaitFree);
   static constexpr std::array<Tunable<Options>, 0> kTunables = {};
 
   Words() = default;

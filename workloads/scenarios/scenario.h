@@ -71,6 +71,26 @@ struct Times {
   std::span<const std::int64_t> ns;
 };
 
+// Of what stands in place of a map in a scenario about none: a contestant that can do
+// nothing which a tape asks for.
+constexpr Traits NoMapTraits(std::string_view summary, std::string_view reason,
+                             std::string_view caveat, Progress progress) {
+  Traits traits{};
+  traits.family = "harness";
+  traits.summary = summary;
+  traits.source = "this study";
+  traits.read_progress = traits.write_progress = progress;
+  traits.reclamation = "none needed";
+  traits.growth = "none";
+  traits.keeps_every_key = traits.returns_results = false;
+  traits.unsupported = OpSet(Op::kLoad, Op::kStore, Op::kLoadOrStore, Op::kLoadAndDelete, Op::kDelete, Op::kSwap,
+                             Op::kCompareAndSwap, Op::kCompareAndDelete, Op::kLoadOrCompute, Op::kRange, Op::kClear,
+                             Op::kSize, Op::kReserve, Op::kStoreBatch, Op::kMemoryBytes);
+  traits.unsupported_reason = reason;
+  traits.caveat = caveat;
+  return traits;
+}
+
 struct ScenarioRequest {
   std::string name;  // empty: none, the workload is a tape
   std::string way;   // empty: the scenario's first

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -21,6 +23,7 @@
 #include "maps/mutex_map.h"
 #include "maps/published_map.h"
 #include "maps/sync_map.h"
+#include "workloads/scenarios/checked_misuse.h"
 #include "workloads/scenarios/expensive_values.h"
 #include "workloads/scenarios/false_sharing.h"
 #include "workloads/scenarios/iteration.h"
@@ -544,6 +547,80 @@ TEST(FalseSharing, SomeRunsAreTimed) {
   EXPECT_GT(told[0].ns.size(), 10u);
   EXPECT_LT(told[0].ns.size(), 2000u * 512 / 16) << "not all of them";
   EXPECT_TRUE(told[1].ns.empty());
+}
+
+// In place of a map with a check: reports every seventh store.
+struct Reporting {
+  void Store(std::uint64_t key, std::uint64_t) {
+    keys.insert(key);
+    reports += ++stores % 7 == 0;
+  }
+  std::uint64_t Size() const { return keys.size(); }
+  static std::uint64_t Reports() { return reports; }
+
+  std::set<std::uint64_t> keys;
+  std::uint64_t stores = 0;
+  static inline std::uint64_t reports = 0;
+};
+
+TEST(CheckedMisuse, CountsTheTriesWithAReport) {
+  using Scenario = CheckedMisuse<Reporting>;
+  Reporting map;
+  Reporting::reports = 100;  // of before
+  Scenario scenario(Request(R"({"name": "checked_misuse"})", Scenario::kTraits), 2, 1);
+  scenario.Fill(map);
+  EXPECT_EQ(scenario.Step(map, 0, 9), 9u);
+  EXPECT_EQ(scenario.Check(map), "") << "no try has ended";
+  EXPECT_EQ(Told(scenario).at("tries_per_s").amount, 0);
+  scenario.Step(map, 1, 31);
+  // The stores 7, 14, 21, 28, 35: in every try of ten, once or twice.
+  EXPECT_EQ(Told(scenario).at("detected_share").amount, 4);
+  EXPECT_EQ(Told(scenario).at("detected_share").of, 4);
+  EXPECT_EQ(scenario.Check(map), "");
+  map.stores = 0;
+  scenario.Fill(map);
+  scenario.Step(map, 0, 6);
+  map.stores = 0;
+  scenario.Step(map, 0, 6);  // the first try has none
+  map.stores = 0;
+  scenario.Step(map, 0, 8);  // the second has one
+  EXPECT_EQ(Told(scenario).at("detected_share").amount, 1);
+  EXPECT_EQ(Told(scenario).at("detected_share").of, 2);
+  EXPECT_TRUE(Told(scenario, 0).empty());
+  map.keys.erase(3);
+  EXPECT_NE(scenario.Check(map).find("holds 9 keys and ten were stored"), std::string::npos);
+}
+
+TEST(CheckedMisuse, TasksStoreAsOftenAsTheyAreTold) {
+  using Scenario = CheckedMisuse<Reporting>;
+  Reporting map;
+  Scenario scenario(Request(R"({"name": "checked_misuse", "writes": 5})", Scenario::kTraits), 2, 1);
+  scenario.Fill(map);
+  EXPECT_EQ(scenario.Step(map, 0, 20), 20u);
+  EXPECT_EQ(map.stores, 100u);
+}
+
+// No thread waits for a task that nobody has begun.
+TEST(CheckedMisuse, ThreadsMayLeaveAndComeBack) {
+  struct Quiet {
+    void Store(std::uint64_t, std::uint64_t) { stores.fetch_add(1); }
+    std::uint64_t Size() const { return 10; }
+    static std::uint64_t Reports() { return 0; }
+    std::atomic<std::uint64_t> stores{0};
+  };
+  using Scenario = CheckedMisuse<Quiet>;
+  Quiet map;
+  Scenario scenario(Request(R"({"name": "checked_misuse"})", Scenario::kTraits), 3, 1);
+  scenario.Fill(map);
+  std::vector<std::thread> threads;
+  for (std::uint32_t t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = 0; i < 200; ++i) scenario.Step(map, t, 1 + (i + t) % 17);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(Told(scenario).at("tries_per_s").amount, static_cast<double>(map.stores.load() / 10));
+  EXPECT_EQ(Told(scenario).at("detected_share").amount, 0);
 }
 
 TEST(Broken, LoadOrStoreCostTells) {
