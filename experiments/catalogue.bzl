@@ -36,6 +36,9 @@ drifts. Stationary regimes only.
 `counts` turns what maps count by themselves into figures of the paper: by the name of a figure, the counter that it is an
 operation. For stationary regimes.
 
+`absolute` makes a figure of the time that an operation of each contestant takes on its thread (operation_ns), for what is
+claimed in nanoseconds. Such times drift with the machine by some per cent, and maps are not compared by them.
+
 `arrivals` makes a question one of latency (catalogue/latency.bzl); `most_visits` bounds the visits of a pair.
 
 A profile is a dictionary of overrides, or a string: the reason why that

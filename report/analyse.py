@@ -180,7 +180,7 @@ class Analysis:
     def quantities(self) -> list[quantities.Quantity]:
         """What scenarios told and maps counted, in every place; of a map against itself nothing."""
         return quantities.summarise((v for v in self.run.visits if self.used(v) and v.purpose != "aa"),
-                                    {q["name"]: q["counts"] for q in self.run.questions if q.get("counts")})
+                                    {q["name"]: q for q in self.run.questions})
 
     @functools.cached_property
     def thread_names(self) -> dict[int, str]:

@@ -46,16 +46,18 @@ class Quantity:
         return self.metric.startswith("slope_")
 
 
-def summarise(visits: Iterable[Any], counts: Mapping[str, Mapping[str, str]] | None = None) -> list[Quantity]:
+def summarise(visits: Iterable[Any], questions: Mapping[str, Mapping[str, Any]] | None = None) -> list[Quantity]:
     """One row for every question, place, contestant and metric, in the order of the visits.
 
-    `counts`: by question, the metrics that are counters of the maps by operation, and which.
+    `questions`: by name those that want more than was told: `counts` (metrics that are counters of the maps by operation,
+    and which), `absolute` (the time of an operation).
     """
     seen: dict[tuple, list[float]] = {}
     for visit in visits:
-        wanted = (counts or {}).get(visit.question)
-        counted = _by_operation(visit, wanted).items() if wanted else ()
-        for c, amounts in [*visit.amounts.items(), *reclamation.amounts(visit).items(), *counted]:
+        question = (questions or {}).get(visit.question, {})
+        counted = _by_operation(visit, question["counts"]).items() if question.get("counts") else ()
+        timed = _times(visit).items() if question.get("absolute") else ()
+        for c, amounts in [*visit.amounts.items(), *reclamation.amounts(visit).items(), *counted, *timed]:
             for metric, value in amounts.items():
                 key = (visit.question, visit.name, visit.axis, visit.regime, visit.threads, visit.contestants[c],
                        metric, visit.oversubscribed)
@@ -72,6 +74,12 @@ def _by_operation(visit: Any, wanted: Mapping[str, str]) -> dict[int, dict[str, 
         if found:
             out[c] = found
     return out
+
+
+def _times(visit: Any) -> dict[int, dict[str, float]]:
+    """What an operation takes on its thread."""
+    times = {c: visit.read.nanoseconds(c) * visit.threads for c in range(len(visit.contestants))}
+    return {c: {"operation_ns": ns} for c, ns in times.items() if math.isfinite(ns)}
 
 
 def tails(settings: Iterable[Any], pairs: Any) -> list[Tail]:

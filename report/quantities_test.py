@@ -99,7 +99,7 @@ class Tails(unittest.TestCase):
 class Counts(unittest.TestCase):
     """What maps count, by operation, of the questions that want it."""
 
-    COUNTS = {"stock": {"locked_miss_share": "misses", "entries_copied_per_op": "copied"}}
+    COUNTS = {"stock": {"counts": {"locked_miss_share": "misses", "entries_copied_per_op": "copied"}}}
 
     def told(self, counters, counted, counts):
         visits = [visit({}, counters={1: counters}, counted={1: counted})] * 3
@@ -113,9 +113,19 @@ class Counts(unittest.TestCase):
 
     def test_only_where_it_is_asked_and_known(self):
         self.assertEqual(self.told({"misses": 50}, 1000, {}), {})
-        self.assertEqual(self.told({"misses": 50}, 1000, {"another": {"x": "misses"}}), {})
+        self.assertEqual(self.told({"misses": 50}, 1000, {"another": {"counts": {"x": "misses"}}}), {})
         self.assertEqual(self.told({"other": 50}, 1000, self.COUNTS), {})
         self.assertEqual(self.told({"misses": 50}, 0, self.COUNTS), {})
+
+
+class Times(unittest.TestCase):
+
+    def test_an_operation_takes_its_thread_so_long(self):
+        read = types.SimpleNamespace(nanoseconds=lambda c: (math.nan, 12.5)[c])  # of all threads together
+        visits = [visit({}, read=read)] * 2
+        row, = quantities.rows(quantities.summarise(visits, {"stock": {"absolute": True}}), conclude.rounded)
+        self.assertEqual((row["contestant"], row["metric"], row["value"]), ("sync_map", "operation_ns", 25.0))
+        self.assertEqual(quantities.summarise(visits, {"stock": {}}), [])
 
 
 class Controls(unittest.TestCase):

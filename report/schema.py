@@ -349,7 +349,7 @@ QUESTION = record({
                            "workload?": _WORKLOAD, "recording?": or_null(record({"file": _TEXT, "sha256": _NAME}))})),
     "regimes?": List(_REGIME), "threads?": List(_THREADS), "baselines?": List(_NAME), "contestants?": List(_NAME),
     "levels?": List(_LEVEL), "claims?": List(_NAME), "aa_visits?": whole(0, 10_000),
-    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "apart?": _FLAG, "rounds?": whole(1, 10_000),
+    "asked?": _FLAG, "ranked?": _FLAG, "side_by_side?": _FLAG, "absolute?": _FLAG, "apart?": _FLAG, "rounds?": whole(1, 10_000),
     "control?": record({"cell": _NAME, "a": _NAME, "b": _NAME, "least": number(0)}),
     "excludes?": List(record({"strategy": _NAME, "why": _TEXT})), "workload?": _WORKLOAD,
     "counts?": Table(_NAME),

@@ -30,7 +30,8 @@ FILLING = [
             "rw_mutex_map",
         ],
         "excludes": COPIES_EVERYTHING,
-        "claims": ["003-C01", "003-C02", "003-C04", "003-C08", "003-C13", "003-C31"],
+        "absolute": True,
+        "claims": ["003-C01", "003-C02", "003-C04", "003-C08", "003-C13", "003-C31", "004-C10"],
         "aa_visits": 6,
         "profiles": {
             "smoke": {

@@ -347,7 +347,7 @@ SCENARIOS = [
         "control": {"cell": "one_word", "a": "apart_64", "b": "same_word", "least": 2.5},
         "baselines": ["same_line", "same_word"],
         "contestants": ["apart_64", "apart_128"],
-        "claims": ["000-C35", "001-C19", "003-C28"],
+        "claims": ["000-C35", "001-C19", "003-C28", "004-C08"],
         "aa_visits": 4,
         "profiles": {
             "smoke": {"cells": ["write_write", "one_word"], "threads": ["all"], "contestants": ["apart_64"], "aa_visits": 0},

@@ -86,7 +86,8 @@ STRUCTURE = [
         "threads": FEW_TO_ALL,
         "baselines": ["sync_map_seq_cst", "snapshot_map_seq_cst"],
         "contestants": ["sync_map", "sync_map_acq_rel", "snapshot_map", "snapshot_map_acq_rel"],
-        "claims": ["002-C09"],
+        "absolute": True,
+        "claims": ["002-C09", "004-C09"],
         "aa_visits": 6,
         "profiles": {
             "smoke": {"cells": ["read_share_90"], "threads": ["all"], "aa_visits": 0},
