@@ -370,7 +370,7 @@ SCENARIOS = [
             {
                 "name": name,
                 "title": title,
-                "workload": _scenario("checked_misuse", "tasks", [], writes = writes),
+                "workload": _scenario("checked_misuse", "tasks", ["store"], writes = writes),
             }
             for name, title, writes in [
                 ("ten_by_one", "Ten tasks store once each", 1),

@@ -301,7 +301,7 @@ class Narrow(unittest.TestCase):
         with self.assertRaises(UserError) as refused:
             support.narrow("full", strategies=["unsynchronised_map"], threads=["2"])
         said = str(refused.exception)
-        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; churn_rounds: .*; and \d+ more\); see --list\.$")
+        self.assertRegex(said, r"^no question is left to ask \(reuse_threshold: .*; churn: .*; read_dirty_internals: .*; and \d+ more\); see --list\.$")
         self.assertNotIn("standard_cells", said)
 
     def test_types_that_are_not_compiled(self):
