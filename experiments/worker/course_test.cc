@@ -45,6 +45,7 @@ struct Played {
 struct Watch {
   int creates = 0, destroys = 0, fills = 0, sizes = 0;
   std::vector<const void*> created;  // who
+  std::vector<int> alive;            // how many others were there then
   std::vector<std::size_t> reserved;
   std::vector<Played> played;  // by thread 0 alone, or not looked at
   std::uint64_t steps = 0;
@@ -68,7 +69,7 @@ class Watched final : public ScenarioContestant {
   std::size_t object_bytes() const override { return map_->object_bytes(); }
   std::size_t object_alignment() const override { return map_->object_alignment(); }
   void Create(void* place) override {
-    ++watch.creates;
+    watch.alive.push_back(watch.creates++ - watch.destroys);
     watch.created.push_back(this);
     map_->Create(place);
   }
@@ -193,17 +194,18 @@ TEST_F(CourseTest, MapsArePlacedAnewForEveryBlockAndPlayADiscardedSlice) {
 TEST_F(CourseTest, TheOrderOfPlacingIsDrawnForEveryBlock) {
   Make(Stationary(), {}, 3);
   watch.created.clear();
+  watch.alive.clear();
   course_->Prepare();
   std::map<const void*, int> first;
   constexpr int kBlocks = 60;
   for (int block = 0; block < kBlocks; ++block) {
-    EXPECT_EQ(watch.created.size(), 3u);
+    EXPECT_EQ(watch.alive, (std::vector<int>{0, 1, 2}));
     EXPECT_EQ(std::set(watch.created.begin(), watch.created.end()).size(), 3u);
     ++first[watch.created.front()];
     Begin();
     course_->EndBlock();
     watch.created.clear();
-    EXPECT_EQ(watch.creates - watch.destroys, 3);
+    watch.alive.clear();
     Begin();
     course_->EndBlock();
   }
