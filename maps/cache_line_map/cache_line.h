@@ -122,10 +122,11 @@ inline constexpr std::uint64_t kEveryTag = kAllTags<kSlots> / 0xff;
 using TagSet = unsigned;
 template <unsigned kSlots>
 TagSet MatchTags(std::uint64_t tags, std::uint64_t tag) {
-  return static_cast<unsigned>(_mm_movemask_epi8(
-             _mm_cmpeq_epi8(_mm_cvtsi64_si128(static_cast<std::int64_t>(tags)),
-                            _mm_cvtsi64_si128(static_cast<std::int64_t>(tag * kEveryTag<kSlots>))))) &
-         ((1u << kSlots) - 1);
+  const auto bytes = [](std::uint64_t word) {
+    return _mm_cvtsi64_si128(static_cast<std::int64_t>(word));
+  };
+  const __m128i equal = _mm_cmpeq_epi8(bytes(tags), bytes(tag * kEveryTag<kSlots>));
+  return static_cast<unsigned>(_mm_movemask_epi8(equal)) & ((1u << kSlots) - 1);
 }
 inline unsigned FirstTag(TagSet set) { return static_cast<unsigned>(std::countr_zero(set)); }
 #else

@@ -200,7 +200,10 @@ class LineTable {
 
   // The lines are all zero (not ready). Throws std::bad_alloc.
   LineTable(Shape shape, bool huge_pages, LineTable* older_table)
-      : count_(shape.homes()), home_lines_(count_ * Design::kLines), shape_(shape), older(older_table) {
+      : count_(shape.homes()),
+        home_lines_(count_ * Design::kLines),
+        shape_(shape),
+        older(older_table) {
     if (mapped()) {
       if (all() > (std::uint64_t{1} << 40) / sizeof(L)) throw std::bad_alloc();
       if (huge_pages) {
