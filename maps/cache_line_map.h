@@ -143,11 +143,23 @@ class CacheLineMap {
     return word;
   }
 
+  // Homes come from the highest bits of a hash and tags from the lowest, so all of them have
+  // to be mixed. DefaultHash's are; another hash says so by a member type `well_mixed`, or
+  // its results are mixed once more (std::hash of an integer is the integer itself).
+  static std::uint64_t Hashed(const K& key) {
+    const std::uint64_t hash = Hash{}(key);
+    if constexpr (std::same_as<Hash, DefaultHash<K>> || requires { typename Hash::well_mixed; }) {
+      return hash;
+    } else {
+      return MixBits(hash);
+    }
+  }
+
   // What a key word hashes to.
   struct HashOf {
     std::uint64_t operator()(std::uint64_t key) const {
       if constexpr (kInline) {
-        return Hash{}(static_cast<K>(key));
+        return Hashed(static_cast<K>(key));
       } else {
         return key;
       }
@@ -205,7 +217,7 @@ class CacheLineMap {
 
   template <class F>
   [[gnu::always_inline]] bool Visit(const K& key, F&& f) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = Hashed(key);
     [[maybe_unused]] Guard guard;
     return table_.Find(
         hash, KeyWord(key, hash), Same(key),
@@ -227,7 +239,7 @@ class CacheLineMap {
     while (!keys.empty()) {
       const auto part = keys.first(std::min(keys.size(), kBatch));
       for (std::size_t i = 0; i < part.size(); ++i) {
-        hashes[i] = Hash{}(part[i]);
+        hashes[i] = Hashed(part[i]);
         const auto home = table_.HomeOf(hashes[i]);
         __builtin_prefetch(&home.tags());
         if constexpr (Design::kLines == 2) __builtin_prefetch(home.second_line());
@@ -286,7 +298,7 @@ class CacheLineMap {
   }
 
   bool CompareAndSwap(const K& key, const V& expected, const V& desired) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = Hashed(key);
     const std::uint64_t key_word = KeyWord(key, hash);
     Guard guard;
     const auto word = table_.Find(hash, key_word, Same(key));
@@ -463,7 +475,7 @@ class CacheLineMap {
   // Hands the value that is replaced to `on_old`, which may throw.
   template <class OnOld>
   void Replace(const K& key, const V& value, const OnOld& on_old) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = Hashed(key);
     const std::uint64_t key_word = KeyWord(key, hash);
     Guard guard;
     guard.Prepare(1);
@@ -487,7 +499,7 @@ class CacheLineMap {
   template <class Ready, class F>
   Loaded<V> LoadOr(const K& key, const Ready& ready, F&& make) {
     constexpr bool kEarly = std::is_same_v<Ready, V>;
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = Hashed(key);
     const std::uint64_t key_word = KeyWord(key, hash);
     [[maybe_unused]] Guard guard;
     if (const auto word = table_.Find(hash, key_word, Same(key))) {
@@ -516,7 +528,7 @@ class CacheLineMap {
   // `on_old` before.
   template <class Matches, class OnOld>
   bool Remove(const K& key, const Matches& matches, const OnOld& on_old) {
-    const std::uint64_t hash = Hash{}(key);
+    const std::uint64_t hash = Hashed(key);
     if (table_.SurelyAbsent(hash)) return false;
     Guard guard;
     guard.Prepare(1);

@@ -242,6 +242,27 @@ TEST(CacheLineMapTest, ReservedSpaceDoesNotGrow) {
   for (U64 i = 0; i < 100'000; ++i) ASSERT_EQ(map.Load(Key(i)), i);
 }
 
+// As std::hash of integers is, and the same by one that says it needs no mixing.
+struct Identity {
+  U64 operator()(U64 key) const { return key; }
+};
+struct IdentityAsItIs : Identity {
+  using well_mixed = void;
+};
+
+TEST(CacheLineMapTest, HashesThatDoNotMixAreMixed) {
+  for (const U64 stride : {U64{1}, U64{64}, U64{1} << 36}) {
+    CacheLineMap<U64, U64, Identity> map;
+    for (U64 i = 0; i < 50'000; ++i) map.Store(i * stride, i);
+    for (U64 i = 0; i < 50'000; ++i) ASSERT_EQ(map.Load(i * stride), i);
+    EXPECT_LT(map.Depths()[2], 5'000u) << stride;
+    EXPECT_LE(BytesPerEntry(map), 32) << stride;
+  }
+  CacheLineMap<U64, U64, IdentityAsItIs> map;
+  for (U64 i = 0; i < 100; ++i) map.Store(i, i);
+  EXPECT_EQ(map.Depths()[2], 93u) << "all in the first home";
+}
+
 struct SameHash {
   U64 operator()(U64) const { return 77; }
 };
