@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "workloads/batches.h"
 #include "workloads/expectation.h"
 
 namespace cmap::workloads {

@@ -22,6 +22,7 @@
 #include "experiments/worker/registry.h"
 #include "experiments/worker/types.h"
 #include "maps/concurrent_map.h"
+#include "workloads/batches.h"
 #include "workloads/plain_loop.h"
 #include "workloads/runner.h"
 #include "workloads/values.h"
