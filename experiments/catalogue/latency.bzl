@@ -131,6 +131,31 @@ LATENCY = [
         },
     },
     {
+        "name": "deferred_rehash",
+        "title": "Are writers spared long stores by rehashing now and then?",
+        "prose": "As growth_stall, with write_batch_map, whose table doubles when it is full, against the same map that waits " +
+                 "until 100 ms have passed since the last time and then grows for all that has come meanwhile: fewer rehashes " +
+                 "of more keys. An article has the 99th percentile of writes fall to a fifth by it, and the use of processors " +
+                 "become smooth. A rehash moves everything there is while somebody stores, once in hundreds of thousands of " +
+                 "stores, so what it does shows in the longest store and in no percentile.",
+        "kind": "cells",
+        "cells": _grow_cells([("1M", 1000000), ("4M", 4000000)]),
+        "arrivals": _FILL,
+        "most_visits": 20,
+        "regimes": ["fixed_distinct"],
+        "threads": ONE_AND_ALL,
+        "baselines": ["write_batch_map"],
+        "contestants": ["write_batch_map:rehash_interval_ms=100"],
+        "claims": ["004-C30", "004-C31"],
+        "aa_visits": 0,
+        "profiles": {
+            "smoke": {"cells": ["fill_1m"], "threads": ["1"], "ops": 20000},
+            "default": NEEDS_AN_HOUR % "deferred_rehash",
+            "hour": {"cells": ["fill_1m"], "threads": ["1"], "most_visits": 8},
+            "full": {},
+        },
+    },
+    {
         "name": "load_shapes",
         "title": "After a burst or a step in the load, how long until a map answers as before?",
         "prose": "The order service at 40 % of the baseline's capacity, evenly spaced, as a Poisson stream, with three " +

@@ -130,7 +130,7 @@ MIXES = [
             "hour": {
                 "threads": ["all"],
                 "baselines": ["rw_mutex_map"],
-                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES + ["adaptive_map"],
+                "contestants": LOCK_FREE_READS + ["sharded_map:shards=64"] + LIBRARIES + ["adaptive_map", "bin_lock_map", "segment_map"],
             },
             "full": {"contestants": EVERY_STRATEGY + ["sharded_map:shards=64"], "aa_visits": 20},
         },

@@ -395,6 +395,43 @@ class Amount(Asked):
 
 
 @dataclasses.dataclass(frozen=True)
+class Steps(Asked):
+    """A quantity of one contestant at one place of the axis, over that at another, lies within [low, high]."""
+
+    contestant: str
+    here: float
+    there: float
+    low: float
+    high: float
+
+    @property
+    def rule(self) -> str:
+        return (f"{self.what} of {self.contestant} at {number(self.here)} over that at {number(self.there)} of "
+                f"{self.question}{self.settings}: supported when the whole interval lies {span(self.low, self.high)}, contradicted "
+                "when none of it does")
+
+    def decide(self, evidence: Evidence) -> Decision:
+        def at(place: float) -> dict[tuple[str, int], Row]:
+            return {(row["regime"], row["threads"]): row
+                    for row in self.rows(evidence, "quantities", contestant=self.contestant, axis=place)}
+
+        there = at(self.there)
+        found = [{**row, **_quotient(row, there[place])} for place, row in at(self.here).items() if place in there]
+        return self.decided(
+            found, lambda row: (interval_in(row, self.low, self.high), "too few visits" if row["low"] is None else
+                                f"{row['value']:.2f} times ({row['low']:.2f} to {row['high']:.2f})"),
+            lambda row: where({**row, "a": self.contestant, "b": f"itself at {number(self.there)}"}))
+
+
+def _quotient(a: Row, b: Row) -> dict[str, float | None]:
+    """Value and interval of one quantity over another: as wide as both allow."""
+    bounds = [a["low"], a["high"], b["low"], b["high"]]
+    if None in bounds or not b["low"]:
+        return {"value": None, "low": None, "high": None}
+    return {"value": a["value"] / b["value"], "low": a["low"] / b["high"], "high": a["high"] / b["low"]}
+
+
+@dataclasses.dataclass(frozen=True)
 class Tells(Asked):
     """A quantity of a tells where b is ahead of it: in the cells in which it is above a bound, and in no others."""
 

@@ -18,6 +18,9 @@ MUTEX, RW, SHARDED = "mutex_map", "rw_mutex_map", "sharded_map:shards=64"
 # Stores applied together, the number of them an axis.
 BATCHES = "write_batch_map:batch={},ring=4096"
 
+# A table that is doubled when so much time has passed, and not when it is full.
+DEFERRED = "write_batch_map:rehash_interval_ms=100"
+
 # The three maps that one text puts side by side.
 TABLE_OF_000 = (SYNC, RW, SHARDED)
 

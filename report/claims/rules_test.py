@@ -7,7 +7,7 @@ import unittest
 
 from report import claims
 from report.claims import counted, measured, model
-from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed, Tells
+from report.claims.measured import Amount, Best, Crosses, FasterBelow, Order, Reaches, Speed, Steps, Tells
 from report.claims.model import (CONTRADICTED, NOT_ASKED, NOT_TESTABLE, PARTLY, SUPPORTED, UNDECIDED, Evidence,
                                  agreement, conjunction)
 from report.claims.ranked import Ahead, Leads, TellsApart
@@ -157,6 +157,17 @@ def cases_without_control(rule):
         yield SUPPORTED, cells((1.9, 2.1), (2.1, 2.3))  # the intervals meet
         yield CONTRADICTED, cells((1.9, 2.09), (2.1, 2.3))
         yield UNDECIDED, cells((None, None), (2.1, 2.3))
+    elif isinstance(rule, Steps):
+        def pair(here, there):
+            one, two = (types.SimpleNamespace(**{**vars(rule), "cell": place}) for place in (rule.here, rule.there))
+            return {"quantities": [quantity(one, *here), quantity(two, *there)]}
+        middle = math.sqrt(rule.low * rule.high)
+        yield SUPPORTED, pair((10 * middle, 10 * middle), (10, 10))
+        yield SUPPORTED, pair((10 * rule.low, 10 * rule.high), (10, 10))
+        yield CONTRADICTED, pair((11 * rule.high, 12 * rule.high), (10, 10.5))
+        yield CONTRADICTED, pair((8 * rule.low, 9 * rule.low), (10, 10.5))
+        yield UNDECIDED, pair((10 * rule.low, 10 * rule.high), (9, 10))
+        yield UNDECIDED, pair((None, None), (10, 10))
     elif isinstance(rule, Tells):
         def places(*told):
             pairs = [types.SimpleNamespace(**{**vars(rule), "cell": name, "contestant": rule.a}) for name in "xyz"]
