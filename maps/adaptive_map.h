@@ -15,6 +15,9 @@
 //
 //   - The threshold is five points higher on the way to the trie and five lower on the
 //     way back, and after a switch the map stays for `dwell` windows at least.
+//   - A new map knows nothing, and what it begins with is a guess: its first window is of 64
+//     samples, each further one of twice as many up to `window`, and it need not have stayed
+//     anywhere. So it has chosen within the first few thousand operations.
 //   - A read is an operation that changed nothing. So key reuse counts through it: a
 //     LoadOrStore that finds its key is a read, one that does not is a write.
 //   - More than a million entries are not moved: writers would stand still too long.
@@ -132,10 +135,12 @@ class AdaptiveMap {
   explicit AdaptiveMap(const Options& options)
       : period_(static_cast<std::uint32_t>(
             internal::CheckOptions("adaptive_map", options, kTunables).sample_every)),
-        window_size_(static_cast<std::uint32_t>(options.window)),
+        most_samples_(static_cast<std::uint32_t>(options.window)),
         dwell_(static_cast<std::uint64_t>(options.dwell)),
         shards_(internal::CheckPowerOfTwo("adaptive_map", "shards", options.shards)),
-        generation_(new Generation(InnerMap::kMutex, shards_)) {}
+        generation_(new Generation(InnerMap::kMutex, shards_)),
+        samples_(std::min(kFirstSamples, most_samples_)),
+        stayed_(dwell_) {}
   AdaptiveMap(const AdaptiveMap&) = delete;
   AdaptiveMap& operator=(const AdaptiveMap&) = delete;
   ~AdaptiveMap() { delete generation_.load(std::memory_order_acquire); }
@@ -252,6 +257,8 @@ class AdaptiveMap {
   static void Quiesce() { Epochs::Drain(); }
 
  private:
+  static constexpr std::uint32_t kFirstSamples = 64;
+
   // A map behind. Does not change its kind.
   struct Generation {
     Generation(InnerMap k, std::int64_t shard_count) : kind(k) {
@@ -303,7 +310,7 @@ class AdaptiveMap {
     if (!internal::Sampler::Due(period_)) [[likely]] return;
     try {
       if (window_.Add(internal::ThreadNumber<Atomics>::Mine(), Hash{}(key), lookup, found,
-                      wrote, window_size_)) {
+                      wrote, samples_.load(std::memory_order_relaxed))) {
         Decide();
       }
     } catch (...) {
@@ -330,6 +337,9 @@ class AdaptiveMap {
       last_[i].store(shown[i], std::memory_order_relaxed);
     }
     windows_.fetch_add(1, std::memory_order_relaxed);
+    // Relaxed: only the one who decides writes it, and any of the sizes will do.
+    samples_.store(std::min(2 * samples_.load(std::memory_order_relaxed), most_samples_),
+                   std::memory_order_relaxed);
     if (stayed_++ < std::max(dwell_, backoff_)) return;
     const auto now = static_cast<InnerMap>(strategy_.load(std::memory_order_relaxed));
     const InnerMap wanted = Rules::Choose(now, seen);
@@ -378,7 +388,7 @@ class AdaptiveMap {
   }
 
   const std::uint32_t period_;
-  const std::uint32_t window_size_;
+  const std::uint32_t most_samples_;
   const std::uint64_t dwell_;
   const std::int64_t shards_;
   Atomic<Generation*> generation_;
@@ -386,8 +396,9 @@ class AdaptiveMap {
 
   // Away from what every operation reads: written at samples and decisions.
   alignas(kCacheLine) internal::LoadWindow<Atomics> window_;
+  Atomic<std::uint32_t> samples_;  // of this window
   Atomic<bool> deciding_{false};
-  std::uint64_t stayed_ = 0;   // windows; of the one who decides
+  std::uint64_t stayed_;       // windows; of the one who decides
   std::uint64_t backoff_ = 0;  // the same; after failures
   Atomic<std::uint64_t> strategy_{0};
   std::array<Atomic<std::uint64_t>, 3> to_ = {};

@@ -135,6 +135,22 @@ TEST(AdaptiveMapTest, FollowsItsLoad) {
   EXPECT_EQ(Get(map, "failed"), 0u);
 }
 
+// The first window is short, and the first choice waits for nothing; from then on it stays.
+TEST(AdaptiveMapTest, ANewMapChoosesSoon) {
+  AdaptiveMapOptions options;
+  options.sample_every = 1;
+  Map map(options);
+  ByTwoThreads(64, [&](U64 i) { map.Load(i); });
+  EXPECT_EQ(Get(map, "windows"), 1u);
+  EXPECT_EQ(Get(map, "strategy"), 2u);
+  ByTwoThreads(128 + 256 + 512, [&](U64 i) { map.Store(i, i); });
+  EXPECT_EQ(Get(map, "windows"), 4u);
+  EXPECT_EQ(Get(map, "strategy"), 2u) << "not before its dwell";
+  ByTwoThreads(2 * 512, [&](U64 i) { map.Store(i, i); });
+  EXPECT_EQ(Get(map, "windows"), 6u);
+  EXPECT_EQ(Get(map, "strategy"), 1u);
+}
+
 TEST(AdaptiveMapTest, HotKeysCountAsReadsSooner) {
   for (const U64 keys : {U64{1}, U64{1000}}) {
     Map map(kEager);
