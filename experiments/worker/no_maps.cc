@@ -24,7 +24,7 @@
 namespace cmap::experiments {
 namespace {
 
-using Mutex = internal::MutexLock<NativeAtomics>;
+using Mutex = cmap::internal::MutexLock<NativeAtomics>;
 using U64 = std::uint64_t;
 using CheckedAndWhole = CheckedMap<U64, U64, DefaultHash<U64>, NativeAtomics, Mutex>;
 using Whole = BucketMap<U64, U64, DefaultHash<U64>, NativeAtomics, Mutex>;
@@ -47,7 +47,7 @@ class Writers {
   // Reports of this process are counted from now on, where they would end it.
   Writers() {
     if constexpr (kChecked) {
-      internal::SetMisuseHook([](internal::Misuse) { reports.fetch_add(1, std::memory_order_relaxed); });
+      cmap::internal::SetMisuseHook([](cmap::internal::Misuse) { reports.fetch_add(1, std::memory_order_relaxed); });
     }
   }
   explicit Writers(const Options&) : Writers() {}
