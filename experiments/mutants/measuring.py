@@ -130,13 +130,6 @@ MISTAKES: tuple[Mistake, ...] = (
             "std::vector<int> order = {0, 1, 2, 3, 4, 5, 6, 7};", "The first contestant is always placed first.", _VISIT),
     Mistake("experiments/worker/stationary_course.cc", "for (int c = 0; c < session_.contestants(); ++c) session_.Remove(c);", "",
             "A new map is placed beside the former ones of the others.", _VISIT),
-    # What memory is touched before the first block.
-    Mistake("experiments/worker/pages.cc", "if ((words[i] & kHere) == 0) continue;", "",
-            "Pages that nobody has written to are read.", _MEASUREMENT),
-    Mistake("experiments/worker/pages.cc", "pages * (part + 1) / parts * page", "pages * part / parts * page",
-            "No part has any pages.", _MEASUREMENT),
-    Mistake("experiments/worker/pages.cc", "== \"rw-p\" && inode == 0", "== \"rw-p\"",
-            "What files hold is taken for the process's own.", _MEASUREMENT),
     Mistake("experiments/worker/empty_start_course.cc", "static_cast<double>(random_() >> 11) * 0x1p-53", "0.5",
             "Fills are of one length.", _VISIT),
     Mistake("experiments/worker/empty_start_course.cc", "while (slice.time.wall < most && slice.repeats < kMaxRepeats)",

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The parts of a visit that need no map: design, arena, clocks, verdicts.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -20,7 +17,6 @@
 #include "experiments/worker/contestant_spec.h"
 #include "experiments/worker/design.h"
 #include "experiments/worker/errors.h"
-#include "experiments/worker/pages.h"
 #include "experiments/worker/quality.h"
 #include "experiments/worker/threads.h"
 #include "experiments/worker/window.h"
@@ -450,44 +446,6 @@ TEST(ContestantSpec, NearestName) {
   EXPECT_EQ(Nearest("mutexmap", names), "mutex_map");
   EXPECT_EQ(Nearest("sync_mpa", names), "sync_map");
   EXPECT_EQ(Nearest("completely_else", names), "");
-}
-
-TEST(Pages, OwnMemoryIsWritablePrivateAndOfNoFile) {
-  const auto memory = OwnMemoryIn(
-      "00400000-00401000 r--p 00000000 fe:00 42      /usr/bin/worker\n"
-      "00402000-00403000 rw-p 00002000 fe:00 42      /usr/bin/worker\n"
-      "01000000-01021000 rw-p 00000000 00:00 0       [heap]\n"
-      "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 \n"
-      "7f0000200000-7f0000300000 ---p 00000000 00:00 0 \n"
-      "7f0000300000-7f0000400000 rw-s 00000000 00:01 7 /dev/zero (deleted)\n"
-      "not a line\n");
-  ASSERT_EQ(memory.size(), 2u);
-  EXPECT_EQ(memory[0].begin, 0x1000000u);
-  EXPECT_EQ(memory[1].end, 0x7f0000200000u);
-  EXPECT_TRUE(OwnMemoryIn("").empty());
-}
-
-TEST(Pages, OnlyPagesThatExistAreTouched) {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  constexpr std::size_t kPages = 1500, kWritten = 7;
-  void* area = mmap(nullptr, kPages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                    -1, 0);
-  ASSERT_NE(area, MAP_FAILED);
-  ASSERT_EQ(madvise(area, kPages * page, MADV_NOHUGEPAGE), 0);
-  for (std::size_t i = 0; i < kWritten; ++i) static_cast<char*>(area)[i * 211 * page] = 1;
-  const auto begin = reinterpret_cast<std::uintptr_t>(area);
-  EXPECT_EQ(TouchPages({{begin, begin + kPages * page}}), kWritten);
-  munmap(area, kPages * page);
-}
-
-TEST(Pages, PartsAreAllOfIt) {
-  const auto whole = OwnMemory(1), parts = OwnMemory(3);
-  ASSERT_EQ(parts.size(), 3u);
-  ASSERT_FALSE(whole[0].empty());
-  for (std::size_t i = 0; i < std::min(whole[0].size(), parts[0].size()); ++i) {
-    EXPECT_EQ(parts[0][i].end, parts[1][i].begin);
-    EXPECT_EQ(parts[1][i].end, parts[2][i].begin);
-  }
 }
 
 }  // namespace

@@ -6,12 +6,10 @@
 #ifndef CMAP_EXPERIMENTS_WORKER_PAGES_H_
 #define CMAP_EXPERIMENTS_WORKER_PAGES_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace cmap::experiments {
 
@@ -37,30 +35,6 @@ struct Resident {
 // From the kernel's text (/proc/self/smaps_rollup); nothing if it does not say.
 std::optional<Resident> ResidentIn(std::string_view rollup);
 std::optional<Resident> ResidentNow();
-
-// Memory that lay idle may have to be fetched again: the kernel swaps it out or compresses
-// it, a hypervisor takes its pages back. While the last map of a large visit is filled the
-// first one waits for seconds, and the blocks would tell the price of waiting as the map's.
-// So all of it is touched once before the first block.
-
-// Addresses [begin, end).
-struct MemoryRange {
-  std::uintptr_t begin = 0;
-  std::uintptr_t end = 0;
-};
-// The writable private memory that `maps` lists (text in the form of /proc/self/maps) and
-// that belongs to no file.
-std::vector<MemoryRange> OwnMemoryIn(std::string_view maps);
-
-// Reads a byte of every page of `memory` that exists, here or swapped out; leaves alone
-// those that nobody has written to yet. Returns how many it read: all pages where the
-// kernel shows no page map. O(pages).
-std::size_t TouchPages(const std::vector<MemoryRange>& memory);
-
-// All memory of this process that TouchPages is to be given, in `parts` lists of about equal
-// size, for as many threads. A range larger than the machine's memory is address space that
-// somebody keeps free (a sanitizer's shadow), and left out.
-std::vector<std::vector<MemoryRange>> OwnMemory(std::size_t parts);
 
 }  // namespace cmap::experiments
 

@@ -7,7 +7,6 @@
 #include <functional>
 
 #include "experiments/worker/errors.h"
-#include "experiments/worker/pages.h"
 #include "experiments/worker/registry.h"
 
 namespace cmap::experiments {
@@ -109,12 +108,6 @@ void Session::Prefill(int c) {
   Contestant& it = contestant(c);
   Run([&](std::size_t t, std::int64_t) { it.Prefill(t, results_.size()); });
   it.Prefilled();
-}
-
-void Session::TouchMemory() {
-  const Timed timed(timing_.place);
-  const auto memory = OwnMemory(results_.size());
-  parallel()(memory.size(), [&](std::size_t part) { TouchPages(memory[part]); });
 }
 
 Slice Session::PlayWindow(int c, std::span<std::uint64_t> positions, std::uint64_t quota) {

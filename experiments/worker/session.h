@@ -107,9 +107,6 @@ class Session {
   // Fills contestant c's new map, all threads together.
   void Prefill(int c);
 
-  // Touches all memory of the process once more (pages.h), all threads together.
-  void TouchMemory();
-
   // Calls f(0), ..., f(parts - 1) on the threads of the visit, outside slices.
   // Rethrows what one of them has thrown.
   workloads::Parallel parallel();

@@ -53,7 +53,6 @@ class Visit {
              {"figures", Json(course_->figures().ToJson())}});
     }
     const bool blocks = !request_.arrivals.StartsEmpty();
-    if (request_.timed) session_.TouchMemory();
     if (request_.timed && blocks) {
       for (int i = 0; i < kLeastWarmUpBlocks ||
                       SecondsSince(start) < request_.warmup_seconds;
