@@ -222,10 +222,12 @@ def winners(analysis: Analysis, setting: Setting,
             points: int = 201) -> list[Stretch]:
     """Who is fastest along the axis of a setting, from fits to one baseline.
 
-    On a discrete axis each value gets an equal share. Empty without curves.
+    On a discrete axis each value gets an equal share. Empty without curves. References, which find nothing, are not
+    among them.
     """
+    references = analysis.run.references()
     own = [c for c in analysis.curves
-           if c.question == setting.question["name"]
+           if c.question == setting.question["name"] and c.a.split(":")[0].split("@")[0] not in references
            and (c.regime, c.threads) == (setting.regime, setting.threads)]
     if not own:
         return []

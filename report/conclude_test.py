@@ -149,6 +149,15 @@ class Steps(unittest.TestCase):
         self.assertEqual([(s.start, s.end, s.names) for s in conclude.winners(self.analysis, setting)],
                          [(0, 0.5, ("lock",)), (0.5, 1, ("map",))])
 
+    def test_a_reference_is_no_winner(self):
+        describe = {"strategies": [{"name": "touch", "returns_results": False}]}
+        made = Made({"name": "q", "kind": "discrete", "baselines": ["lock"], "contestants": ["map", "touch:x=1"], "axis": {
+            "name": "threads", "field": "threads", "scale": "log2", "lo": 1, "hi": 2, "values": [1, 2]}},
+                    workers={"x86_64": {"timed": True, "describe": describe}})
+        made.everywhere("q", [(1, 1, {"lock": 100, "map": 80, "touch:x=1": 5}), (2, 2, {"lock": 100, "map": 80, "touch:x=1": 5})])
+        analysis = made.analysis()
+        self.assertEqual([s.names for s in conclude.winners(analysis, analysis.settings[0])], [("map",)])
+
     def test_throughput_is_of_all_threads(self):
         speed, = (a for a in self.analysis.absolutes if (a.contestant, a.threads) == ("lock", 2))
         self.assertEqual((speed.ns, speed.mops), (200, 10))
