@@ -127,18 +127,20 @@ class RecordingTest(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = folder.name
         cls.results = {}
-        for name, rate in (("all", 1), ("some", 0.1)):
+        # By one thread too, as of two it is not the same each time which look-up comes before which deletion.
+        for name, threads, rate in (("all", 2, 1), ("some", 2, 0.1), ("all by one", 1, 1), ("some by one", 1, 0.1)):
             path = os.path.join(cls.folder, name)
-            subprocess.run([_DEMO, path, "400000", "2", str(rate)], check=True)
+            subprocess.run([_DEMO, path, "400000", str(threads), str(rate)], check=True)
             cls.results[name] = advise.profile(sorted(glob.glob(path + ".*.csv")))
 
     def test_figures_agree(self):
         exact, estimated = self.results["all"]["figures"], self.results["some"]["figures"]
         self.assertEqual(self.results["some"]["recorded"],
                          {"of": "keys", "rate": 0.1, "of_operations": 400000})
-        for name in ("reuse_rate", "distinct", "hit_rate"):
-            value, figure = exact[name]["value"], estimated[name]
-            # Twice the interval, which holds in 95 of 100 runs.
+        for name, by in (("reuse_rate", ""), ("distinct", ""), ("hit_rate", " by one")):
+            value = self.results["all" + by]["figures"][name]["value"]
+            figure = self.results["some" + by]["figures"][name]
+            # Twice the interval: one that holds in 95 of 100 samples need not in this one.
             slack = 0.5 * (figure["high"] - figure["low"])
             self.assertGreater(slack, 0)
             self.assertLess(figure["low"] - slack, value, name)

@@ -97,7 +97,7 @@ class Profile {
   // The share that `part`, a total over the followed keys, and `certain`, a total that is known,
   // are of all requests or look-ups.
   Estimate ShareOf(const Grouped& part, const Grouped& whole, std::optional<double> all,
-                   const Basis& basis, double certain = 0) const;
+                   const Basis& basis, double certain = 0, bool by_line = false) const;
   Estimate Entropy(const Basis& basis) const;
   Estimate Top100(const Basis& basis) const;
   nlohmann::json Operations() const;

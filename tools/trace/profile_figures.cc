@@ -27,6 +27,8 @@ double Sum(const auto& numbers) { return std::accumulate(numbers.begin(), number
 
 Estimate Exact(double value) { return {value, value, value}; }
 
+double Squared(double x) { return x * x; }
+
 // Within [0, 1].
 Estimate Share(double value, double error) {
   const auto clamp = [](double x) { return std::clamp(x, 0.0, 1.0); };
@@ -105,32 +107,50 @@ Estimate Profile::Distinct(const Basis& basis) const {
 // The groups are random parts of the keys: how they differ tells how the sum would in
 // another sample. `part` is chosen to be the one that popular keys add little to (misses, not
 // hits), as whether the most popular key is in the sample is the greatest uncertainty.
+//
+// Where popular keys add to it in proportion nevertheless, the regression estimate is better
+// (`by_line`; W. Cochran, Sampling Techniques, 1977, chapter 7): for what of the whole the sample
+// has too little, it has too little of what goes with it by the line through the groups.
 Estimate Profile::ShareOf(const Grouped& part, const Grouped& whole, std::optional<double> all,
-                          const Basis& basis, double certain) const {
+                          const Basis& basis, double certain, bool by_line) const {
   const double sum = Sum(part);
-  const double total = all ? *all * basis.rate : Sum(whole);
+  const double sampled = Sum(whole);
+  const double total = all ? *all * basis.rate : sampled;
   if (total == 0) return Exact(0);
+  double squares = 0;   // of the whole about its mean
+  double products = 0;  // of the whole and the part
+  for (std::size_t g = 0; g < kGroups; ++g) {
+    squares += Squared(whole[g] - sampled / kGroups);
+    products += (whole[g] - sampled / kGroups) * (part[g] - sum / kGroups);
+  }
+  by_line = by_line && all && squares > 0;
   const double share = (sum + certain * basis.rate) / total;
   // Without the whole, what counts is by how much the parts differ from their share of it.
-  const double slope = all ? 0 : share;
-  const double mean = (sum - slope * Sum(whole)) / kGroups;
-  double squares = 0;
+  const double slope = by_line ? products / squares : all ? 0 : share;
+  double off = 0;
   for (std::size_t g = 0; g < kGroups; ++g) {
-    const double off = part[g] - slope * whole[g] - mean;
-    squares += off * off;
+    off += Squared(part[g] - sum / kGroups - slope * (whole[g] - sampled / kGroups));
   }
-  const double variance = (1 - basis.rate) * squares * kGroups / (kGroups - 1);
-  return Share(share, kTwoSigma * std::sqrt(variance) / total);
+  const double scatter = off / (kGroups - (by_line ? 2 : 1));
+  double variance = (1 - basis.rate) * scatter * kGroups;
+  const double lacking = by_line ? total - sampled : 0;
+  // The line's own error, all the greater the further it is drawn beyond the groups.
+  if (by_line) variance += scatter / squares * Squared(lacking);
+  return Share(share + slope * lacking / total, kTwoSigma * std::sqrt(variance) / total);
 }
 
+// By the line: a popular key that is deleted and stored again misses in proportion. (Of 160
+// recordings of a tenth of a service's keys, the most popular one asked for by every 17th look-up,
+// 85 % of the intervals held the hit rate; of the sum's alone 73 %, and it was up to three times
+// its interval off.)
 Estimate Profile::HitRate(const Basis& basis) const {
   // In a recording of some keys the early ones are a sample as well.
   if (basis.rate < rate_) {
-    return OneMinus(ShareOf(Misses(true), lookups_, basis.lookups, basis));
+    return OneMinus(ShareOf(Misses(true), lookups_, basis.lookups, basis, 0, true));
   }
   double early = 0;
   for (const Key& key : early_keys_) early += key.misses;
-  return OneMinus(ShareOf(Misses(false), lookups_, basis.lookups, basis, early));
+  return OneMinus(ShareOf(Misses(false), lookups_, basis.lookups, basis, early, true));
 }
 
 Estimate Profile::Entropy(const Basis& basis) const {
