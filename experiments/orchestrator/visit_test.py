@@ -115,9 +115,12 @@ class Statuses(unittest.TestCase):
             outcome = visit.make([str(script)], REQUEST, timeout_s=1.0)
             self.assertEqual(outcome.status, "hung")
             child = int((pathlib.Path(folder) / "child").read_text(encoding="utf-8"))
+            stat = pathlib.Path(f"/proc/{child}/stat")
             for _ in range(50):
-                stat = pathlib.Path(f"/proc/{child}/stat")
-                if not stat.exists() or stat.read_text(encoding="utf-8").split()[2] == "Z":
+                try:
+                    if stat.read_text(encoding="utf-8").split()[2] == "Z":
+                        return
+                except (FileNotFoundError, ProcessLookupError):  # the latter when it goes between open and read
                     return
                 time.sleep(0.1)
             self.fail("the worker's child still runs")
