@@ -247,8 +247,8 @@ TEST(MemoryTest, MapsKnowWhatTheyHold) {
 TEST(MemoryTest, MapsKeepAfterDeletionsWhatTheirTraitsSay) {
   for (const Subject& subject : Subjects()) {
     if (!WhyNot(subject).empty() || subject.traits.unsupported.contains(Op::kDelete)) continue;
-    // liburcu makes its table smaller on a thread of its own, which may come late.
-    for (int tries = 3; tries > 0; --tries) {
+    // liburcu makes its table smaller on a thread of its own, which may come late or forget to.
+    for (int tries = 10; tries > 0; --tries) {
       std::optional<Footprint> f = Measure(subject, 100'000);
       // Fewer, and however long they take, where stores are slow: they copy all, into pages
       // that the kernel may have to supply.
