@@ -17,6 +17,7 @@
 #include "maps/blocking/arguments.h"
 #include "maps/blocking/measure.h"
 #include "maps/blocking/subject.h"
+#include "maps/profiles/kept.h"
 
 namespace cmap::blocking {
 namespace {
@@ -67,23 +68,11 @@ int Run(const Arguments& arguments) {
   // So many that they compete on any machine, and one a processor where there are more.
   const int others = std::max(3, static_cast<int>(std::thread::hardware_concurrency()) - 1);
   Json strategies = Json::object();
-  if (!arguments.strategies.empty()) {
-    std::ifstream before(arguments.out);
-    try {
-      if (before) strategies = Json::parse(before).at("strategies");
-    } catch (const Json::exception&) {
-      throw std::invalid_argument(arguments.out +
-                                  " holds no figures to keep; give another --out=, or remove it");
-    }
-  }
+  if (!arguments.strategies.empty()) strategies = profiles::KeptStrategies(arguments.out);
   for (const Subject& subject : Subjects()) {
     if (!arguments.strategies.empty() && !arguments.strategies.contains(subject.name)) continue;
     std::fprintf(stderr, "%s\n", subject.name.c_str());
     strategies[subject.name] = Profile(subject, others, arguments.seconds);
-  }
-  Json sorted = Json::object();
-  for (const Subject& subject : Subjects()) {  // those that are no more are left out
-    if (strategies.contains(subject.name)) sorted[subject.name] = strategies[subject.name];
   }
   const Json figures = {{"schema", 1},
                         {"generated_by", "tools/bazel run //maps/blocking:profile"},
@@ -92,7 +81,7 @@ int Run(const Arguments& arguments) {
                         {"wait_seconds", arguments.seconds},
                         {"others", others},
                         {"machine", Waits(nullptr, others, arguments.seconds)},
-                        {"strategies", sorted}};
+                        {"strategies", profiles::InOrder(strategies, Subjects())}};
   std::ofstream file(arguments.out);
   file << figures.dump(1) << "\n";
   if (!file.flush()) {

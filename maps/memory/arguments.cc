@@ -12,14 +12,13 @@ Arguments ParseArguments(const std::vector<std::string>& given, const char* work
   constexpr std::string_view kOut = "--out=", kStrategies = "--strategies=";
   Arguments arguments;
   for (const std::string& argument : given) {
-    if (!argument.starts_with(kOut)) arguments.given.append(" ").append(argument);
     if (argument == "--large") {
       arguments.sizes.push_back(10'000'000);
     } else if (argument.starts_with(kOut)) {
       arguments.out = profiles::OutFile(argument.substr(kOut.size()));
     } else if (argument.starts_with(kStrategies)) {
       const auto names = profiles::StrategyNames(argument.substr(kStrategies.size()), Subjects());
-      arguments.strategies.insert(arguments.strategies.end(), names.begin(), names.end());
+      arguments.strategies.insert(names.begin(), names.end());
     } else {
       profiles::RefuseUnknown(argument);
     }

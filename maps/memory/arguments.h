@@ -4,6 +4,7 @@
 #ifndef CMAP_MAPS_MEMORY_ARGUMENTS_H_
 #define CMAP_MAPS_MEMORY_ARGUMENTS_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,8 @@ namespace cmap::memory {
 
 struct Arguments {
   std::vector<Number> sizes = {1'000, 10'000, 100'000, 1'000'000};
-  std::vector<std::string> strategies;  // empty: all
+  std::set<std::string> strategies;  // empty: all
   std::string out;
-  std::string given;  // those that change the figures, as they were written
 };
 
 // `workspace`: where the project is, or null when nobody knows. Throws std::invalid_argument

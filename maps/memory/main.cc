@@ -4,11 +4,11 @@
 #include <gnu/libc-version.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -21,25 +21,19 @@
 #include "maps/memory/heap.h"
 #include "maps/memory/measure.h"
 #include "maps/memory/subject.h"
+#include "maps/profiles/kept.h"
 
 namespace cmap::memory {
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kUsage =
     "usage: profile [--large] [--strategies=a,b] [--out=FILE]\n"
     "  Measures bytes per entry of every strategy at 1e3 to 1e6 entries, u64 to u64,\n"
     "  and writes maps/memory/figures.json (or FILE; - is the terminal).\n"
-    "  --large  1e7 entries as well: needs 4 GiB\n";
-
-// Names and reasons here hold no characters that JSON would escape but quotes.
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return quoted + '"';
-}
+    "  --large       1e7 entries as well: needs 4 GiB\n"
+    "  --strategies  these only; the file keeps the entries of the others\n";
 
 // When the kernel gives huge pages to mappings: the word in brackets of "always [madvise] never".
 std::string HugePages() {
@@ -51,76 +45,100 @@ std::string HugePages() {
 }
 
 template <class T>
-std::string OrNull(const std::optional<T>& value) {
-  return value ? std::to_string(*value) : "null";
+Json OrNull(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
 }
 
-void Print(std::ostream& out, const Footprint& f) {
-  out << "{\"entries\": " << f.entries << ", \"size\": " << OrNull(f.size)
-      << ", \"in_batches\": " << (f.in_batches ? "true" : "false") << ", \"empty\": " << f.empty
-      << ", \"filled\": " << f.filled << ", \"fill_peak\": " << f.fill_peak
-      << ", \"settled\": " << f.settled << ", \"memory_bytes\": " << OrNull(f.memory_bytes)
-      << ", \"overwrite_peak\": " << f.overwrite_peak << ", \"overwritten\": " << f.overwritten
-      << ", \"cycled\": " << OrNull(f.cycled) << ", \"churned\": " << OrNull(f.churned)
-      << ", \"deleted\": " << (f.in_batches ? "null" : std::to_string(f.deleted))
-      << ", \"leaked\": " << f.leaked << "}";
+Json Shown(const Footprint& f) {
+  return {{"entries", f.entries},
+          {"size", OrNull(f.size)},
+          {"in_batches", f.in_batches},
+          {"empty", f.empty},
+          {"filled", f.filled},
+          {"fill_peak", f.fill_peak},
+          {"settled", f.settled},
+          {"memory_bytes", OrNull(f.memory_bytes)},
+          {"overwrite_peak", f.overwrite_peak},
+          {"overwritten", f.overwritten},
+          {"cycled", OrNull(f.cycled)},
+          {"churned", OrNull(f.churned)},
+          {"deleted", f.in_batches ? Json(nullptr) : Json(f.deleted)},
+          {"leaked", f.leaked}};
 }
 
-bool Wanted(const Arguments& arguments, const std::string& name) {
-  if (arguments.strategies.empty()) return true;
-  for (const std::string& wanted : arguments.strategies) {
-    if (wanted == name) return true;
+Json Profile(const Subject& subject, const std::vector<Number>& sizes) {
+  Json profile = {{"peer", subject.peer}};
+  if (const std::string_view why = WhyNot(subject); !why.empty()) {
+    profile["excluded"] = why;
+    return profile;
   }
-  return false;
+  Json& footprints = profile["footprints"] = Json::array();
+  for (const Number entries : sizes) {
+    const std::optional<Footprint> footprint = Measure(subject, entries, true);
+    if (!footprint) {
+      std::fprintf(stderr, "%-28s %9llu entries: left out, a store takes more than %.0f us\n",
+                   subject.name.c_str(), static_cast<unsigned long long>(entries),
+                   1e6 * kSlowStoreSeconds);
+      break;  // with more entries it would be slower still
+    }
+    std::fprintf(stderr, "%-28s %9llu entries: %7.1f bytes each, %7.1f at most\n",
+                 subject.name.c_str(), static_cast<unsigned long long>(entries),
+                 static_cast<double>(footprint->settled) / static_cast<double>(entries),
+                 static_cast<double>(footprint->fill_peak) / static_cast<double>(entries));
+    footprints.push_back(Shown(*footprint));
+  }
+  return profile;
 }
 
-int Run(const Arguments& arguments) {
+// One footprint a line.
+std::string Text(const Json& figures) {
   std::ostringstream text;
-  text << "{\n  \"schema\": 1,\n"
-       << "  \"generated_by\": "
-       << Quoted("tools/bazel run //maps/memory:profile" +
-                 (arguments.given.empty() ? "" : " --" + arguments.given))
-       << ",\n"
-       << "  \"allocator\": " << Quoted(std::string("glibc ") + gnu_get_libc_version())
-       << ",\n  \"transparent_hugepage\": " << Quoted(HugePages())
-       << ",\n  \"compiler\": " << Quoted(__VERSION__)
-       << ",\n  \"key\": \"u64\",\n  \"value\": \"u64\",\n  \"strategies\": {";
-  const char* separator = "\n";
-  for (const Subject& subject : Subjects()) {
-    if (!Wanted(arguments, subject.name)) continue;
-    text << separator << "    " << Quoted(subject.name)
-         << ": {\"peer\": " << (subject.peer ? "true" : "false");
-    separator = ",\n";
-    if (const std::string_view why = WhyNot(subject); !why.empty()) {
-      text << ", \"excluded\": " << Quoted(why) << "}";
+  text << "{\n";
+  for (const auto& [name, value] : figures.items()) {
+    if (name != "strategies") text << Json(name) << ": " << value << ",\n";
+  }
+  text << "\"strategies\": {";
+  std::string_view separator = "\n";
+  for (const auto& [name, profile] : figures.at("strategies").items()) {
+    text << std::exchange(separator, ",\n") << Json(name) << ": {\"peer\": " << profile.at("peer");
+    if (profile.contains("excluded")) {
+      text << ", \"excluded\": " << profile.at("excluded") << "}";
       continue;
     }
     text << ", \"footprints\": [";
-    std::string_view comma;
-    for (const Number entries : arguments.sizes) {
-      const std::optional<Footprint> footprint = Measure(subject, entries, true);
-      if (!footprint) {
-        std::fprintf(stderr, "%-28s %9llu entries: left out, a store takes more than %.0f us\n",
-                     subject.name.c_str(), static_cast<unsigned long long>(entries),
-                     1e6 * kSlowStoreSeconds);
-        break;  // with more entries it would be slower still
-      }
-      std::fprintf(stderr, "%-28s %9llu entries: %7.1f bytes each, %7.1f at most\n",
-                   subject.name.c_str(), static_cast<unsigned long long>(entries),
-                   static_cast<double>(footprint->settled) / static_cast<double>(entries),
-                   static_cast<double>(footprint->fill_peak) / static_cast<double>(entries));
-      text << std::exchange(comma, ",") << "\n      ";
-      Print(text, *footprint);
+    std::string_view comma = "\n";
+    for (const Json& footprint : profile.at("footprints")) {
+      text << std::exchange(comma, ",\n") << "  " << footprint;
     }
     text << "]}";
   }
-  text << "\n  }\n}\n";
+  text << "\n}\n}\n";
+  return text.str();
+}
+
+int Run(const Arguments& arguments) {
+  Json strategies = Json::object();
+  if (!arguments.strategies.empty() && arguments.out != "-") {
+    strategies = profiles::KeptStrategies(arguments.out);
+  }
+  for (const Subject& subject : Subjects()) {
+    if (!arguments.strategies.empty() && !arguments.strategies.contains(subject.name)) continue;
+    strategies[subject.name] = Profile(subject, arguments.sizes);
+  }
+  const std::string text = Text({{"schema", 1},
+                                 {"generated_by", "tools/bazel run //maps/memory:profile"},
+                                 {"allocator", std::string("glibc ") + gnu_get_libc_version()},
+                                 {"transparent_hugepage", HugePages()},
+                                 {"compiler", __VERSION__},
+                                 {"key", "u64"},
+                                 {"value", "u64"},
+                                 {"strategies", profiles::InOrder(strategies, Subjects())}});
   if (arguments.out == "-") {
-    std::cout << text.str();
+    std::cout << text;
     return 0;
   }
   std::ofstream file(arguments.out);
-  file << text.str();
+  file << text;
   if (!file.flush()) {
     std::cerr << "profile: cannot write " << arguments.out << "\n";
     return 1;

@@ -26,6 +26,7 @@
 #include "maps/memory/measure.h"
 #include "maps/memory/subject.h"
 #include "maps/profiles/bad_arguments.h"
+#include "maps/profiles/kept.h"
 
 namespace cmap::memory {
 namespace {
@@ -295,6 +296,18 @@ TEST(MemoryTest, WhatCannotBeAskedForIsOneSentence) {
   };
   profiles::ExpectCommonArguments("memory", out);
   EXPECT_EQ(ParseArguments({"--large", "--out=-"}, nullptr).out, "-");
+}
+
+TEST(MemoryTest, FiguresOfOthersAreKept) {
+  const std::string path = testing::TempDir() + "/kept.json";
+  EXPECT_TRUE(profiles::KeptStrategies(path).empty());
+  std::ofstream(path) << R"({"strategies": {"mutex_map": 1, "gone_map": 2, "bin_lock_map": 3}})";
+  const auto kept = profiles::InOrder(profiles::KeptStrategies(path), Subjects());
+  EXPECT_EQ(kept.dump(), R"({"bin_lock_map":3,"mutex_map":1})");
+  for (const char* other : {"", "[]", "{}", R"({"strategies": []})"}) {
+    std::ofstream(path) << other;
+    EXPECT_THROW(profiles::KeptStrategies(path), std::invalid_argument) << other;
+  }
 }
 
 }  // namespace
