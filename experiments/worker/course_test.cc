@@ -53,6 +53,7 @@ struct Watch {
   std::uint64_t too_many = 0;              // added to Size
   std::chrono::microseconds size_takes{0};
   std::chrono::milliseconds prefill_takes{0};
+  std::optional<std::size_t> slow;  // the sequence that takes a millisecond a chunk
   std::optional<Op> unsupported;
   bool out_of_memory = false;
   std::function<void(Audit&)> lie;
@@ -90,6 +91,7 @@ class Watched final : public ScenarioContestant {
   std::size_t Uncut(std::size_t, std::size_t, std::size_t n) const override { return n; }
   workloads::SliceResult Play(std::size_t sequence, std::size_t position, std::size_t n) override {
     if (watch.out_of_memory) throw std::bad_alloc();
+    if (sequence == watch.slow) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (sequence == 0) watch.played.push_back({sequence, position, n});
     return map_->Play(sequence, position, n);
   }
@@ -377,6 +379,7 @@ TEST_F(SessionTest, WhatAThreadThrowsIsThrown) {
 TEST_F(SessionTest, AWindowScoresTheSumOfTheRates) {
   Make(Stationary(), {{"threads", 2}, {"timed", true}, {"slice_ms", 20}});
   course_->Prepare();
+  watch.slow = 1;  // far from the other: neither's rate stands for both
   const std::int64_t before = NowNs();
   const Slice slice = course_->Play(0);
   ASSERT_EQ(slice.thread_ops.size(), 2u);
