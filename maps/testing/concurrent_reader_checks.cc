@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <thread>
@@ -67,6 +68,33 @@ void GrowthLosesNothing(const Context& context) {
       } while (writing.load(std::memory_order_acquire) > 0);
     });
     ExpectSize(*map, announced[0].load() + announced[1].load());
+  }
+}
+
+// Small maps grow in quick succession, under more threads than there are processors: one
+// that is preempted in the middle of an operation wakes up in a map that has grown twice.
+void ManyBeginAtOnce(const Context& context) {
+  const int threads = context.Threads(8);
+  if (threads < 2) return;
+  constexpr Number kKeys = 40;  // of each
+  for (std::uint64_t round = 0; context.More(round, 25); ++round) {
+    std::vector<std::unique_ptr<AnyMap>> maps;
+    for (int i = 0; i < 20; ++i) maps.push_back(context.Make());
+    context.InThreads(threads, [&](int me) {
+      for (const auto& map : maps) {
+        for (Number i = 0; i < kKeys; ++i) {
+          const Number key = static_cast<Number>(me) * kKeys + i;
+          map->Put(key, key + 1);
+        }
+      }
+    });
+    for (const auto& map : maps) {
+      ExpectSize(*map, static_cast<Number>(threads) * kKeys);
+      for (Number key = 0; key < static_cast<Number>(threads) * kKeys; ++key) {
+        ExpectEq(map->Load(key), std::optional<Number>(key + 1), "Load(", key,
+                 ") after several threads filled the map");
+      }
+    }
   }
 }
 
@@ -325,6 +353,7 @@ constexpr Check kChecks[] = {
     {"growth_loses_nothing",
      {.ops = OpSet(Op::kDelete), .threads = true, .fits_a_cache = true},
      &GrowthLosesNothing},
+    {"many_begin_at_once", {.threads = true, .fits_a_cache = true}, &ManyBeginAtOnce},
     {"readers_see_stored_values",
      {.ops = OpSet(Op::kLoadOrStore, Op::kDelete),
       .threads = true,
