@@ -50,7 +50,7 @@ class Commands(WorkerTest):
             ({"call": "called", "contestants": ["mutex_map@direct"]}, "loop of its own"),
             ({"contestants": ["mutex_map@direct"], "workload": {**STATIONARY, "key_type": "string"}}, "integer keys only"),
             ({"contestants": ["mutex_map@direct"], "workload": {**STATIONARY, "mix": {"swap": 100}}}, "does not support swap"),
-            ({"contestants": ["libcuckoo_map:initial_capacity=9@direct"]}, "leave the tunables out"),
+            ({"contestants": ["libcuckoo_map:initial_capacity=262144@direct"]}, "leave the tunables out"),
             ({"workload": {**STATIONARY, "mix": {"load": 90}}}, "mix"),
             ({"workload": {**STATIONARY, "keys": {"stream": "unifrom"}}}, "unifrom"),
             ({"workload": {**STATIONARY, "value_type": "string"}}, "is not compiled for values of type string in this worker"),

@@ -32,7 +32,7 @@ class DirectCuckoo {
   [[gnu::always_inline]] bool Erase(const K& key) { return map_.erase(key); }
 
  private:
-  libcuckoo::cuckoohash_map<K, V, DefaultHash<K>> map_{64};  // as the adapter's default
+  libcuckoo::cuckoohash_map<K, V, DefaultHash<K>> map_;  // of the default size, as the adapter's
 };
 
 }  // namespace cmap::peers
