@@ -32,7 +32,7 @@
 // and was preempted before it had its lock, one of the array that belonged to the table
 // of that time and that the doubling does not take, finds the power unchanged, takes
 // the table for locked and reads an array that is not there. The array of locks stays
-// the same from 65536 buckets on. Seen with 0.3.1, reported as issue 156 and mended
+// the same from 65536 buckets on. Seen with 0.3.1, reported as libcuckoo's issue 156, mended
 // after it: 10 000 entries of 4 KiB inserted by two threads from room for 64 on, beside
 // one busy thread a processor, crashed 10 of 60 times, and never from the default on.
 // The kit's check many_begin_at_once crashes in 3 of 5 runs of CMAP_TEST_SCALE=20.
