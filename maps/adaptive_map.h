@@ -3,7 +3,7 @@
 // adaptive_map: watches its load and changes the map behind it, by the rules of this
 // study, while readers go on reading.
 //
-//   one operation in sample_every --> window of counts --full--> rules --> switch?
+//   one operation in so many --> window of counts --full--> rules --> switch?
 //
 //   seen in a window of samples                        map behind
 //   ------------------------------------------------   --------------------------------
@@ -18,6 +18,9 @@
 //   - A new map knows nothing, and what it begins with is a guess: its first window is of 64
 //     samples, each further one of twice as many up to `window`, and it need not have stayed
 //     anywhere. So it has chosen within the first few thousand operations.
+//   - A sample costs as much as many operations, as all threads count in one place. So after
+//     each window that confirms the choice half as many operations are looked at, down to one
+//     in `rarer` times sample_every; a window that does not confirm it brings all back.
 //   - A read is an operation that changed nothing. So key reuse counts through it: a
 //     LoadOrStore that finds its key is a read, one that does not is a write.
 //   - More than a million entries are not moved: writers would stand still too long.
@@ -83,6 +86,7 @@ namespace cmap {
 
 struct AdaptiveMapOptions {
   std::int64_t sample_every = 64;
+  std::int64_t rarer = 16;
   std::int64_t window = 512;
   std::int64_t dwell = 4;
   std::int64_t shards = 64;
@@ -120,9 +124,11 @@ class AdaptiveMap {
       .caveat = "a switch stops writers for O(n); what it chooses depends on what it "
                 "has seen, so short measurements see the choice being made",
   };
-  static constexpr std::array<Tunable<Options>, 4> kTunables = {{
+  static constexpr std::array<Tunable<Options>, 5> kTunables = {{
       {"sample_every", &Options::sample_every, 1, 65536,
        "operations of a thread for each that is looked at, on average"},
+      {"rarer", &Options::rarer, 1, 4096,
+       "times fewer that are looked at, at most, while nothing speaks against the choice"},
       {"window", &Options::window, 8, 1 << 20,
        "samples between two decisions: more decide more surely and later"},
       {"dwell", &Options::dwell, 0, 65536,
@@ -133,8 +139,10 @@ class AdaptiveMap {
 
   AdaptiveMap() : AdaptiveMap(Options{}) {}
   explicit AdaptiveMap(const Options& options)
-      : period_(static_cast<std::uint32_t>(
+      : least_period_(static_cast<std::uint32_t>(
             internal::CheckOptions("adaptive_map", options, kTunables).sample_every)),
+        most_period_(least_period_ * static_cast<std::uint32_t>(options.rarer)),
+        period_(least_period_),
         most_samples_(static_cast<std::uint32_t>(options.window)),
         dwell_(static_cast<std::uint64_t>(options.dwell)),
         shards_(internal::CheckPowerOfTwo("adaptive_map", "shards", options.shards)),
@@ -307,7 +315,8 @@ class AdaptiveMap {
 
   // After an operation: it has its result, whatever happens here.
   void Note(const K& key, bool lookup, bool found, bool wrote) {
-    if (!internal::Sampler::Due(period_)) [[likely]] return;
+    // Relaxed: any of the periods will do.
+    if (!internal::Sampler::Due(period_.load(std::memory_order_relaxed))) [[likely]] return;
     try {
       if (window_.Add(internal::ThreadNumber<Atomics>::Mine(), Hash{}(key), lookup, found,
                       wrote, samples_.load(std::memory_order_relaxed))) {
@@ -340,9 +349,12 @@ class AdaptiveMap {
     // Relaxed: only the one who decides writes it, and any of the sizes will do.
     samples_.store(std::min(2 * samples_.load(std::memory_order_relaxed), most_samples_),
                    std::memory_order_relaxed);
-    if (stayed_++ < std::max(dwell_, backoff_)) return;
     const auto now = static_cast<InnerMap>(strategy_.load(std::memory_order_relaxed));
     const InnerMap wanted = Rules::Choose(now, seen);
+    const std::uint32_t period = period_.load(std::memory_order_relaxed);
+    period_.store(wanted == now ? std::min(2 * period, most_period_) : least_period_,
+                  std::memory_order_relaxed);
+    if (stayed_++ < std::max(dwell_, backoff_)) return;
     if (wanted != now) SwitchTo(wanted);
   }
 
@@ -387,7 +399,9 @@ class AdaptiveMap {
     backoff_ = 0;
   }
 
-  const std::uint32_t period_;
+  const std::uint32_t least_period_;
+  const std::uint32_t most_period_;
+  Atomic<std::uint32_t> period_;  // operations for each that is looked at
   const std::uint32_t most_samples_;
   const std::uint64_t dwell_;
   const std::int64_t shards_;

@@ -86,7 +86,7 @@ TEST(AdaptiveMapTest, SharesAreShares) {
 
 // Every operation is looked at; a window is 64 of them.
 constexpr AdaptiveMapOptions kEager = {
-    .sample_every = 1, .window = 64, .dwell = 0, .shards = 16};
+    .sample_every = 1, .rarer = 1, .window = 64, .dwell = 0, .shards = 16};
 
 // `op(i)` in turn by this thread and by others, sixteen at a time.
 void ByTwoThreads(int operations, const std::function<void(U64)>& op) {
@@ -163,6 +163,29 @@ TEST(AdaptiveMapTest, HotKeysCountAsReadsSooner) {
     });
     EXPECT_EQ(Get(map, "strategy"), keys == 1 ? 2u : 1u);
   }
+}
+
+// What confirms the choice is looked for ever more rarely, until something speaks against it.
+TEST(AdaptiveMapTest, LooksRarelyWhileNothingChanges) {
+  AdaptiveMapOptions options = kEager;
+  options.rarer = 16;
+  Map map(options);
+  constexpr U64 kLoads = 64 * (1 + 2 + 4 + 8);  // for windows that each double the period
+  for (U64 i = 0; i < kLoads; ++i) map.Load(i);
+  const U64 windows = Get(map, "windows");
+  EXPECT_GE(windows, 3u);
+  EXPECT_LE(windows, 5u);
+  for (U64 i = 0; i < 20 * 16 * 64; ++i) map.Load(i);
+  EXPECT_GE(Get(map, "windows") - windows, 10u);
+  EXPECT_LE(Get(map, "windows") - windows, 30u);
+  // Another load is noticed all the same, and what the map has chosen then looked at closely.
+  for (int left = 200; left > 0 && Get(map, "strategy") != 2; --left) {
+    ByTwoThreads(32, [&](U64 i) { map.Load(i); });
+  }
+  ASSERT_EQ(Get(map, "strategy"), 2u);
+  const U64 then = Get(map, "windows");
+  ByTwoThreads(2 * 64, [&](U64 i) { map.Load(i); });
+  EXPECT_GE(Get(map, "windows") - then, 1u);
 }
 
 // Always the next kind, so that every switch is met; not of large maps.

@@ -56,6 +56,20 @@ ADAPTIVE_MAP = [
                    "no run under ThreadSanitizer was without that order",
     ),
     _mutant(
+        "looks_rarely_for_ever",
+        "std::min(2 * period, most_period_) : least_period_,\n",
+        "std::min(2 * period, most_period_) : period,\n",
+        "What speaks against the choice does not make the map look more often again.",
+        "own_test",
+    ),
+    _mutant(
+        "looks_as_often_for_ever",
+        "std::min(2 * period, most_period_) : least_period_,\n",
+        "least_period_ : least_period_,\n",
+        "A choice that is confirmed is looked at as often as a new one.",
+        "own_test",
+    ),
+    _mutant(
         "switches_within_a_write",
         "    if (gate_.Inside()) return;\n",
         "",
