@@ -13,11 +13,10 @@ import pathlib
 import re
 import tempfile
 import unittest
-from unittest import mock
 
 import jinja2
 
-from report import analyse, load, main, render, segments
+from report import analyse, load, main, render
 from report.testdata import effects, make_testdata
 
 GOLDEN = pathlib.Path(__file__).parent / "testdata/verdicts.golden.json"
@@ -138,13 +137,6 @@ class Runs(unittest.TestCase):
     def test_second_build_is_identical(self):
         path = main.build(self.root / "full")
         self.assertEqual(path.read_text(encoding="utf-8"), self.pages["full"])
-
-    def test_several_processes_draw_the_same(self):
-        with mock.patch.object(render, "_VISITS", 1), mock.patch("os.sched_getaffinity", return_value=set(range(3))), \
-                mock.patch.object(segments, "each", wraps=segments.each) as each:
-            main.build(self.root / "full")
-        self.assertEqual([len(jobs) for _, jobs in (call.args for call in each.call_args_list)], [3])
-        self.assertEqual((self.root / "full/report/index.html").read_text(encoding="utf-8"), self.pages["full"])
 
     def test_conclusions_equal_the_golden_file(self):
         found = dict(self.verdicts)

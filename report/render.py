@@ -12,19 +12,18 @@ import json
 import math
 import pathlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jinja2
 import markupsafe
 
 from report import (chooser, conclude, control, drift, ladder, landscape, latency_plates, leading, ledger, pauses, plates, price, proof,
-                    regret, segments, standing, views, words)
+                    regret, standing, views, words)
 from report.analyse import Analysis, Setting
 from report.figures import palette, style
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
-_VISITS = 200  # of a run, that are worth another process to draw
 
 
 @dataclasses.dataclass
@@ -87,104 +86,66 @@ def looks_of(analysis: Analysis) -> style.Looks:
         families={s["name"]: s.get("family") or "" for s in analysis.run.strategies()})
 
 
-@dataclasses.dataclass
-class _Work:
-    """What all sections are made of."""
-
-    analysis: Analysis
-    conclusions: dict[str, Any]
-    looks: style.Looks
-    questions: list[dict[str, Any]]
-
-
-# Of the paper that is being composed: forks find it here, as it is too large to be sent to them.
-_work: _Work | None = None
-
-
 def compose(analysis: Analysis) -> Paper:
-    """All figures and tables of the paper. Of large runs several processes draw at once."""
+    """All figures and tables of the paper."""
     conclusions = conclude.conclude(analysis)
     looks = looks_of(analysis)
+    sections, anchors = [], {}
+    for question in analysis.run.questions:
+        if price.is_price(question):
+            continue  # among what the numbers are worth
+        own = [s for s in analysis.settings if s.question is question]
+        shown: list[plates.Plate] = []
+        realised: list[plates.Plate] = []
+        tables = []
+        if question.get("axis"):
+            for setting in own:
+                drawn = plates.curve_plates(analysis, setting, looks)
+                shown += drawn
+                for plate, b in zip(drawn, _baselines(analysis, setting)):
+                    anchors[(question["name"], setting.regime,
+                             setting.threads, b)] = plate.name
+                extra = plates.realised_plate(analysis, setting)
+                if extra is not None:
+                    extra.heading = setting.label
+                    realised.append(extra)
+        else:
+            shown = plates.cell_plates(analysis, question, looks)
+            cells = [c for c in analysis.cells
+                     if c.question == question["name"]]
+            for plate, b in zip(shown, dict.fromkeys(c.b for c in cells)):
+                for c in cells:
+                    anchors[(c.question, c.regime, c.threads, b)] = plate.name
+        for setting in own:
+            for b in _baselines(analysis, setting):
+                rows = views.lines(analysis, setting, b)
+                if rows:
+                    tables.append((setting.label, b, rows))
+        waits, latency_tables = latency_plates.section(analysis, question, looks)
+        shown = waits + shown
+        folded = plates.folded(shown, analysis.thread_names)
+        counts = plates.shown_threads(analysis.thread_names, (s.threads for s in own if s.visits))
+        crowded = [p for s in own if question.get("axis") and s.threads in counts
+                   for p in plates.multiples_plates(analysis, s, looks)]
+        sections.append(Section(
+            question, [p for p in shown if p not in folded], folded, crowded, tables,
+            realised,
+            [s.label or "all settings" for s in own if not s.visits],
+            _notes(analysis, question), sum(len(s.visits) for s in own),
+            sum(not analysis.used(v) for s in own for v in s.visits),
+            [c["id"] for c in conclusions["claims"]
+             if c["id"] in question["claims"]
+             or question["name"] in c["questions"]],
+            [t for s in own for t in leading.tables(analysis, s)], latency_tables, views.told(analysis, question),
+            ladder.tables(analysis, question), ladder.huge_pages(analysis, question)))
     places = standing.places(analysis)
-    # What the harness costs stands among what the numbers are worth.
-    questions = [q for q in analysis.run.questions if not price.is_price(q)]
-    made = _sections(_Work(analysis, conclusions, looks, questions))
-    anchors: dict[tuple, str] = {}
-    for _, own in made:
-        anchors.update(own)
-    return Paper(analysis, conclusions, [section for section, _ in made], anchors,
+    return Paper(analysis, conclusions, sections, anchors,
                  plates.winner_plate(analysis, looks),
                  plates.aa_plate(analysis), plates.timeline_plate(analysis),
                  plates.layouts_plate(analysis),
                  landscape.heat_plates(analysis, places, looks),
                  landscape.phase_plates(analysis, places, looks),
                  landscape.memory_plate(analysis, looks))
-
-
-def _sections(work: _Work) -> list[tuple[Section, dict[tuple, str]]]:
-    """The sections of all questions and what their verdicts link to, in order."""
-    global _work  # pylint: disable=global-statement
-    every = range(len(work.questions))
-    processes = segments.processes(len(work.analysis.run.visits) // _VISITS)
-    _work = work
-    try:
-        # Dealt like cards: neighbours are of a kind, and cost alike.
-        dealt = segments.each(_sections_of, [(every[i::processes],) for i in range(processes)]) if processes > 1 else None
-        if dealt is None:
-            return _sections_of(every)
-        return [dealt[i % processes][i // processes] for i in every]
-    finally:
-        _work = None
-
-
-def _sections_of(numbers: Iterable[int]) -> list[tuple[Section, dict[tuple, str]]]:
-    assert _work is not None
-    return [_section(_work, _work.questions[i]) for i in numbers]
-
-
-def _section(work: _Work, question: dict[str, Any]) -> tuple[Section, dict[tuple, str]]:
-    """What the paper says of a question, and which of its figures the verdicts link to."""
-    analysis, looks, claims = work.analysis, work.looks, work.conclusions["claims"]
-    anchors: dict[tuple, str] = {}
-    own = [s for s in analysis.settings if s.question is question]
-    shown: list[plates.Plate] = []
-    realised: list[plates.Plate] = []
-    tables = []
-    if question.get("axis"):
-        for setting in own:
-            drawn = plates.curve_plates(analysis, setting, looks)
-            shown += drawn
-            for plate, b in zip(drawn, _baselines(analysis, setting)):
-                anchors[(question["name"], setting.regime, setting.threads, b)] = plate.name
-            extra = plates.realised_plate(analysis, setting)
-            if extra is not None:
-                extra.heading = setting.label
-                realised.append(extra)
-    else:
-        shown = plates.cell_plates(analysis, question, looks)
-        cells = [c for c in analysis.cells if c.question == question["name"]]
-        for plate, b in zip(shown, dict.fromkeys(c.b for c in cells)):
-            for c in cells:
-                anchors[(c.question, c.regime, c.threads, b)] = plate.name
-    for setting in own:
-        for b in _baselines(analysis, setting):
-            rows = views.lines(analysis, setting, b)
-            if rows:
-                tables.append((setting.label, b, rows))
-    waits, latency_tables = latency_plates.section(analysis, question, looks)
-    shown = waits + shown
-    folded = plates.folded(shown, analysis.thread_names)
-    counts = plates.shown_threads(analysis.thread_names, (s.threads for s in own if s.visits))
-    crowded = [p for s in own if question.get("axis") and s.threads in counts
-               for p in plates.multiples_plates(analysis, s, looks)]
-    return Section(
-        question, [p for p in shown if p not in folded], folded, crowded, tables, realised,
-        [s.label or "all settings" for s in own if not s.visits],
-        _notes(analysis, question), sum(len(s.visits) for s in own),
-        sum(not analysis.used(v) for s in own for v in s.visits),
-        [c["id"] for c in claims if c["id"] in question["claims"] or question["name"] in c["questions"]],
-        [t for s in own for t in leading.tables(analysis, s)], latency_tables, views.told(analysis, question),
-        ladder.tables(analysis, question), ladder.huge_pages(analysis, question)), anchors
 
 
 def _baselines(analysis: Analysis, setting: Setting) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes at once, for what is large: a file of lines in parts that begin where a record begins, and drawing."""
+"""A large file of lines, read by several processes at once: parts that begin where a record begins."""
 
 from __future__ import annotations
 
@@ -15,16 +15,11 @@ MOST_PROCESSES = 8
 _LOOK = 1 << 20  # bytes that are searched for the beginning of a record
 
 
-def processes(worth: int) -> int:
-    """As many as the work is worth, but one for each CPU that this process may use at most."""
-    return min(MOST_PROCESSES, len(os.sched_getaffinity(0)), worth)
-
-
 def of(path: pathlib.Path, begin: bytes, least: int) -> list[tuple[int, int]]:
     """(start, end) of the parts of a file, in order and without gaps: one for each CPU that this process may use, of at
     least so many bytes; each but the first starts with a line that starts with `begin`. Raises OSError."""
     size = path.stat().st_size
-    count = processes(size // max(1, least))
+    count = min(MOST_PROCESSES, len(os.sched_getaffinity(0)), size // max(1, least))
     starts = [0]
     with open(path, "rb") as file:
         for i in range(1, count):
